@@ -1,0 +1,109 @@
+"""The errors of async-kernel, in one tree.
+
+    AsyncKernelError                 exit status 1
+    ├── UsageError                   exit status 2: what was typed cannot be understood; nothing was done
+    ├── MissingPackageError          a backend, loop or toolkit is not installed
+    ├── HostUnavailableError         a toolkit is installed but cannot start here (no display, for one)
+    ├── SpecError                    a kernel spec cannot be written, read or removed
+    ├── ConnectionFileError          a connection file is absent, unreadable or wrong
+    ├── ProtocolError                a peer's fault: logged and dropped, never answered
+    │   ├── SignatureError           the digest is wrong, or was seen before
+    │   └── MalformedMessageError    the frames are not a Jupyter message
+    └── RequestError                 an authenticated request that cannot be served: becomes its error reply
+        └── StdinNotAllowedError     input was asked for while the front end allows none
+
+Every error carries its facts as attributes, and `next_step`: what a person can type or change to get on.
+This module imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AsyncKernelError",
+    "ConnectionFileError",
+    "HostUnavailableError",
+    "MalformedMessageError",
+    "MissingPackageError",
+    "ProtocolError",
+    "RequestError",
+    "SignatureError",
+    "SpecError",
+    "StdinNotAllowedError",
+    "UsageError",
+]
+
+
+class AsyncKernelError(Exception):
+    """Any error that async-kernel raises on purpose.
+
+    `message` says what is wrong, `next_step` what to do about it (empty when there is nothing to do).
+    `str()` gives both, on two lines.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message, next_step)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.next_step}" if self.next_step else self.message
+
+
+class UsageError(AsyncKernelError):
+    """The command line or a setting cannot be understood. Nothing was written or started."""
+
+    exit_status = 2
+
+
+class MissingPackageError(AsyncKernelError):
+    """A package that the plan needs is not installed.
+
+    `package` is the distribution to install, `next_step` the command that installs it into this interpreter,
+    for example `/env/bin/python -m pip install trio`.
+    """
+
+    def __init__(self, message: str, package: str, next_step: str) -> None:
+        super().__init__(message, next_step)
+        self.package = package
+
+
+class HostUnavailableError(AsyncKernelError):
+    """A GUI toolkit is installed but cannot start in this environment, for example without a display."""
+
+
+class SpecError(AsyncKernelError):
+    """A kernel spec cannot be written, read or removed. `path` is the folder or file concerned."""
+
+    def __init__(self, message: str, path: str = "", next_step: str = "") -> None:
+        super().__init__(message, next_step)
+        self.path = path
+
+
+class ConnectionFileError(AsyncKernelError):
+    """The connection file is absent, unreadable or not what the messaging spec describes. `path` names it."""
+
+    def __init__(self, message: str, path: str = "", next_step: str = "") -> None:
+        super().__init__(message, next_step)
+        self.path = path
+
+
+class ProtocolError(AsyncKernelError):
+    """What a peer sent is not acceptable. It is logged and dropped: nobody to answer can be trusted."""
+
+
+class SignatureError(ProtocolError):
+    """The HMAC digest of a message is absent, wrong, or was seen before."""
+
+
+class MalformedMessageError(ProtocolError):
+    """The frames of a message cannot be read as a Jupyter message."""
+
+
+class RequestError(AsyncKernelError):
+    """An authenticated request cannot be served. The dispatcher turns it into the request's error reply."""
+
+
+class StdinNotAllowedError(RequestError):
+    """Code asked for input while the front end that sent the request does not allow it (`allow_stdin`)."""
