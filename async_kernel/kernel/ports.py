@@ -1,0 +1,64 @@
+"""What a kernel needs from the world, as Protocols.
+
+The kernel knows its interpreter only through this module; `ipython` is one that fits, tests bring a fake one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from async_kernel.protocol.messages import Content
+
+__all__ = ["Interpreter"]
+
+
+class Interpreter(Protocol):
+    """What runs code. One serves a shell and all its subshells, which share its namespace.
+
+    Every method is called with the request current (`kernel.request.current_request()`), on the thread of a lane.
+    What comes back is the content of the reply, as the messaging spec has it. A method that raises is answered by an
+    error reply; none may let an exception of user code out. Methods take the fields of the request's content by name.
+    """
+
+    @property
+    def execution_count(self) -> int:
+        """The number that the next stored execution gets: 1 in a fresh kernel."""
+
+    @property
+    def banner(self) -> str:
+        """What a console shows when it connects."""
+
+    async def execute(
+        self,
+        code: str,
+        *,
+        silent: bool,
+        store_history: bool,
+        user_expressions: dict[str, str],
+        cell_id: str | None,
+        metadata: Content,
+    ) -> Content:
+        """Run one cell in the calling task; return the content of its execute_reply.
+
+        Publishes execute_input first (unless silent), then whatever the cell gives. An exception of the cell,
+        KeyboardInterrupt and cancellation included, is published as `error` and returned as an error reply.
+        When the request is `interrupted`, a cancellation is shown as KeyboardInterrupt.
+        """
+
+    def complete(self, code: str, cursor_pos: int) -> Content:
+        """Completions at `cursor_pos` (code points)."""
+
+    def inspect(self, code: str, cursor_pos: int, detail_level: int) -> Content:
+        """What is known of the name at `cursor_pos`."""
+
+    def is_complete(self, code: str) -> Content:
+        """Whether a console should run `code` or ask for more lines."""
+
+    def history(self, content: Content) -> Content:
+        """Past input: range, tail or search, as the request's content says."""
+
+    def configure(self, attributes: dict[str, Any]) -> None:
+        """Set attributes from the command line, for example `{"timeout": 0.1}` for `--shell.timeout=0.1`."""
+
+    def close(self, restart: bool) -> None:
+        """Run the exit functions and let go of files and threads. Called once, on the main thread."""

@@ -1,0 +1,136 @@
+"""A request: one message and the means to answer it, as a value.
+
+Whatever a request gives rise to (output, display, errors, questions) is said through the request itself, so that it
+belongs to the right cell whoever says it and whenever. The request travels in one context variable; there is no global
+parent. This module knows nothing of sockets: its means are an `Outlet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from async_kernel.errors import StdinNotAllowedError
+from async_kernel.protocol.messages import Buffer, Content, Message
+
+__all__ = ["Outlet", "Request", "current_request", "find_request", "serving", "set_fallback"]
+
+
+class Outlet(Protocol):
+    """Where the answers to one request go. Every method may be called from any thread and returns at once,
+    except `ask`, which blocks the calling thread until the client has answered."""
+
+    def publish(
+        self, parent: Message, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer], topic: bytes
+    ) -> None:
+        """Publish on iopub, for all clients."""
+
+    def stream(self, parent: Message, name: str, text: str) -> None:
+        """Append text to the stream `name` ("stdout" or "stderr"); neighbouring texts may be sent as one message."""
+
+    def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
+        """Send the reply to the client that asked, on the channel it asked on."""
+
+    def ask(self, parent: Message, prompt: str, password: bool) -> str:
+        """Send an input_request to the client that asked and return what was typed."""
+
+
+class Request:
+    """One message and the means to answer it.
+
+    `message` is what came in; `interrupted` becomes True once an interrupt was delivered to the work on this request.
+    All methods may be called from any thread.
+    """
+
+    __slots__ = ("_outlet", "allow_stdin", "interrupted", "message", "replied")
+
+    def __init__(self, message: Message, outlet: Outlet) -> None:
+        self.message = message
+        self._outlet = outlet
+        self.replied = False
+        self.interrupted = False
+        self.allow_stdin = bool(message.content.get("allow_stdin", False))
+
+    @property
+    def msg_type(self) -> str:
+        """The type of the message, for example "execute_request"."""
+        return self.message.header.msg_type
+
+    @property
+    def content(self) -> Content:
+        """The content of the message."""
+        return self.message.content
+
+    def publish(
+        self,
+        msg_type: str,
+        content: Content,
+        metadata: Content | None = None,
+        buffers: Sequence[Buffer] = (),
+        topic: bytes = b"",
+    ) -> None:
+        """Publish a message of this request on iopub, for example `publish("status", {"execution_state": "busy"})`.
+
+        `topic` is the ZMQ topic; by default it is derived from `msg_type`.
+        """
+        self._outlet.publish(self.message, msg_type, content, metadata or {}, buffers, topic)
+
+    def stream(self, name: str, text: str) -> None:
+        """Write `text` to this request's stdout or stderr as the front end shows it."""
+        self._outlet.stream(self.message, name, text)
+
+    def reply(self, content: Content, metadata: Content | None = None, buffers: Sequence[Buffer] = ()) -> None:
+        """Send the one reply to this request; a second call does nothing."""
+        if not self.replied:
+            self.replied = True
+            self._outlet.reply(self.message, content, metadata or {}, buffers)
+
+    def ask(self, prompt: str = "", password: bool = False) -> str:
+        """Ask the client for a line of input and return it, without the newline.
+
+        Blocks the calling thread until the answer is there. Raises `StdinNotAllowedError` when the request did not
+        allow stdin, KeyboardInterrupt when the request is interrupted meanwhile.
+        """
+        if not self.allow_stdin:
+            raise StdinNotAllowedError(
+                "This cell asked for input, but the front end that sent it does not allow any.",
+                "Run it in a front end that shows input prompts, or take the input() call out.",
+            )
+        return self._outlet.ask(self.message, prompt, password)
+
+
+_current: ContextVar[Request | None] = ContextVar("async_kernel_request", default=None)
+_fallback: list[Request] = []
+
+
+def current_request() -> Request | None:
+    """The request that the calling context works on, or None outside any."""
+    return _current.get()
+
+
+def find_request() -> Request | None:
+    """The current request, else the one that code without a context of its own belongs to (see `set_fallback`)."""
+    request = _current.get()
+    return request if request is not None else (_fallback[0] if _fallback else None)
+
+
+def set_fallback(request: Request) -> None:
+    """Name the request that owns what is written outside any context: the latest cell of the main shell."""
+    _fallback[:] = [request]
+
+
+@contextmanager
+def serving(request: Request) -> Iterator[None]:
+    """Make `request` the current one for the calling context, and whatever is started in it."""
+    token = _current.set(request)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def error_content(error: BaseException) -> Mapping[str, Any]:
+    """The content of an error reply, without a traceback: `{"status": "error", "ename": ..., "evalue": ..., ...}`."""
+    return {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
