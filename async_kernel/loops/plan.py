@@ -1,0 +1,219 @@
+"""Which backend, loop and host will run, and why: settings and facts in, a plan out, nothing imported or tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple, Protocol
+
+from async_kernel.errors import HostUnavailableError, MissingPackageError, UsageError
+from async_kernel.loops.detect import QT_MODULES, Found
+
+__all__ = ["BACKENDS", "HOSTS", "Choices", "Plan", "plan"]
+
+BACKENDS = ("asyncio", "trio")
+HOSTS = ("tk", "qt")
+
+TRIO_OPTIONS = ("clock", "instruments", "restrict_keyboard_interrupt_to_checkpoints", "strict_exception_groups")
+OPTIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
+    ("asyncio", False): ("debug", "loop_factory", "use_uvloop"),
+    ("asyncio", True): (
+        "context",
+        "debug",
+        "host_uses_signal_set_wakeup_fd",
+        "host_uses_sys_set_asyncgen_hooks",
+        "loop_factory",
+        "task_factory",
+        "use_uvloop",
+    ),
+    ("trio", False): TRIO_OPTIONS,
+    ("trio", True): ("host_uses_signal_set_wakeup_fd", *TRIO_OPTIONS),
+}
+"""The options that each backend takes, without a host (those of `anyio.run`) and with one."""
+
+QT_DISTRIBUTIONS = {"PySide6": "async-kernel[qt]"}  # the extra knows which PySide6 works on which Python
+WINDOWLESS_QT = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
+TK_INSTALL = {
+    "darwin": "brew install python-tk (Homebrew), or take the Python of python.org or conda.",
+    "win32": "Run the installer of Python again, choose Modify and tick 'tcl/tk and IDLE'.",
+}
+TK_INSTALL_ELSEWHERE = (
+    "sudo apt-get install python3-tk (Debian, Ubuntu), sudo dnf install python3-tkinter (Fedora), "
+    "conda install tk, or build Python with Tcl/Tk."
+)
+
+
+class Choices(Protocol):
+    """The part of the settings that matters here; `async_kernel.settings.Settings` fits."""
+
+    @property
+    def backend(self) -> str: ...
+    @property
+    def backend_options(self) -> Mapping[str, Any] | None: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def host_options(self) -> Mapping[str, Any] | None: ...
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where a value comes from, for example `{"backend": "--backend"}`; what is absent is the default."""
+
+
+class Plan(NamedTuple):
+    """What will run.
+
+    `loop` is "asyncio", "uvloop", "winloop", "custom" (the user's `loop_factory`) or "" for trio. `host` is "tk",
+    "qt", the name of a custom host, or None. The options are those that backend and host are started with. `reasons`
+    says why, for example `{"backend": "asyncio: default", "loop": "uvloop: installed", "host": "none"}`.
+    """
+
+    backend: str
+    loop: str
+    host: str | None
+    backend_options: Mapping[str, Any]
+    host_options: Mapping[str, Any]
+    reasons: Mapping[str, str]
+
+
+def plan(settings: Choices, found: Found) -> Plan:
+    """Decide.
+
+    Raises `UsageError` for a name or an option that does not exist, `MissingPackageError` for a backend, loop or
+    toolkit that is not installed, `HostUnavailableError` for a toolkit that cannot show windows here; each with the
+    next step to take.
+    """
+    backend = _backend(settings.backend, found)
+    backend_options = _mapping("backend_options", settings.backend_options)
+    host_options = _mapping("host_options", settings.host_options)
+    if "use_uvloop" in host_options:  # meant for the backend, wherever it was written
+        backend_options.setdefault("use_uvloop", host_options.pop("use_uvloop"))
+    host = _host(settings.host, host_options, found)
+    if backend == "trio":
+        # A spec's default of the other backend may stand beside `--backend=trio`.
+        backend_options.pop("use_uvloop", None)
+    _known("backend option", backend_options, OPTIONS[backend, host is not None], f" for {_on(backend, host)}")
+    loop, loop_reason = _loop(backend, host, backend_options, found)
+    return Plan(
+        backend=backend,
+        loop=loop,
+        host=host,
+        backend_options=backend_options,
+        host_options=host_options,
+        reasons={
+            "backend": f"{backend}: {settings.sources.get('backend', 'default')}",
+            "loop": loop_reason,
+            "host": f"{host}: {_host_source(settings)}" if host else "none",
+        },
+    )
+
+
+def _backend(name: str, found: Found) -> str:
+    _known("backend", (name,), BACKENDS)
+    if name == "trio" and "trio" not in found.modules:
+        raise _missing("The backend trio is not installed.", "trio", found)
+    return name
+
+
+def _loop(backend: str, host: str | None, options: dict[str, Any], found: Found) -> tuple[str, str]:
+    """The loop and its reason; takes `use_uvloop` out of the options."""
+    if backend == "trio":
+        return "", "trio has one loop"
+    wanted = options.pop("use_uvloop", None)
+    if options.get("loop_factory") is not None:
+        return "custom", "loop_factory: backend_options"
+    fast = "winloop" if found.platform == "win32" else "uvloop"
+    if wanted is not None and not wanted:
+        return "asyncio", f"asyncio: use_uvloop is {wanted}"
+    if host is not None:
+        return "asyncio", f"asyncio: {fast} cannot be a guest of {host}"
+    if fast in found.modules:
+        return fast, f"{fast}: installed"
+    if wanted:
+        raise _missing(f"use_uvloop is set, but {fast} is not installed.", fast, found)
+    return "asyncio", f"asyncio: {fast} is not installed"
+
+
+def _host(name: str | None, options: Mapping[str, Any], found: Found) -> str | None:
+    custom = options.get("host_class")
+    if not name and custom is None:
+        if options:
+            raise UsageError(
+                f"host_options are given, but no host: {', '.join(options)}.",
+                f"Add --host={' or --host='.join(HOSTS)}.",
+            )
+        return None
+    if name in HOSTS:
+        _check_tk(found) if name == "tk" else _check_qt(options, found)
+        if custom is None:
+            _known(
+                "host option", options, ("host_class", "module") if name == "qt" else ("host_class",), f" for {name}"
+            )
+    elif custom is None:
+        _known("host", (str(name),), HOSTS)
+    if name or custom is None:
+        return name
+    return str(custom.replace(":", ".").rpartition(".")[2] if isinstance(custom, str) else custom.__name__)
+
+
+def _check_tk(found: Found) -> None:
+    if not {"tkinter", "_tkinter"} <= found.modules:
+        absent = "tkinter" if "tkinter" not in found.modules else "_tkinter, its compiled part,"
+        raise MissingPackageError(
+            f"The host tk needs tkinter, but {absent} is not part of this Python ({found.interpreter}).",
+            "tkinter",
+            TK_INSTALL.get(found.platform, TK_INSTALL_ELSEWHERE),
+        )
+    if _needs_display(found) and "DISPLAY" not in found.display:
+        raise HostUnavailableError(
+            "The host tk has no display to open windows on: DISPLAY is not set.",
+            "Start Jupyter inside a desktop session, set DISPLAY (for example DISPLAY=:0), or use xvfb-run.",
+        )
+
+
+def _check_qt(options: Mapping[str, Any], found: Found) -> None:
+    module = options.get("module", QT_MODULES[0])
+    _known("Qt module", (str(module),), QT_MODULES)
+    if module not in found.modules:
+        raise _missing(f"The host qt needs {module}.", QT_DISTRIBUTIONS.get(module, module), found)
+    if not _needs_display(found) or found.display.get("QT_QPA_PLATFORM", "").startswith(WINDOWLESS_QT):
+        return
+    if not {"DISPLAY", "WAYLAND_DISPLAY"} & found.display.keys():
+        raise HostUnavailableError(
+            "The host qt has no display to open windows on: neither DISPLAY nor WAYLAND_DISPLAY is set.",
+            "Start Jupyter inside a desktop session, set DISPLAY (for example DISPLAY=:0), use xvfb-run, "
+            "or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
+        )
+
+
+def _needs_display(found: Found) -> bool:
+    """macOS and Windows always have one, as far as can be known without trying."""
+    return found.platform not in ("darwin", "win32", "cygwin")
+
+
+def _host_source(settings: Choices) -> str:
+    return settings.sources.get("host") or ("host_class" if not settings.host else "settings")
+
+
+def _on(backend: str, host: str | None) -> str:
+    return f"{backend} as a guest of {host}" if host else backend
+
+
+def _mapping(name: str, value: Mapping[str, Any] | None) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise UsageError(f"{name} is no dictionary: {value!r}.", f"Write it like --{name}=\"{{'name': value}}\".")
+    return dict(value or {})
+
+
+def _known(kind: str, names: Iterable[str], known: tuple[str, ...], where: str = "") -> None:
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            choice = ", ".join(known)
+            raise UsageError(
+                f"There is no {kind} {name!r}{where}.", f"Did you mean {near[0]!r}?" if near else f"Known: {choice}."
+            )
+
+
+def _missing(message: str, package: str, found: Found) -> MissingPackageError:
+    interpreter = f'"{found.interpreter}"' if " " in found.interpreter else found.interpreter
+    return MissingPackageError(message, package, f'{interpreter} -m pip install "{package}"')

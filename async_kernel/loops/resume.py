@@ -1,0 +1,44 @@
+"""An asyncio loop that outlives KeyboardInterrupt and SystemExit.
+
+A loop of asyncio or uvloop lets these two out of `run_forever`, whichever task or callback raised them. For a program
+whose tasks are other people's code that is the end of everything because of one of them. Nothing of the package is
+known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+__all__ = ["resuming"]
+
+
+def resuming(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Wrap a loop factory: `run_until_complete` of the loops that come out goes on until its future is done.
+
+    The task that raised keeps its exception, and whoever awaits it gets it; a callback's is gone. `loop.stop()` by a
+    task does not end `run_until_complete` either. The future's own outcome is the only way out.
+    """
+
+    def make() -> asyncio.AbstractEventLoop:
+        loop = factory()
+        own = loop.run_until_complete
+
+        def run_until_complete(future: asyncio.Future[Any] | Coroutine[Any, Any, Any]) -> Any:
+            if loop.is_running() or loop.is_closed():
+                return own(future)  # raises what has to be raised
+            task = asyncio.ensure_future(future, loop=loop)
+            task.add_done_callback(lambda _: loop.stop())
+            while not task.done():
+                try:
+                    loop.run_forever()
+                except (KeyboardInterrupt, SystemExit):
+                    continue
+            return task.result()
+
+        # Not a subclass: a factory may give a loop of any type, and type(loop) stays what users know.
+        vars(loop)["run_until_complete"] = run_until_complete
+        return loop
+
+    return make

@@ -1,0 +1,59 @@
+"""Run the main coroutine as a plan says. Loops, backends and toolkits are imported here and not before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from importlib import import_module
+from typing import Any
+
+from async_kernel.errors import UsageError
+from async_kernel.loops.plan import Plan
+
+__all__ = ["LOOPS", "load", "loop_path", "run"]
+
+LOOPS: Mapping[str, str] = {
+    "asyncio": "asyncio:SelectorEventLoop",
+    "asyncio-win32": "asyncio:ProactorEventLoop",  # the one that has subprocesses on Windows
+    "uvloop": "uvloop:new_event_loop",
+    "winloop": "winloop:new_event_loop",
+}
+"""Where the factory of each asyncio loop is."""
+
+
+def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run `main()` in the calling thread, which must be the main thread; return when it returns.
+
+    An exception of `main` comes out. On asyncio's loops a KeyboardInterrupt or SystemExit that leaves another task or
+    a callback does not end the run (see `loops.resume`); trio's own rules hold on trio.
+    """
+    import anyio
+
+    options = dict(plan.backend_options)
+    if plan.backend == "asyncio":
+        from async_kernel.loops.resume import resuming
+
+        factory = options.get("loop_factory") or loop_path(plan.loop, sys.platform)
+        options["loop_factory"] = resuming(load(factory) if isinstance(factory, str) else factory)
+    anyio.run(main, backend=plan.backend, backend_options=options)
+
+
+def loop_path(loop: str, platform: str) -> str:
+    """The import string of a loop's factory, for example "uvloop:new_event_loop"."""
+    return LOOPS.get(f"{loop}-{platform}") or LOOPS[loop]
+
+
+def load(path: str) -> Any:
+    """The object that an import string names: "package.module:name" or "package.module.name".
+
+    Raises `UsageError` when the module or the name is not there.
+    """
+    module, separator, name = path.partition(":")
+    if not separator:
+        module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"{path!r} cannot be imported: {error}", "Write it as package.module:name, and have the module on sys.path."
+        ) from error

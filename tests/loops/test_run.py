@@ -1,0 +1,243 @@
+"""loops.run without a host: the loop that was planned runs, and outlives what its tasks raise."""
+
+import asyncio
+import importlib.util
+import signal
+import sys
+import threading
+import time
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from async_kernel.errors import UsageError
+from async_kernel.loops.plan import Plan
+from async_kernel.loops.run import load, loop_path, run
+
+TRIO = Plan("trio", "", None, {}, {}, {})
+ASYNCIO = [Plan("asyncio", loop, None, {}, {}, {}) for loop in ("asyncio", "uvloop")]
+
+
+def name(plan):
+    return plan.loop or plan.backend
+
+
+@pytest.fixture(params=ASYNCIO, ids=name)
+def plan(request):
+    return request.param
+
+
+def interrupting(signum, frame):
+    raise KeyboardInterrupt
+
+
+def test_the_planned_loop_runs(plan):
+    seen = []
+
+    async def main():
+        seen.append(type(asyncio.get_running_loop()).__module__.partition(".")[0])
+        await anyio.lowlevel.checkpoint()
+
+    run(plan, main)
+    assert seen == [plan.loop]
+
+
+def test_trio_runs_with_its_options():
+    seen = []
+
+    async def main():
+        import trio
+
+        await anyio.lowlevel.checkpoint()
+        seen.append(trio.current_time())
+
+    from trio.testing import MockClock
+
+    run(TRIO._replace(backend_options={"clock": MockClock()}), main)
+    assert seen == [0.0]
+
+
+@pytest.mark.parametrize("plan", [*ASYNCIO, TRIO], ids=name)
+def test_what_main_raises_comes_out(plan):
+    async def main():
+        await anyio.lowlevel.checkpoint()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(plan, main)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_main_may_end_with_an_interrupt_of_its_own(plan, error):
+    async def main():
+        await anyio.lowlevel.checkpoint()
+        raise error
+
+    with pytest.raises(error):
+        run(plan, main)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_task_keeps_what_it_raised_and_main_lives(plan, error):
+    seen = []
+
+    async def bad():
+        raise error
+
+    async def main():
+        for _ in range(3):
+            try:
+                await asyncio.create_task(bad())
+            except (KeyboardInterrupt, SystemExit) as caught:
+                seen.append(type(caught))
+        await asyncio.sleep(0.01)
+        seen.append("alive")
+
+    run(plan, main)
+    assert seen == [error, error, error, "alive"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_callback_that_raises_does_not_end_the_loop(plan, error):
+    seen = []
+
+    def bad():
+        seen.append("called")
+        raise error
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.call_soon(bad)
+        loop.call_soon(seen.append, "the next callback")
+        loop.call_later(0.001, bad)
+        await asyncio.sleep(0.01)
+        seen.append("alive")
+
+    run(plan, main)
+    assert seen == ["called", "the next callback", "called", "alive"]
+
+
+def test_a_task_that_stops_the_loop_does_not_end_main(plan):
+    seen = []
+
+    async def main():
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0.001)
+        seen.append("alive")
+
+    run(plan, main)
+    assert seen == ["alive"]
+
+
+def test_main_that_ends_together_with_an_interrupt_ends(plan):
+    async def main():
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, interrupting)
+    try:
+        run(plan, main)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_ends_a_blocking_task_and_only_it(plan, send_sigint):
+    signal.signal(signal.SIGINT, interrupting)
+    seen = []
+
+    async def block(blocking):
+        blocking.set()
+        time.sleep(60)  # noqa: ASYNC251 - it is to block
+
+    async def main():
+        for _ in range(5):
+            blocking = threading.Event()
+            send_sigint(blocking)
+            try:
+                await asyncio.create_task(block(blocking))
+            except KeyboardInterrupt:
+                seen.append("interrupted")
+        await asyncio.sleep(0.001)
+        seen.append("alive")
+
+    run(plan, main)
+    assert seen == ["interrupted"] * 5 + ["alive"]
+
+
+def test_subprocesses_of_asyncio_work(plan):
+    seen = []
+
+    async def main():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", "print('x')", stdout=asyncio.subprocess.PIPE
+        )
+        seen.append((await process.communicate())[0].split())
+
+    run(plan, main)
+    assert seen == [[b"x"]]
+
+
+def test_async_generators_and_executor_are_closed_at_the_end(plan):
+    seen = []
+
+    async def numbers():
+        try:
+            yield 1
+        finally:
+            seen.append("closed")
+
+    async def main():
+        await asyncio.to_thread(seen.append, "thread")
+        main.kept = numbers()
+        await anext(main.kept)
+
+    run(plan, main)
+    assert seen == ["thread", "closed"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")]
+
+
+def own_loop():
+    loop = asyncio.SelectorEventLoop()
+    loop.mark = "own"
+    return loop
+
+
+@pytest.mark.parametrize("factory", [own_loop, f"{__name__}:own_loop", f"{__name__}.own_loop"])
+def test_loop_factory_as_object_and_as_path(factory):
+    seen = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        seen.append((loop.mark, loop.get_debug()))
+        loop.call_soon(interrupting, 2, None)
+        await asyncio.sleep(0.001)
+
+    run(Plan("asyncio", "custom", None, {"loop_factory": factory, "debug": True}, {}, {}), main)
+    assert seen == [("own", True)]
+
+
+def test_running_twice_on_one_loop_is_refused_as_ever(plan):
+    async def main():
+        loop, inner = asyncio.get_running_loop(), asyncio.sleep(0)
+        try:
+            with pytest.raises(RuntimeError, match="running"):
+                loop.run_until_complete(inner)
+        finally:
+            inner.close()
+
+    run(plan, main)
+
+
+@pytest.mark.parametrize("path", ["no_such_module:x", "async_kernel.errors:Nothing", "word", ""])
+def test_load_refuses_what_is_not_there(path):
+    with pytest.raises(UsageError):
+        load(path)
+
+
+def test_loop_paths():
+    assert loop_path("asyncio", "linux") == "asyncio:SelectorEventLoop"
+    assert loop_path("asyncio", "win32") == "asyncio:ProactorEventLoop"
+    assert loop_path("winloop", "win32") == "winloop:new_event_loop"
+    for loop in ("asyncio", "uvloop"):
+        assert callable(load(loop_path(loop, "linux")))
+    assert importlib.util.find_spec("uvloop")
