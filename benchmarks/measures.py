@@ -1,0 +1,188 @@
+"""The measures: what is done with a fresh kernel, and the figures that come out.
+
+Every measure takes the process of a kernel that has just been spawned and the client on it, and returns figures by the
+names of `figures.FIGURES`. Every wait has a deadline; a measure that cannot be taken raises
+`DeadlineError`. It knows no kernel by name.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from client import Client, DeadlineError
+from process import KernelProcess
+
+__all__ = ["MEASURES", "Size"]
+
+START_SECONDS: Final = 30.0
+REPLY_SECONDS: Final = 10.0
+FLOOD_SECONDS: Final = 60.0
+QUIET_SECONDS: Final = 2.0
+PROBE_LINES: Final = 1_000
+LOGGING_SECONDS: Final = 25.0
+
+Figures = Mapping[str, float]
+
+
+class Size(NamedTuple):
+    """How much is done: `quick` is for seeing that all works, `full` gives the figures that are published."""
+
+    warmup: int
+    executes: int
+    pipeline: int
+    lines: int
+    idle_seconds: float
+
+
+def start(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """A cold start: spawn to kernel_info_reply, in the same start on to an execute_reply, then shutdown to exit."""
+    request, frames = client.build("kernel_info_request", {})
+    client.shell.send_multipart(frames)
+    info = client.collect([request], START_SECONDS, idle=False)
+    second, frames = client.execute("1")
+    client.shell.send_multipart(frames)
+    executed = client.collect([second], START_SECONDS, idle=False)
+    for arrival in (*info.answers, *executed.answers):
+        client.read(arrival)
+    client.settle(START_SECONDS)
+    _, frames = client.build("shutdown_request", {"restart": False})
+    asked = time.perf_counter()
+    client.control.send_multipart(frames)
+    if not kernel.wait(START_SECONDS):
+        raise DeadlineError(f"no exit within {START_SECONDS:.0f} s of a shutdown_request")
+    return {
+        "start_info": 1000 * (info.replies[request] - kernel.started),
+        "start_info_execute": 1000 * (executed.replies[second] - kernel.started),
+        "shutdown": 1000 * (kernel.exited - asked),
+    }
+
+
+def first_execute(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """A cold start: spawn to execute_reply, the request being there before the kernel is."""
+    request, frames = client.execute("1")
+    client.shell.send_multipart(frames)
+    exchange = client.collect([request], START_SECONDS, idle=False)
+    return {"start_execute": 1000 * (exchange.replies[request] - kernel.started)}
+
+
+def idle(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """Memory and threads after the first cell, then the processor time of doing nothing."""
+    client.settle(START_SECONDS)
+    run(client, "1")
+    memory, threads = kernel.memory(), kernel.threads()
+    # What follows a first cell (history written, caches filled) is not idling.
+    time.sleep(0.5)
+    before, began = kernel.cpu(), time.perf_counter()
+    time.sleep(size.idle_seconds)
+    used, passed = kernel.cpu() - before, time.perf_counter() - began
+    return {"memory": memory, "threads": threads, "idle_cpu": 1000 * used / passed}
+
+
+def run(client: Client, code: str, *, store_history: bool = False) -> tuple[float, float]:
+    """Execute `code`; give the seconds to its reply and to its idle."""
+    request, frames = client.execute(code, store_history=store_history)
+    sent = time.perf_counter()
+    client.shell.send_multipart(frames)
+    exchange = client.collect([request], REPLY_SECONDS)
+    return exchange.replies[request] - sent, exchange.idles[request] - sent
+
+
+def roundtrip(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """One request after the other, not stored in the history."""
+    return round_trips(client, size, "roundtrip", store_history=False)
+
+
+def roundtrip_history(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """One request after the other, stored in the history, as a notebook's cells are."""
+    return round_trips(client, size, "history", store_history=True)
+
+
+def round_trips(client: Client, size: Size, name: str, *, store_history: bool) -> Figures:
+    """Median and 99th percentile of the round trips of `1`, in ms."""
+    client.settle(START_SECONDS)
+    for _ in range(size.warmup):
+        run(client, "1", store_history=store_history)
+    times = [run(client, "1", store_history=store_history) for _ in range(size.executes)]
+    figures: dict[str, float] = {}
+    for index, what in enumerate(("reply", "idle")):
+        values = [1000 * pair[index] for pair in times]
+        figures[f"{name}_{what}"] = statistics.median(values)
+        figures[f"{name}_{what}_p99"] = statistics.quantiles(values, n=100, method="inclusive")[98]
+    return figures
+
+
+def pipeline(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """Many stored executes sent at once; the time until the last reply and the last idle."""
+    client.settle(START_SECONDS)
+    for _ in range(size.warmup):
+        run(client, "1", store_history=True)
+    built = [client.execute("1", store_history=True) for _ in range(size.pipeline)]
+    sent = time.perf_counter()
+    for _, frames in built:
+        client.shell.send_multipart(frames)
+    exchange = client.collect([request for request, _ in built], START_SECONDS)
+    return {
+        "pipeline_replies": 1000 * (max(exchange.replies.values()) - sent),
+        "pipeline_idles": 1000 * (max(exchange.idles.values()) - sent),
+    }
+
+
+def prints(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """A cell that prints many lines, to a client that reads as fast as it can."""
+    client.settle(START_SECONDS)
+    run(client, "print('warm')")
+    return flood(client, "prints", "for i in range({lines}): print(i)\nNone", "stdout", size.lines)
+
+
+def logging(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """A cell that logs many lines to stderr.
+
+    A kernel that would take more than `LOGGING_SECONDS` logs fewer; how many it did is a figure.
+    """
+    client.settle(START_SECONDS)
+    run(client, "import logging; logging.basicConfig(level=logging.INFO, format='%(message)s', force=True)")
+    code = "for i in range({lines}): logging.info(i)\nNone"
+    rate = flood(client, "probe", code, "stderr", PROBE_LINES)["probe_rate"]
+    lines = max(PROBE_LINES, min(size.lines, int(rate * LOGGING_SECONDS) // 1000 * 1000))
+    return flood(client, "logging", code, "stderr", lines)
+
+
+def flood(client: Client, name: str, code: str, stream: str, lines: int) -> Figures:
+    """Run `code`, which writes the numbers below `lines` to `stream`, and see what of it arrives.
+
+    The rate counts from the request until reply, idle and the last line are there, or, where some of these never come,
+    until the last message that did. `code` must end in an expression: xeus-python's raw mode skips a loop at the end of
+    a cell.
+    """
+    request, frames = client.execute(code.format(lines=lines))
+    sent = time.perf_counter()
+    client.shell.send_multipart(frames)
+    exchange = client.collect([request], FLOOD_SECONDS, quiet=QUIET_SECONDS)
+    if request not in exchange.replies:
+        raise DeadlineError(f"{lines} lines: no reply within {FLOOD_SECONDS:.0f} s")
+    texts: list[str] = []
+    times: list[float] = []
+    for arrival in exchange.iopub:
+        if arrival.parent == request:
+            kind, content = client.read(arrival)
+            if kind == "stream" and content["name"] == stream:
+                texts.append(content["text"])
+                times.append(arrival.time)
+    received = len(set("".join(texts).split("\n")) & {str(number) for number in range(lines)})
+    return {
+        f"{name}_rate": received / (exchange.last - sent),
+        f"{name}_first": 1000 * (times[0] - sent) if times else float("nan"),
+        f"{name}_messages": len(texts),
+        f"{name}_sent": lines,
+        f"{name}_lost": lines - received,
+        f"{name}_idle": float(request in exchange.idles),
+    }
+
+
+MEASURES: Final[Mapping[str, Callable[[KernelProcess, Client, Size], Figures]]] = {
+    function.__name__: function
+    for function in (start, first_execute, roundtrip, roundtrip_history, pipeline, prints, logging, idle)
+}
