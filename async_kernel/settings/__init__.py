@@ -1,0 +1,42 @@
+"""What argv and a kernel spec say, as typed values.
+
+One table (`options`) defines every option. From it come the parser (`parse`), the argv of a spec (`render`), the help
+text and the page in the documentation (`manual`). For every settings value `s`, `parse(render(s)) == Start(s)`.
+
+This room does not know that anything ever runs, nor where a spec goes on disk. It is on the path to a kernel's first
+reply, so it imports little: no argparse, pathlib or dataclasses, and `ast` only for a value that needs it.
+"""
+
+from .commands import (
+    Add,
+    Command,
+    Completion,
+    Doctor,
+    Help,
+    List,
+    Place,
+    Prune,
+    Remove,
+    Settings,
+    Start,
+    Version,
+)
+from .parser import merge, parse, render
+
+__all__ = [
+    "Add",
+    "Command",
+    "Completion",
+    "Doctor",
+    "Help",
+    "List",
+    "Place",
+    "Prune",
+    "Remove",
+    "Settings",
+    "Start",
+    "Version",
+    "merge",
+    "parse",
+    "render",
+]

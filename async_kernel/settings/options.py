@@ -1,0 +1,167 @@
+"""The one table of options. An option is one row; parser, spec argv, help text and documentation all come from it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .commands import DEFAULT_INTERFACE, DEFAULT_NAME
+from .values import Kind
+
+__all__ = ["OPTIONS", "SUBCOMMANDS", "Option", "plain"]
+
+
+class Option(NamedTuple):
+    """One row. `name` is how a spec spells it; `spellings` are the further ones that are understood."""
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any = None
+    metavar: str = ""
+    choices: tuple[Any, ...] = ()
+    short: str = ""
+    spellings: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ("start", "add")
+    """The commands it goes with."""
+
+    @property
+    def optional(self) -> bool:
+        """Whether `None` is a value of it."""
+        return self.default is None and self.kind in {"number", "integer", "choice", "string"}
+
+    @property
+    def spelled(self) -> tuple[str, ...]:
+        """Every name under which the option is understood, dashes written as underscores."""
+        names = [self.name, *self.spellings]
+        if self.name.startswith("kernel."):
+            names.append(self.name.removeprefix("kernel."))
+        elif "." in self.name:
+            names.append(f"kernel.{self.name}")
+        elif self.name in _OF_THE_INTERFACE:
+            names += [f"interface.{name}" for name in names]
+        return tuple(dict.fromkeys(plain(name) for name in names))
+
+
+_OF_THE_INTERFACE = {
+    "backend",
+    "backend_options",
+    "host",
+    "host_options",
+    "display_name",
+    "kernel_name",
+    "connection_file",
+}
+
+_ADD = ("add",)
+_PLACED = ("add", "remove")
+
+
+def plain(name: str) -> str:
+    """The form in which names are compared: dashes and underscores are one."""
+    return name.replace("-", "_")
+
+
+OPTIONS: tuple[Option, ...] = (
+    # What to do. The names of these rows are also the names of the commands.
+    Option("add", "text", "write the kernel spec NAME", short="a", metavar="NAME", commands=("add",)),
+    Option("remove", "names", "remove kernel specs", short="r", metavar="NAME[,NAME...]", commands=("remove",)),
+    Option(
+        "connection_file",
+        "text",
+        "start a kernel on this connection file; . makes a new one",
+        default="",
+        short="f",
+        metavar="FILE",
+        commands=("start",),
+    ),
+    Option("version", "flag", "print the version", short="V", commands=("version",)),
+    Option("help", "flag", "print this text", short="h", commands=("help",)),
+    # How the kernel runs.
+    Option("start_interface", "text", "what starts the kernel, as a dotted path", DEFAULT_INTERFACE, "PATH"),
+    Option(
+        "kernel_name",
+        "text",
+        "the spec whose settings are the defaults; a name with the word trio selects that backend",
+        DEFAULT_NAME,
+        "NAME",
+    ),
+    Option("backend", "choice", "the async library that cells use", "asyncio", choices=("asyncio", "trio")),
+    Option("backend_options", "mapping", "options for starting the backend", metavar="DICT"),
+    Option(
+        "host", "choice", "the GUI toolkit whose main loop runs the kernel", choices=("tk", "qt"), spellings=("loop",)
+    ),
+    Option("host_options", "mapping", "options of the host: module, host_class", metavar="DICT"),
+    Option("display_name", "text", "the name that front ends show", "", "TEXT"),
+    # Settings of the kernel.
+    Option("kernel.quiet", "flag", "keep the kernel's own output off its terminal", default=True),
+    Option("shell.timeout", "number", "seconds after which a cell is interrupted", metavar="SECONDS"),
+    Option(
+        "history.hist_file",
+        "string",
+        "the file of the input history; :memory: for none",
+        metavar="FILE",
+        spellings=("HistoryManager.hist_file",),  # nbclient adds it to the argv of a kernel named python3
+    ),
+    # IPython's own settings of its shell (configurable traits of IPython.core.interactiveshell.InteractiveShell).
+    Option(
+        "shell.ast_node_interactivity",
+        "choice",
+        "which expressions of a cell are shown",
+        "last_expr",
+        choices=("all", "last", "last_expr", "none", "last_expr_or_assign"),
+    ),
+    Option("shell.autoawait", "flag", "await at the top level of a cell", default=True),
+    Option("shell.autocall", "choice", "call without parentheses", 0, choices=(0, 1, 2)),
+    Option("shell.automagic", "flag", "magics without the percent sign", default=True),
+    Option("shell.banner1", "string", "the first part of the banner", "", "TEXT"),
+    Option("shell.banner2", "string", "the second part of the banner", "", "TEXT"),
+    Option("shell.cache_size", "integer", "how many results Out keeps", 1000),
+    Option("shell.colors", "string", "the colour scheme of tracebacks", "neutral"),
+    Option("shell.debug", "flag", "IPython's own debugging output", default=False),
+    Option("shell.display_page", "flag", "display what would go to the pager", default=False),
+    Option("shell.enable_html_pager", "flag", "let the pager show HTML", default=False),
+    Option("shell.enable_tip", "flag", "a tip in the banner", default=True),
+    Option("shell.history_length", "integer", "how much history is kept", 10000),
+    Option("shell.history_load_length", "integer", "how much history is read at the start", 1000),
+    Option("shell.logappend", "string", "append a log of the input to this file", "", "FILE"),
+    Option("shell.logfile", "string", "write a log of the input to this file", "", "FILE"),
+    Option("shell.logstart", "flag", "log the input from the start", default=False),
+    Option("shell.object_info_string_level", "choice", "how much of an object is shown", 0, choices=(0, 1, 2)),
+    Option("shell.pdb", "flag", "enter the debugger after an exception", default=False),
+    Option("shell.show_rewritten_input", "flag", "show what autocall makes of the input", default=True),
+    Option("shell.sphinxify_docstring", "flag", "render docstrings by docrepr", default=False),
+    Option("shell.warn_venv", "flag", "warn of a virtual environment without IPython", default=True),
+    Option("shell.wildcards_case_sensitive", "flag", "case matters in %psearch", default=True),
+    Option(
+        "shell.xmode",
+        "choice",
+        "how exceptions are shown",
+        "Context",
+        choices=("Context", "Plain", "Verbose", "Minimal", "Docs", "Doctest"),
+    ),
+    # How a spec is written.
+    Option("fullpath", "flag", "name the interpreter by its full path (default: where it is needed)", commands=_ADD),
+    Option("prefix", "text", "use PREFIX/share/jupyter/kernels (default: sys.prefix)", "", "PREFIX", commands=_PLACED),
+    Option("folder", "text", "use this kernels folder", "", "FOLDER", spellings=("path",), commands=_PLACED),
+    Option("user", "flag", "use the user's own kernels folder", default=False, commands=_PLACED),
+    Option("sys_prefix", "flag", "use the prefix of this interpreter", default=False, commands=_PLACED),
+    Option(
+        "env", "pair", "an environment variable of the kernel; may be given again", metavar="NAME=VALUE", commands=_ADD
+    ),
+    Option("metadata", "mapping", "more metadata for the spec", metavar="DICT", commands=_ADD),
+    Option("replace", "flag", "replace a spec that belongs to another environment", default=False, commands=_ADD),
+    Option("force", "flag", "act on a spec that is not ours", default=False, commands=_PLACED),
+    Option("dry_run", "flag", "say what would be done, and do nothing", default=False, commands=(*_PLACED, "prune")),
+    Option("json", "flag", "print JSON", default=False, commands=("list", "doctor")),
+    Option("yes", "flag", "do not ask", default=False, short="y", commands=("prune",)),
+)
+
+SUBCOMMANDS: dict[str, str] = {
+    "list": "every spec that Jupyter sees, whose it is, and whether it can start",
+    "doctor": "start a kernel, run a cell, say what is wrong and what mends it",
+    "prune": "remove the specs whose interpreter is gone",
+    "install": "write a spec, with the options of other kernels' install commands",
+    "uninstall": "remove specs",
+    "completion": "print the completion script of bash, zsh, fish or powershell",
+}
+"""The words that can stand first on the command line."""
