@@ -1,0 +1,95 @@
+"""What all tests stand on: a home of their own, and the kernel specs that the project's own command line writes.
+
+Nothing of the user who runs the tests is read or touched: HOME and the folders of Jupyter, IPython and matplotlib point
+into pytest's temporary folder.
+
+`--kernel-spec=NAME` drives the end-to-end tests against another installed kernel, a peer, to see which of them tell
+kernels apart; it is combined with `-k asyncio`, as a peer has one backend.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "asyncio": ("--backend_options={'use_uvloop':False}",),
+        "uvloop": ("--backend_options={'use_uvloop':True}",),
+        "trio": ("--backend=trio",),
+    }
+)
+"""Each backend under test, and what to say to `async-kernel -a` to get it."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kernel-spec", default="", metavar="NAME", help="test this installed kernel instead of ours")
+
+
+@pytest.fixture(scope="session")
+def outside() -> Mapping[str, str]:
+    """The environment variables as they were before the tests got a home of their own; pip's settings live there."""
+    return MappingProxyType(dict(_OUTSIDE))
+
+
+_OUTSIDE = dict(os.environ)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home folder for the whole run; Jupyter's, IPython's and matplotlib's folders are inside it."""
+    home = tmp_path_factory.mktemp("home")
+    runtime = home / "runtime"
+    runtime.mkdir(mode=0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, folder in {
+            "HOME": home,
+            "USERPROFILE": home,
+            "APPDATA": home / "appdata",
+            "XDG_DATA_HOME": home / "share",
+            "XDG_CONFIG_HOME": home / "config",
+            "XDG_CACHE_HOME": home / "cache",
+            "JUPYTER_PATH": home / "jupyter",
+            "JUPYTER_DATA_DIR": home / "data",
+            "JUPYTER_CONFIG_DIR": home / "config" / "jupyter",
+            "JUPYTER_RUNTIME_DIR": runtime,
+            "IPYTHONDIR": home / "ipython",
+            "MPLCONFIGDIR": home / "matplotlib",
+        }.items():
+            patch.setenv(name, str(folder))
+        for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_KERNEL_NAME", "JPY_PARENT_PID", "MPLBACKEND", "PYTHONWARNINGS"):
+            patch.delenv(name, raising=False)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def peer(request: pytest.FixtureRequest) -> str:
+    """The name of the peer's kernel spec that is tested instead of ours, or an empty string."""
+    return str(request.config.getoption("--kernel-spec"))
+
+
+@pytest.fixture(scope="session")
+def specs(home: Path, peer: str) -> Mapping[str, str]:
+    """The kernel spec of each backend, written by the project's own command line: `{"trio": "async-trio", ...}`."""
+    if peer:
+        return dict.fromkeys(BACKENDS, peer)
+    folder = home / "jupyter" / "kernels"
+    for backend, options in BACKENDS.items():
+        subprocess.run(
+            [sys.executable, "-m", "async_kernel", "-a", f"async-{backend}", f"--folder={folder}", *options],
+            check=True,
+            timeout=60,
+        )
+    return {backend: f"async-{backend}" for backend in BACKENDS}
+
+
+@pytest.fixture(scope="session", params=list(BACKENDS))
+def backend(request: pytest.FixtureRequest) -> str:
+    """Every backend in turn: "asyncio" (the standard library's loop), "uvloop", "trio"."""
+    return str(request.param)

@@ -1,0 +1,151 @@
+"""Frames on real sockets that no front end would send: what is bad is logged and dropped, and the kernel lives on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+import zmq
+
+from .driver import DeadlineError, KernelDriver, wait_until
+
+DELIMITER = b"<IDS|MSG>"
+
+
+@pytest.fixture(scope="module")
+def kernel(
+    backend: str, specs: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> object:
+    """One kernel for this module, which is expected to say on its stderr what it dropped."""
+    driver = KernelDriver(specs[backend], backend, tmp_path_factory.mktemp("kernel"))
+    driver.expects_stderr = True
+    driver.launch()
+    try:
+        yield driver.wait_ready()
+    finally:
+        driver.close()
+
+
+def frames(kernel: KernelDriver, code: str) -> list[bytes]:
+    """The frames of a good execute_request: delimiter, signature, header, parent, metadata, content."""
+    session = kernel.client.session
+    return list(session.serialize(session.msg("execute_request", {"code": code, "silent": True})))
+
+
+def flipped(signature: bytes) -> bytes:
+    return bytes([ord("0") if signature[0] != ord("0") else ord("1")]) + signature[1:]
+
+
+def resigned(kernel: KernelDriver, parts: list[bytes]) -> list[bytes]:
+    """Frames with a right signature, whatever they hold."""
+    return [DELIMITER, kernel.client.session.sign(parts), *parts]
+
+
+BAD: dict[str, Callable[[KernelDriver, list[bytes]], list[bytes]]] = {
+    "wrong signature": lambda k, f: [f[0], flipped(f[1]), *f[2:]],
+    "no signature": lambda k, f: [f[0], b"", *f[2:]],
+    "short signature": lambda k, f: [f[0], f[1][:10], *f[2:]],
+    "changed content": lambda k, f: [*f[:5], f[5].replace(b"true", b"false")],
+    "no delimiter": lambda k, f: f[1:],
+    "nothing after the delimiter": lambda k, f: [DELIMITER],
+    "too few frames": lambda k, f: f[:4],
+    "one empty frame": lambda k, f: [b""],
+    "signed, not JSON": lambda k, f: resigned(k, [b"{", b"{}", b"{}", b"{}"]),
+    "signed, header a list": lambda k, f: resigned(k, [b"[]", b"{}", b"{}", b"{}"]),
+    "signed, header empty": lambda k, f: resigned(k, [b"{}", b"{}", b"{}", b"{}"]),
+    "signed, content a number": lambda k, f: resigned(k, [f[2], b"{}", b"{}", b"7"]),
+    "signed, header not UTF-8": lambda k, f: resigned(k, [b"\xff\xfe", b"{}", b"{}", b"{}"]),
+    "signed, message type a number": lambda k, f: resigned(
+        k, [json.dumps({**json.loads(f[2]), "msg_type": 7}).encode(), b"{}", b"{}", b"{}"]
+    ),
+}
+
+
+@pytest.mark.parametrize("channel", ["shell", "control"])
+@pytest.mark.parametrize("fault", list(BAD))
+def test_a_bad_message_is_dropped_and_the_next_one_served(kernel: KernelDriver, channel: str, fault: str) -> None:
+    parts = BAD[fault](kernel, frames(kernel, "dropped = False"))
+    log = len(kernel.stderr())
+    kernel.socket(channel).send_multipart(parts)
+    assert kernel.request("kernel_info_request", channel=channel)["content"]["status"] == "ok"
+    assert kernel.value("globals().get('dropped', True)") is True
+    wait_until(lambda: len(kernel.stderr()) > log, "a line in the log about what was dropped")
+
+
+def test_a_replayed_message_runs_once(kernel: KernelDriver) -> None:
+    kernel.execute("runs = 0").ok()
+    parts = frames(kernel, "runs += 1")
+    for _ in range(3):
+        kernel.socket("shell").send_multipart(parts)
+    assert kernel.value("runs") == 1
+
+
+def test_a_message_of_another_key_is_not_remembered_as_seen(kernel: KernelDriver) -> None:
+    """A stranger who sends a signature first, with other content, must not block the true message."""
+    kernel.execute("runs = 0").ok()
+    parts = frames(kernel, "runs += 1")
+    kernel.socket("shell").send_multipart([*parts[:5], b"{}"])
+    kernel.socket("shell").send_multipart(parts)
+    assert kernel.value("runs") == 1
+
+
+def test_a_stranger_on_stdin_and_garbage_on_iopub_do_no_harm(kernel: KernelDriver) -> None:
+    kernel.socket("stdin").send_multipart([b"rubbish"])
+    with zmq.Context() as context, context.socket(zmq.XSUB) as subscriber:
+        subscriber.linger = 0
+        subscriber.connect(kernel.manager._make_url("iopub"))
+        subscriber.send(b"\x07 no subscription at all")
+        subscriber.send(b"\x01")
+        assert subscriber.poll(10_000), "no welcome"
+        assert kernel.execute("'well'").ok().result == "'well'"
+
+
+def test_a_new_subscriber_is_welcomed_with_its_topic(kernel: KernelDriver) -> None:
+    """JEP 65: the welcome says that from now on nothing is missed, and which topic was subscribed to."""
+    session = kernel.client.session
+    with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+        subscriber.linger = 0
+        subscriber.connect(kernel.manager._make_url("iopub"))
+        for topic in ("", "iopub.particular"):
+            subscriber.subscribe(topic.encode())
+            while True:
+                if not subscriber.poll(10_000):
+                    raise DeadlineError("no welcome")
+                _, message = session.recv(subscriber)
+                assert message is not None
+                if message["msg_type"] == "iopub_welcome" and message["content"]["subscription"] == topic:
+                    break
+
+
+def test_heartbeats_come_back_as_they_were(kernel: KernelDriver) -> None:
+    with zmq.Context() as context, context.socket(zmq.REQ) as heart:
+        heart.linger = 0
+        heart.connect(kernel.manager._make_url("hb"))
+        for beat in (b"ping", b"", b"\x00" * 100_000):
+            heart.send(beat)
+            assert heart.poll(10_000), "no heartbeat"
+            assert heart.recv() == beat
+
+
+HOLDS = {
+    "a Python loop": "print('in')\nwhile True: pass",
+    "a C call that holds the lock": "import time; print('in'); time.sleep(0.3); pow(3, 10**8, 7**200_000)",
+}
+
+
+@pytest.mark.parametrize("code", HOLDS.values(), ids=HOLDS)
+def test_the_heart_beats_while_a_cell_holds_on(start_kernel: Callable[..., KernelDriver], backend: str, code: str) -> None:
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True
+    with zmq.Context() as context, context.socket(zmq.REQ) as heart:
+        heart.linger = 0
+        heart.connect(kernel.manager._make_url("hb"))
+        kernel.start_until_printed(code, "in")
+        for number in range(20):
+            heart.send(b"%d" % number)
+            assert heart.poll(5_000), f"beat {number} did not come back"
+            assert heart.recv() == b"%d" % number
+    assert not kernel.socket("shell").poll(0), "the cell was to hold on all the while"
+    kernel.process.kill()
+    kernel.wait_exit()
