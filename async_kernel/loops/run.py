@@ -35,7 +35,22 @@ def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
         factory = options.get("loop_factory") or loop_path(plan.loop, sys.platform)
         options["loop_factory"] = resuming(load(factory) if isinstance(factory, str) else factory)
+        if plan.loop == "asyncio" and sys.platform != "win32":
+            main = _woken(main)
     anyio.run(main, backend=plan.backend, backend_options=options)
+
+
+def _woken(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    """`main`, with a loop that every signal wakes: asyncio's own selector loop leaves a gap (see `loops.wakeup`)."""
+    from asyncio import get_running_loop
+
+    from async_kernel.loops.wakeup import woken_by_signals
+
+    async def woken() -> None:
+        with woken_by_signals(get_running_loop()):
+            await main()
+
+    return woken
 
 
 def loop_path(loop: str, platform: str) -> str:

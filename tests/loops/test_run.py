@@ -141,8 +141,7 @@ def test_main_that_ends_together_with_an_interrupt_ends(plan):
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_signal_ends_a_blocking_task_and_only_it(plan, send_sigint):
-    signal.signal(signal.SIGINT, interrupting)
+def test_a_signal_ends_a_blocking_task_and_only_it(plan, interrupt_when):
     seen = []
 
     async def block(blocking):
@@ -152,7 +151,7 @@ def test_a_signal_ends_a_blocking_task_and_only_it(plan, send_sigint):
     async def main():
         for _ in range(5):
             blocking = threading.Event()
-            send_sigint(blocking)
+            interrupt_when(blocking)
             try:
                 await asyncio.create_task(block(blocking))
             except KeyboardInterrupt:
@@ -241,3 +240,28 @@ def test_loop_paths():
     for loop in ("asyncio", "uvloop"):
         assert callable(load(loop_path(loop, "linux")))
     assert importlib.util.find_spec("uvloop")
+
+
+def test_signal_settings_are_put_back(plan):
+    async def main():
+        assert signal.set_wakeup_fd(descriptor := signal.set_wakeup_fd(-1)) == -1
+        assert descriptor != -1
+
+    run(plan, main)
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_signal_handlers_of_the_loop_work_beside(plan):
+    """`loop.add_signal_handler` takes the wakeup descriptor over, and removing the handler clears it."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(3):
+            called = asyncio.Event()
+            loop.add_signal_handler(signal.SIGUSR1, called.set)
+            threading.Thread(target=signal.raise_signal, args=(signal.SIGUSR1,)).start()
+            await called.wait()
+            assert loop.remove_signal_handler(signal.SIGUSR1)
+
+    run(plan, main)
+    assert signal.set_wakeup_fd(-1) == -1
