@@ -5,11 +5,63 @@ The kernel knows its interpreter only through this module; `ipython` is one that
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from async_kernel.protocol.messages import Content
+from async_kernel.protocol.messages import Buffer, Content
+from async_kernel.protocol.names import Channel
+from async_kernel.system.interrupt import Interruptible
 
-__all__ = ["Interpreter"]
+from .request import Request
+
+__all__ = ["Comms", "Debugger", "Interpreter", "Interrupts", "RunLoop", "Transport"]
+
+RunLoop = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+"""Runs a main coroutine on the backend, in the calling thread, until it returns."""
+
+
+class Transport(Protocol):
+    """What moves messages. Every method is callable from any thread and returns at once."""
+
+    def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
+        """Send one message. Messages of one channel leave in the order of the calls."""
+
+    def gather(self, channel: Channel, key: object, text: str, build: Callable[[str], Sequence[Buffer]]) -> None:
+        """Send text, in order with `send`. Neighbouring texts with equal keys may leave together, as one message,
+        whose frames `build(text)` makes."""
+
+    def barrier(self, reached: Callable[[], None]) -> None:
+        """Call `reached()`, in any thread, once everything that has arrived until now was delivered."""
+
+
+class Interrupts(Protocol):
+    """What reaches the threads that work."""
+
+    def interrupt(self, work: Interruptible) -> object:
+        """Interrupt one piece of work; returns at once."""
+
+
+class Comms(Protocol):
+    """The comms of a kernel (messaging spec, "Custom Messages"). Called in the thread of the shell."""
+
+    async def open(self, request: Request) -> None:
+        """Serve comm_open."""
+
+    async def message(self, request: Request) -> None:
+        """Serve comm_msg."""
+
+    async def close(self, request: Request) -> None:
+        """Serve comm_close."""
+
+    def info(self, content: Content) -> Content:
+        """The content of a comm_info_reply."""
+
+
+class Debugger(Protocol):
+    """What serves debug_request (messaging spec, "Debug request")."""
+
+    def request(self, request: Request) -> Content:
+        """The content of the debug_reply."""
 
 
 class Interpreter(Protocol):

@@ -34,7 +34,7 @@ class Message(NamedTuple):
     """One message from a client.
 
     `header_frame` is the header exactly as it came: what answers the message carries it, byte for byte, as its
-    parent header, so that fields we know nothing of survive.
+    parent header, so that fields we know nothing of survive. `problem` says why an authentic message cannot be served.
     """
 
     header: Header
@@ -44,3 +44,4 @@ class Message(NamedTuple):
     parent_header: Content
     identities: tuple[bytes, ...] = ()
     buffers: Sequence[Buffer] = ()
+    problem: str = ""

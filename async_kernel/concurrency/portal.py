@@ -1,0 +1,143 @@
+"""A portal: the way into a running event loop from any thread.
+
+One contract, two backends. Nothing here imports a backend before one runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import trio
+
+__all__ = ["Portal", "current_portal"]
+
+
+class Portal(Protocol):
+    """The way into one event loop, bound to the task that asked for it."""
+
+    thread: int
+    """The ident of the thread that the loop runs in."""
+
+    def call(self, function: Callable[..., None], *args: Any) -> bool:
+        """Run `function(*args)` soon in the loop's thread. Callable from any thread and from signal handlers.
+
+        False when the loop is gone and nothing will run. The function must not raise.
+        """
+
+    def end_wait(self) -> None:
+        """End what the task is waiting for. To be called in the loop's thread.
+
+        On asyncio the task is cancelled, as `asyncio.Runner` does at SIGINT; on trio KeyboardInterrupt is raised out
+        of the wait, as trio itself does at SIGINT.
+        """
+
+    def waiting(self) -> AbstractContextManager[object]:
+        """What `end_wait` ends: to be entered by the task around the waits that may be ended."""
+
+    async def settle(self) -> None:
+        """Take in a cancellation or interrupt that is still on its way to the task, so that it hits nothing later."""
+
+
+def current_portal() -> Portal:
+    """The portal of the running loop and the calling task. RuntimeError outside any."""
+    if "trio" in sys.modules:
+        import trio
+
+        if trio.lowlevel.in_trio_run():
+            return _TrioPortal(trio.lowlevel.current_trio_token())
+    import asyncio
+
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("A portal is made inside a task.")
+    return _AsyncioPortal(asyncio.get_running_loop(), task)
+
+
+class _AsyncioPortal:
+    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+        self.thread = threading.get_ident()
+        self._loop = loop
+        self._task = task
+
+    def call(self, function: Callable[..., None], *args: Any) -> bool:
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:  # the loop is closed
+            return False
+        return True
+
+    def end_wait(self) -> None:
+        self._task.cancel()
+
+    def waiting(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    async def settle(self) -> None:
+        import asyncio
+
+        if self._task.cancelling():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            while self._task.uncancel():
+                pass
+
+
+class _TrioPortal:
+    def __init__(self, token: trio.lowlevel.TrioToken) -> None:
+        import signal
+
+        self.thread = threading.get_ident()
+        self._token = token
+        # trio's own SIGINT handler is its public way to raise KeyboardInterrupt in the main task; it is there when
+        # trio was started in the main thread with Python's default handler in place.
+        handler = signal.getsignal(signal.SIGINT)
+        self._handler: Any = handler if getattr(handler, "__module__", "").startswith("trio.") else None
+        self._scope: trio.CancelScope | None = None
+
+    def call(self, function: Callable[..., None], *args: Any) -> bool:
+        import trio
+
+        try:
+            self._token.run_sync_soon(function, *args)
+        except trio.RunFinishedError:
+            return False
+        return True
+
+    def end_wait(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+            return
+        import signal
+
+        import trio
+
+        @trio.lowlevel.enable_ki_protection
+        def deliver() -> None:
+            self._handler(signal.SIGINT, sys._getframe())
+
+        deliver()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        # With trio's own handler the task may keep nurseries open beyond this block; a scope would not allow that.
+        if self._handler is not None:
+            yield
+            return
+        import trio
+
+        with trio.CancelScope() as self._scope:
+            yield
+        self._scope = None
+
+    async def settle(self) -> None:
+        import trio
+
+        with suppress(KeyboardInterrupt):
+            await trio.lowlevel.checkpoint()

@@ -1,0 +1,281 @@
+"""The composition root: the one module that knows every part, and puts a kernel together from them.
+
+Order matters here. The sockets are bound and the I/O thread answers kernel_info before anything slow is imported; the
+plan is made then, and the interpreter is the first job of the main lane. What the world gives (interpreter, comms,
+streams) is named by import strings and loaded on demand.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from async_kernel._version import __version__
+from async_kernel.errors import AsyncKernelError, ProtocolError
+from async_kernel.kernel.kernel import Kernel
+from async_kernel.launcher import ConnectionFile, load_interface, open_connection, write_connection
+from async_kernel.protocol.codec import Codec
+from async_kernel.protocol.connection import ConnectionInfo
+from async_kernel.protocol.names import PROTOCOL_VERSION, Channel
+from async_kernel.protocol.signing import Signer
+from async_kernel.settings import Settings
+from async_kernel.system.interrupt import Interrupter
+from async_kernel.system.parent_watch import parent_of, watch_parent
+from async_kernel.transport.io_thread import IOThread
+from async_kernel.transport.sockets import bind_sockets
+
+if TYPE_CHECKING:
+    from async_kernel.kernel.ports import Comms, Interpreter
+    from async_kernel.loops.plan import Plan
+
+__all__ = ["GRACE", "ZMQInterface", "start_kernel_zmq_interface"]
+
+INTERPRETER = "async_kernel.ipython:create_interpreter"
+COMMS = "async_kernel.comms:CommHandlers"
+STREAMS = "async_kernel.streams.install:install_streams"
+
+GRACE = 3.0
+"""Seconds that a kernel has to end in good order once it was asked to; jupyter_client kills after five."""
+
+ORPHAN_GRACE = 1.5
+"""The same when the parent process is gone and nobody waits."""
+
+log = logging.getLogger("async_kernel")
+
+
+def start_kernel_zmq_interface(settings: Settings) -> int:
+    """Start a kernel on ZMQ sockets, in the calling thread, and serve until it is shut down.
+
+    This is the default `--start_interface`. Returns the exit status: 0 after a shutdown, 1 when the kernel could not
+    run, in which case every client that asked has been told why.
+    """
+    return ZMQInterface(settings).run()
+
+
+def kernel_info() -> dict[str, Any]:
+    """The content of the kernel_info_reply (messaging spec, "Kernel info")."""
+    version = sys.version_info
+    return {
+        "status": "ok",
+        "protocol_version": PROTOCOL_VERSION,
+        "implementation": "async_kernel",
+        "implementation_version": __version__,
+        "language_info": {
+            "name": "python",
+            "version": sys.version.partition(" ")[0],
+            "mimetype": "text/x-python",
+            "file_extension": ".py",
+            "pygments_lexer": f"ipython{version.major}",
+            "codemirror_mode": {"name": "ipython", "version": version.major},
+            "nbconvert_exporter": "python",
+        },
+        "banner": f"Python {sys.version}\nasync-kernel {__version__}, an interactive Python by IPython\n",
+        "help_links": [
+            {"text": "Python Reference", "url": f"https://docs.python.org/{version.major}.{version.minor}"},
+            {"text": "IPython Reference", "url": "https://ipython.readthedocs.io/en/stable/"},
+            {"text": "Trio Reference", "url": "https://trio.readthedocs.io/en/stable/"},
+        ],
+        "debugger": False,
+        "supported_features": ["kernel subshells"],
+    }
+
+
+class ZMQInterface:
+    """One kernel in a process of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._file: ConnectionFile = open_connection(settings)
+        sockets = bind_sockets(self._file.info)
+        self._file = self._file._replace(info=sockets.connection)
+        if self._file.is_new:
+            write_connection(self._file)
+        info = sockets.connection
+        self._codec = make_codec(info)
+        self._transport = IOThread(sockets, self._deliver, self._welcome)
+        self.kernel = Kernel(
+            codec=self._codec,
+            transport=self._transport,
+            info=kernel_info(),
+            ports={f"{channel}_port": info.port(channel) for channel in Channel},
+            run_loop=self._run_thread,
+        )
+        self._interrupter = Interrupter(_wake_main_thread, lambda: self.kernel.execution)
+        self._plan: Plan | None = None
+        self._interpreter: Interpreter | None = None
+        self._restore: list[Callable[[], None]] = []
+
+    def run(self) -> int:
+        """Serve until the kernel is shut down. To be called in the main thread; returns the exit status."""
+        self._transport.start()
+        self._take_signals()
+        parent = parent_of(os.environ)
+        if parent is not None:
+            watch_parent(parent, self._orphaned)
+        if self._file.is_new:
+            _say_where(self._file.path)
+        status = 0
+        try:
+            self._run_main()
+        except BaseException as error:
+            status = 1
+            _tell(error)
+            self.kernel.fail(error)
+        finally:
+            self._end()
+        return status
+
+    # Starting
+
+    def _run_main(self) -> None:
+        """Make the plan and run it: the backend, and on it the kernel's main lane."""
+        from async_kernel.loops.detect import detect
+        from async_kernel.loops.plan import plan
+        from async_kernel.loops.run import run
+
+        self._plan = plan(self._settings, detect())
+        log.debug("%s", self._plan)
+        if self._plan.backend == "trio":
+            # trio takes SIGINT when it finds Python's own handler there; its handler is its public way to raise
+            # KeyboardInterrupt in the main task, and becomes part of the portal.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        run(self._plan, self._serve)
+
+    async def _serve(self) -> None:
+        from async_kernel.concurrency.portal import current_portal
+
+        portal = current_portal()
+        self._interrupter.install()
+        self.kernel.interrupts = self._interrupter
+        try:
+            await self.kernel.serve(portal, self._load)
+        finally:
+            self._interrupter.restore()
+
+    def _load(self) -> tuple[Interpreter, Comms]:
+        """Import the interpreter and put the streams in place."""
+        from async_kernel.ipython import user_code_entries
+
+        interpreter: Interpreter = _load(INTERPRETER)()
+        self._interpreter = interpreter
+        self._interrupter.entries = frozenset(user_code_entries())
+        self._restore.append(_load(STREAMS)(echo=self._settings.attributes.get("kernel.quiet") is False))
+        interpreter.configure(dict(self._settings.attributes))
+        return interpreter, _load(COMMS)(self.kernel.publish)
+
+    def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""
+        from async_kernel.loops.run import run
+
+        assert self._plan is not None
+        run(self._plan._replace(host=None, host_options={}), main)
+
+    # Messages: called in the I/O thread
+
+    def _deliver(self, channel: Channel, frames: list[bytes]) -> None:
+        try:
+            message = self._codec.decode(frames)
+        except ProtocolError as error:
+            log.warning("dropped a message on %s: %s", channel, error)
+        else:
+            self.kernel.accept(channel, message)
+
+    def _welcome(self, topic: bytes) -> list[Any]:
+        """What a new subscriber gets first (JEP 65)."""
+        content = {"subscription": topic.decode("utf-8", "replace")}
+        return self._codec.encode("iopub_welcome", content, identities=(topic,))
+
+    # Ending
+
+    def _take_signals(self) -> None:
+        """An interrupt while the kernel still starts has nothing to end; SIGTERM is a shutdown."""
+        self._interrupter.install()
+        signal.signal(signal.SIGTERM, lambda *_: self._shut_down(GRACE))
+
+    def _orphaned(self) -> None:
+        self._shut_down(ORPHAN_GRACE)
+
+    def _shut_down(self, grace: float) -> None:
+        self.kernel.shut_down()
+        _end_after(grace)
+
+    def _end(self) -> None:
+        """Give everything back, in the order that lets what is said meanwhile still go out."""
+        _end_after(GRACE)
+        try:
+            if self._interpreter is not None:
+                self._interpreter.close(self.kernel.restart)
+        except BaseException:
+            log.exception("the interpreter could not be closed in good order")
+        self._transport.stop()
+        for restore in reversed(self._restore):
+            restore()
+        if self._file.is_new:
+            from contextlib import suppress
+
+            with suppress(OSError):
+                os.unlink(self._file.path)
+
+
+def make_codec(info: ConnectionInfo) -> Codec:
+    """The codec of a kernel with this connection information, for a session of its own."""
+    return Codec(Signer(info.key.encode(), info.signature_scheme), os.urandom(16).hex(), _username(), _now)
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat()
+
+
+def _username() -> str:
+    return os.environ.get("LOGNAME") or os.environ.get("USER") or os.environ.get("USERNAME") or "username"
+
+
+def _load(path: str) -> Any:
+    return load_interface(path)
+
+
+def _wake_main_thread() -> None:
+    if sys.platform == "win32":
+        from async_kernel.system.interrupt_windows import wake_main_thread
+    else:
+        from async_kernel.system.interrupt_posix import wake_main_thread
+    wake_main_thread()
+
+
+def _say_where(path: str) -> None:
+    print(
+        f"A kernel is running. To connect to it:\n\n    jupyter console --existing {os.path.basename(path)}\n\n"
+        f"Its connection file is {path}. Ctrl-C interrupts a cell, SIGTERM (kill {os.getpid()}) ends the kernel.",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _tell(error: BaseException) -> None:
+    """Say on stderr, which Jupyter shows in its log, why the kernel cannot run."""
+    if isinstance(error, AsyncKernelError):
+        print(f"async-kernel: {error}", file=sys.stderr, flush=True)
+    else:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+
+
+def _end_after(grace: float) -> None:
+    """End the process `grace` seconds from now, whatever still holds it: threads that are not daemons, a C call that
+    never returns, code that catches every interrupt."""
+
+    def end() -> None:
+        print(f"async-kernel: ended by force, {grace} s after its shutdown", file=sys.__stderr__, flush=True)
+        os._exit(1)
+
+    timer = threading.Timer(grace, end)
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,90 @@
+"""Serving one request: busy, the handler, its reply, idle. Whatever happens in between, the reply and idle are said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from async_kernel.errors import RequestError
+from async_kernel.protocol.messages import Content
+
+from .request import Request, error_content, serving
+
+__all__ = ["Handler", "SyncHandler", "abort", "refuse", "serve", "serve_now"]
+
+Handler = Callable[[Request], Awaitable[Content | None]]
+"""Serves a request in the loop of a lane; returns the content of the reply, None when its type has no reply."""
+
+SyncHandler = Callable[[Request], Content | None]
+"""The same, in a thread without a loop."""
+
+
+async def serve(request: Request, handler: Handler, before_reply: Callable[[], Awaitable[None]] | None = None) -> Content:
+    """Serve `request` with `handler`; return what was replied ({} for a type without a reply).
+
+    `before_reply` is awaited when the handler's reply is an error.
+    """
+    with serving(request):
+        content: Content | None = None
+        try:
+            _busy(request)
+            try:
+                if request.message.problem:
+                    raise RequestError(request.message.problem)
+                content = await handler(request)
+            except BaseException as error:
+                content = _error(request, error)
+            if before_reply is not None and content is not None and content.get("status") == "error":
+                await before_reply()
+        finally:
+            _done(request, content)
+        return content or {}
+
+
+def serve_now(request: Request, handler: SyncHandler) -> None:
+    """Serve `request` in the calling thread."""
+    with serving(request):
+        content: Content | None = None
+        try:
+            _busy(request)
+            if request.message.problem:
+                raise RequestError(request.message.problem)
+            content = handler(request)
+        except BaseException as error:
+            content = _error(request, error)
+        finally:
+            _done(request, content)
+
+
+def refuse(request: Request, error: BaseException) -> None:
+    """Answer `request` with an error, without serving it. An execute_request's error is shown to all clients too."""
+    _busy(request)
+    content = _error(request, error)
+    if request.msg_type == "execute_request":
+        shown = dict(content)
+        del shown["status"]
+        request.publish("error", shown)
+        content["execution_count"] = 0
+    _done(request, content)
+
+
+def abort(request: Request) -> None:
+    """Answer a request that was queued behind an error (messaging spec, "Request-Reply")."""
+    _busy(request)
+    _done(request, {"status": "aborted"})
+
+
+def _busy(request: Request) -> None:
+    request.publish("status", {"execution_state": "busy"})
+
+
+def _done(request: Request, content: Content | None) -> None:
+    if content is not None:
+        request.reply(content)
+    request.publish("status", {"execution_state": "idle"})
+
+
+def _error(request: Request, error: BaseException) -> Content:
+    if not isinstance(error, RequestError):
+        logging.getLogger(__name__).error("%s failed", request.msg_type, exc_info=error)
+    return dict(error_content(error))

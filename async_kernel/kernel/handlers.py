@@ -1,0 +1,145 @@
+"""The handlers: one method for each message type that the routes name. They return content and say nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from async_kernel.errors import RequestError
+from async_kernel.protocol.messages import Content
+
+from .request import Request, set_fallback
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+__all__ = ["Handlers"]
+
+T = TypeVar("T")
+
+
+class Handlers:
+    """What a kernel answers, message type by message type (messaging spec, the section of the same name)."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    # At once
+
+    def kernel_info(self, request: Request) -> Content:
+        """ "Kernel info"."""
+        return self._kernel.info
+
+    def connect(self, request: Request) -> Content:
+        """ "Connect"."""
+        return {"status": "ok", **self._kernel.ports}
+
+    # In order
+
+    async def execute(self, request: Request) -> Content:
+        """ "Execute"."""
+        content = request.content
+        if not request.message.header.subshell_id:
+            set_fallback(request)
+        silent = _field(content, "silent", False)
+        return await self._kernel.interpreter.execute(
+            _field(content, "code", ""),
+            silent=silent,
+            store_history=_field(content, "store_history", not silent) and not silent,
+            user_expressions=_field(content, "user_expressions", {}),
+            cell_id=request.message.metadata.get("cellId"),
+            metadata=request.message.metadata,
+        )
+
+    async def comm_open(self, request: Request) -> None:
+        """ "Opening a Comm"."""
+        await self._kernel.comms.open(request)
+
+    async def comm_msg(self, request: Request) -> None:
+        """ "Comm Messages"."""
+        await self._kernel.comms.message(request)
+
+    async def comm_close(self, request: Request) -> None:
+        """ "Tearing Down Comms"."""
+        await self._kernel.comms.close(request)
+
+    # Aside
+
+    def complete(self, request: Request) -> Content:
+        """ "Completion"."""
+        code = _field(request.content, "code", "")
+        return self._kernel.interpreter.complete(code, _cursor(request.content, code))
+
+    def inspect(self, request: Request) -> Content:
+        """ "Introspection"."""
+        code = _field(request.content, "code", "")
+        detail_level = _field(request.content, "detail_level", 0)
+        return self._kernel.interpreter.inspect(code, _cursor(request.content, code), detail_level)
+
+    def is_complete(self, request: Request) -> Content:
+        """ "Code completeness"."""
+        return self._kernel.interpreter.is_complete(_field(request.content, "code", ""))
+
+    def history(self, request: Request) -> Content:
+        """ "History"."""
+        return self._kernel.interpreter.history(request.content)
+
+    def comm_info(self, request: Request) -> Content:
+        """ "Comm info"."""
+        return self._kernel.comms.info(request.content)
+
+    # Control
+
+    def interrupt(self, request: Request) -> Content:
+        """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel."""
+        self._kernel.interrupt()
+        return {"status": "ok"}
+
+    def shutdown(self, request: Request) -> Content:
+        """ "Kernel shutdown"."""
+        restart = _field(request.content, "restart", False)
+        content = {"status": "ok", "restart": restart}
+        request.publish("shutdown_reply", content)
+        self._kernel.plan_shutdown(restart)
+        return content
+
+    def debug(self, request: Request) -> Content:
+        """ "Debug request"."""
+        if self._kernel.debugger is None:
+            command = request.content.get("command", "")
+            raise RequestError(
+                f"This kernel has no debugger yet, so it cannot serve {command!r}.",
+                "Its kernel_info says so: `debugger` is false.",
+            )
+        return self._kernel.debugger.request(request)
+
+    def create_subshell(self, request: Request) -> Content:
+        """JEP 91, "Create subshell"."""
+        return {"status": "ok", "subshell_id": self._kernel.subshells.create()}
+
+    def delete_subshell(self, request: Request) -> Content:
+        """JEP 91, "Delete subshell"."""
+        lane = self._kernel.subshells.delete(_field(request.content, "subshell_id", ""))
+        for left in lane.take():
+            self._kernel.refuse(left, RequestError("The subshell of this request was deleted."))
+        return {"status": "ok"}
+
+    def list_subshell(self, request: Request) -> Content:
+        """JEP 91, "List subshells"."""
+        return {"status": "ok", "subshell_id": self._kernel.subshells.ids()}
+
+
+def _field(content: Content, name: str, default: T) -> T:
+    """A field of a request's content, of the default's type. RequestError when it has another."""
+    value: Any = content.get(name, default)
+    if value is None:
+        return default
+    if not isinstance(value, type(default)):
+        expected = type(default).__name__
+        raise RequestError(f"The field {name!r} of the request has to be of type {expected}, not {value!r:.80}.")
+    return value
+
+
+def _cursor(content: Content, code: str) -> int:
+    """The cursor position in code points, at the end when it is absent or outside."""
+    position = _field(content, "cursor_pos", len(code))
+    return position if 0 <= position <= len(code) else len(code)

@@ -1,0 +1,200 @@
+"""The kernel: takes messages in, gives each to the lane that serves it, and ends in good order."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from async_kernel.concurrency.portal import Portal
+from async_kernel.errors import RequestError
+from async_kernel.protocol.codec import Codec
+from async_kernel.protocol.messages import Buffer, Content, Message
+from async_kernel.protocol.names import Channel, topic_of
+
+from .aside import Asides
+from .dispatch import SyncHandler, refuse, serve_now
+from .handlers import Handlers
+from .lanes import Execution, Lane
+from .outlet import ChannelOutlet
+from .ports import Comms, Debugger, Interpreter, Interrupts, RunLoop, Transport
+from .prompts import Prompts
+from .request import Request
+from .routes import ROUTES, Order, Route
+from .subshells import Subshells
+
+__all__ = ["Kernel"]
+
+log = logging.getLogger(__name__)
+
+
+class Kernel:
+    """One kernel.
+
+    `info` is the content of its kernel_info_reply, `ports` of its connect_reply. The interpreter is not needed to make
+    it: requests are taken in from the start, and served once `serve` has been given one.
+    """
+
+    def __init__(
+        self,
+        *,
+        codec: Codec,
+        transport: Transport,
+        info: Content,
+        ports: Mapping[str, int],
+        run_loop: RunLoop,
+    ) -> None:
+        self.info = info
+        self.ports = ports
+        self.restart = False
+        self.debugger: Debugger | None = None
+        self.interrupts: Interrupts | None = None
+        self._codec = codec
+        self._transport = transport
+        self._parts: tuple[Interpreter, Comms] | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._closing = False
+        self._ended = threading.Event()
+        self._prompts = Prompts()
+        self._outlets = {
+            channel: ChannelOutlet(channel, codec, transport, self._prompts)
+            for channel in (Channel.SHELL, Channel.CONTROL)
+        }
+        self.main_lane = Lane(transport, self._prompts)
+        self.subshells = Subshells(lambda: Lane(transport, self._prompts), run_loop, self._ready)
+        self._asides = Asides()
+        self._handlers = Handlers(self)
+        self._control: queue.SimpleQueue[tuple[Request, SyncHandler]] = queue.SimpleQueue()
+        self._control_thread = threading.Thread(target=self._serve_control, name="control", daemon=True)
+        self._control_thread.start()
+
+    # Taking messages in: called by the thread that moves them
+
+    def accept(self, channel: Channel, message: Message) -> None:
+        """Take in a message that arrived on `channel`. Returns at once; never raises."""
+        route = ROUTES.get(message.header.msg_type)
+        if channel is Channel.STDIN:
+            if route is None or route.order is not Order.STDIN or not self._prompts.answer(message):
+                log.warning("dropped a message on stdin that answers no open question: %s", message.header.msg_type)
+            return
+        request = Request(message, self._outlets[channel])
+        try:
+            self._route(request, route, channel)
+        except RequestError as error:
+            refuse(request, error)
+
+    def _route(self, request: Request, route: Route | None, channel: Channel) -> None:
+        if route is None or route.order is Order.STDIN:
+            raise RequestError(f"This kernel does not know the message type {request.msg_type!r}.")
+        if channel not in route.channels:
+            there = " or ".join(sorted(route.channels))
+            raise RequestError(f"{request.msg_type} is served on the {there} channel, not on {channel}.")
+        handler = getattr(self._handlers, route.handler)
+        if route.order is Order.AT_ONCE:
+            serve_now(request, handler)
+        elif route.order is Order.CONTROL:
+            self._control.put((request, handler))
+        else:
+            self._enqueue(request, route, handler)
+
+    def _enqueue(self, request: Request, route: Route, handler: Any) -> None:
+        subshell_id = request.message.header.subshell_id
+        lane = self.subshells.lane(subshell_id) if subshell_id else self.main_lane
+        if route.order is Order.IN_ORDER:
+            is_execute = request.msg_type == "execute_request"
+            stops = is_execute and request.content.get("stop_on_error", True) is not False
+            lane.put(request, handler, stops=stops, can_abort=is_execute)
+        else:
+            self._asides.put(request, handler, lane)
+        if self._failure is not None:
+            self._refuse_queued(self._failure)
+
+    # Serving
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """What runs code. RequestError before there is one."""
+        return self._loaded()[0]
+
+    @property
+    def comms(self) -> Comms:
+        """The comms. RequestError before there are any."""
+        return self._loaded()[1]
+
+    def _loaded(self) -> tuple[Interpreter, Comms]:
+        if self._parts is None:
+            raise RequestError("The kernel is still starting.")
+        return self._parts
+
+    async def serve(self, portal: Portal, load: Callable[[], tuple[Interpreter, Comms]]) -> None:
+        """Load the interpreter, then serve the main shell until the kernel is shut down.
+
+        To be awaited in the main thread's loop, which `portal` leads to. What `load` raises is raised from here; see
+        `fail`.
+        """
+        self._parts = load()
+        self._ready.set()
+        await self.main_lane.serve(portal, lambda: self._closing)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer every request with `error`: the kernel cannot run.
+
+        Blocks until an execute_request was answered so, and somebody has therefore been told, or the kernel is shut
+        down. To be called in the main thread, instead of `serve` or after it raised.
+        """
+        self._failure = error
+        self._refuse_queued(error)
+        self._ended.wait()
+
+    def _refuse_queued(self, error: BaseException) -> None:
+        for request in self.main_lane.take():
+            refuse(request, error)
+            if request.msg_type == "execute_request":
+                self._ended.set()
+
+    # Interrupting and ending: any thread
+
+    @property
+    def execution(self) -> Execution | None:
+        """What the main shell is working on."""
+        return self.main_lane.execution
+
+    def interrupt(self) -> None:
+        """Interrupt what the shells are working on. Returns at once."""
+        if self.interrupts is not None:
+            for lane in (self.main_lane, *self.subshells.lanes()):
+                execution = lane.execution
+                if execution is not None:
+                    self.interrupts.interrupt(execution)
+
+    def plan_shutdown(self, restart: bool) -> None:
+        """Shut down once the request that the control thread is serving has been answered."""
+        self.restart = restart
+        self._closing = True
+
+    def shut_down(self) -> None:
+        """End the kernel: interrupt what runs, take nothing new, let `serve` and `fail` return."""
+        self._closing = True
+        self.main_lane.close()
+        self.subshells.close()
+        self.interrupt()
+        self._ended.set()
+
+    def publish(self, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
+        """Publish on iopub on behalf of no request: what code says outside any cell."""
+        frames = self._codec.encode(
+            msg_type, content, b"{}", metadata, buffers, (topic_of(self._codec.session, msg_type),)
+        )
+        self._transport.send(Channel.IOPUB, frames)
+
+    def refuse(self, request: Request, error: BaseException) -> None:
+        """Answer `request` with an error."""
+        refuse(request, error)
+
+    def _serve_control(self) -> None:
+        while not self._closing:
+            serve_now(*self._control.get())
+        self.shut_down()

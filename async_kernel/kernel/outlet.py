@@ -1,0 +1,73 @@
+"""The means of requests: what they say becomes messages, and goes to the transport. One outlet serves one channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from async_kernel.protocol.codec import Codec
+from async_kernel.protocol.messages import Buffer, Content, Message
+from async_kernel.protocol.names import Channel, reply_type, topic_of
+
+from .ports import Transport
+from .prompts import Prompts
+
+__all__ = ["ChannelOutlet"]
+
+
+class ChannelOutlet:
+    """Answers the requests that come on `channel` (see `request.Outlet`)."""
+
+    def __init__(self, channel: Channel, codec: Codec, transport: Transport, prompts: Prompts) -> None:
+        self._channel = channel
+        self._codec = codec
+        self._transport = transport
+        self._prompts = prompts
+
+    def publish(
+        self, parent: Message, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer], topic: bytes
+    ) -> None:
+        """Publish on iopub."""
+        frames = self._codec.encode(
+            msg_type,
+            content,
+            parent.header_frame,
+            metadata,
+            buffers,
+            (topic or topic_of(self._codec.session, msg_type),),
+        )
+        self._transport.send(Channel.IOPUB, frames)
+
+    def stream(self, parent: Message, name: str, text: str) -> None:
+        """Send text of the stream `name`."""
+
+        def build(whole: str) -> list[Buffer]:
+            return self._codec.encode(
+                "stream",
+                {"name": name, "text": whole},
+                parent.header_frame,
+                identities=(topic_of(self._codec.session, f"stream.{name}"),),
+            )
+
+        self._transport.gather(Channel.IOPUB, (id(parent), name), text, build)
+
+    def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
+        """Reply on the channel that the request came on."""
+        frames = self._codec.encode(
+            reply_type(parent.header.msg_type), content, parent.header_frame, metadata, buffers, parent.identities
+        )
+        self._transport.send(self._channel, frames)
+
+    def ask(self, parent: Message, prompt: str, password: bool) -> str:
+        """Ask the client that sent `parent` for a line."""
+
+        def send(msg_id: str) -> None:
+            frames = self._codec.encode(
+                "input_request",
+                {"prompt": prompt, "password": password},
+                parent.header_frame,
+                identities=parent.identities,
+                msg_id=msg_id,
+            )
+            self._transport.send(Channel.STDIN, frames)
+
+        return self._prompts.ask(self._codec.new_id(), parent.header.msg_id, send)

@@ -1,0 +1,82 @@
+"""Prompts: questions to a client, one at a time, each answered to whoever asked it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from async_kernel.protocol.messages import Message
+
+__all__ = ["Prompts"]
+
+
+class _Prompt:
+    __slots__ = ("cancelled", "msg_id", "request_id", "send", "settled", "value")
+
+    def __init__(self, msg_id: str, request_id: str, send: Callable[[str], None]) -> None:
+        self.msg_id = msg_id
+        self.request_id = request_id
+        self.send = send
+        self.value = ""
+        self.cancelled = False
+        self.settled = threading.Event()
+
+
+class Prompts:
+    """The open question, and behind it those that wait to be put.
+
+    A front end shows one prompt at a time and its reply does not always say which prompt it answers, so questions from
+    several threads and tasks queue here.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: deque[_Prompt] = deque()
+
+    def ask(self, msg_id: str, request_id: str, send: Callable[[str], None]) -> str:
+        """Send a question by `send(msg_id)` once it is its turn, and return the answer.
+
+        `request_id` is the msg_id of the request on whose behalf it is asked. Blocks the calling thread; raises
+        KeyboardInterrupt when `cancel` is called for the request meanwhile.
+        """
+        prompt = _Prompt(msg_id, request_id, send)
+        with self._lock:
+            self._queue.append(prompt)
+            if self._queue[0] is prompt:
+                send(msg_id)
+        try:
+            prompt.settled.wait()
+        finally:
+            with self._lock:
+                was_open = self._queue[0] is prompt
+                self._queue.remove(prompt)
+                if was_open and self._queue:
+                    self._queue[0].send(self._queue[0].msg_id)
+        if prompt.cancelled:
+            raise KeyboardInterrupt
+        return prompt.value
+
+    def answer(self, message: Message) -> bool:
+        """Take an input_reply. False when it answers no open question and is to be dropped."""
+        asked = message.parent_header.get("msg_id", "")
+        with self._lock:
+            prompt = self._queue[0] if self._queue else None
+            # Some clients answer without saying what; one that names something else answers a question that is gone.
+            if prompt is None or prompt.settled.is_set() or (asked and asked not in (prompt.msg_id, prompt.request_id)):
+                return False
+            prompt.value = str(message.content.get("value", ""))
+            prompt.settled.set()
+        return True
+
+    def waits(self, request_id: str) -> bool:
+        """Whether code of the request `request_id` waits for an answer."""
+        return any(prompt.request_id == request_id for prompt in tuple(self._queue))
+
+    def cancel(self, request_id: str | None = None) -> None:
+        """End the questions of the request `request_id`, or all: their askers get KeyboardInterrupt."""
+        with self._lock:
+            for prompt in self._queue:
+                if (request_id is None or prompt.request_id == request_id) and not prompt.settled.is_set():
+                    prompt.cancelled = True
+                    prompt.settled.set()

@@ -1,0 +1,64 @@
+"""The routes: which handler serves a message type, and under which order. A table, nothing else."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+from async_kernel.protocol.names import Channel
+
+__all__ = ["ROUTES", "Order", "Route"]
+
+
+class Order(Enum):
+    """When a request is served, and by which thread."""
+
+    AT_ONCE = auto()
+    """As it arrives, in the thread that moves messages. For answers that are at hand."""
+
+    CONTROL = auto()
+    """One after another, in the control thread, whatever the shells are doing."""
+
+    IN_ORDER = auto()
+    """One after another, in the lane of its shell or subshell."""
+
+    ASIDE = auto()
+    """Beside the cells of its shell: in the shell's thread when a cell awaits, else in the service thread."""
+
+    STDIN = auto()
+    """An answer to a question of ours, not a request."""
+
+
+class Route(NamedTuple):
+    """One row: the name of the method of `Handlers` that serves the type, its order, and the channels it comes on."""
+
+    handler: str
+    order: Order
+    channels: frozenset[Channel] = frozenset({Channel.SHELL, Channel.CONTROL})
+
+
+_SHELL = frozenset({Channel.SHELL})
+_CONTROL = frozenset({Channel.CONTROL})
+_BOTH = frozenset({Channel.SHELL, Channel.CONTROL})
+
+ROUTES: dict[str, Route] = {
+    "kernel_info_request": Route("kernel_info", Order.AT_ONCE, _BOTH),
+    "connect_request": Route("connect", Order.AT_ONCE, _BOTH),
+    "execute_request": Route("execute", Order.IN_ORDER, _SHELL),
+    "comm_open": Route("comm_open", Order.IN_ORDER, _SHELL),
+    "comm_msg": Route("comm_msg", Order.IN_ORDER, _SHELL),
+    "comm_close": Route("comm_close", Order.IN_ORDER, _SHELL),
+    "complete_request": Route("complete", Order.ASIDE, _SHELL),
+    "inspect_request": Route("inspect", Order.ASIDE, _SHELL),
+    "is_complete_request": Route("is_complete", Order.ASIDE, _SHELL),
+    "history_request": Route("history", Order.ASIDE, _SHELL),
+    "comm_info_request": Route("comm_info", Order.ASIDE, _SHELL),
+    "interrupt_request": Route("interrupt", Order.CONTROL, _BOTH),
+    "shutdown_request": Route("shutdown", Order.CONTROL, _BOTH),
+    "debug_request": Route("debug", Order.CONTROL, _CONTROL),
+    "create_subshell_request": Route("create_subshell", Order.CONTROL, _BOTH),
+    "delete_subshell_request": Route("delete_subshell", Order.CONTROL, _BOTH),
+    "list_subshell_request": Route("list_subshell", Order.CONTROL, _BOTH),
+    "input_reply": Route("input_reply", Order.STDIN, frozenset({Channel.STDIN})),
+}
+"""Every message type that a kernel serves (messaging spec; subshells: JEP 91)."""

@@ -1,0 +1,72 @@
+"""Subshells (JEP 91): further shells of one kernel, each with a lane and a thread of its own, one namespace for all."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from async_kernel.concurrency.portal import current_portal
+from async_kernel.errors import RequestError
+
+from .lanes import Lane
+from .ports import RunLoop
+
+__all__ = ["Subshells"]
+
+
+class Subshells:
+    """The subshells of a kernel.
+
+    `new_lane` makes a lane, `run_loop` runs the backend in a thread, `ready` is set once there is an interpreter.
+    """
+
+    def __init__(self, new_lane: Callable[[], Lane], run_loop: RunLoop, ready: threading.Event) -> None:
+        self._new_lane = new_lane
+        self._run_loop = run_loop
+        self._ready = ready
+        self._lanes: dict[str, Lane] = {}
+        self._closing = False
+
+    def create(self) -> str:
+        """Start a subshell and return its id, for example "5f2c…"."""
+        subshell_id = os.urandom(8).hex()
+        lane = self._lanes[subshell_id] = self._new_lane()
+
+        async def serve() -> None:
+            await lane.serve(current_portal(), lambda: self._closing)
+
+        def run() -> None:
+            self._ready.wait()
+            self._run_loop(serve)
+
+        threading.Thread(target=run, name=f"subshell {subshell_id}", daemon=True).start()
+        return subshell_id
+
+    def delete(self, subshell_id: str) -> Lane:
+        """End a subshell once it has served what it is on; return its lane. RequestError when there is none."""
+        lane = self.lane(subshell_id)
+        del self._lanes[subshell_id]
+        lane.close()
+        return lane
+
+    def lane(self, subshell_id: str) -> Lane:
+        """The lane of a subshell. RequestError when there is none."""
+        try:
+            return self._lanes[subshell_id]
+        except KeyError:
+            raise RequestError(f"There is no subshell {subshell_id!r}.") from None
+
+    def ids(self) -> list[str]:
+        """The ids of all subshells, oldest first."""
+        return list(self._lanes)
+
+    def lanes(self) -> list[Lane]:
+        """The lanes of all subshells."""
+        return list(self._lanes.values())
+
+    def close(self) -> None:
+        """End them all."""
+        self._closing = True
+        for lane in self.lanes():
+            lane.close()

@@ -1,0 +1,84 @@
+"""From settings to a running kernel: connection file, plan, start.
+
+It is on the path to the first reply: what it imports at the top is what that reply needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from async_kernel.errors import ConnectionFileError, UsageError
+from async_kernel.protocol.connection import ConnectionInfo, parse_connection
+from async_kernel.settings import Settings
+
+__all__ = ["ConnectionFile", "load_interface", "open_connection", "start", "write_connection"]
+
+
+class ConnectionFile(NamedTuple):
+    """A connection file: where it is, what it says, and whether it is ours to write and remove."""
+
+    path: str
+    info: ConnectionInfo
+    is_new: bool
+
+
+def start(settings: Settings) -> int:
+    """Start a kernel and serve until it is shut down; return the exit status."""
+    return load_interface(settings.start_interface)(settings) or 0
+
+
+def load_interface(path: str):  # type: ignore[no-untyped-def]
+    """The function that an interface setting names: "package.module.name", or "/folder/file.py:name".
+
+    UsageError when it cannot be imported.
+    """
+    module_name, _, name = path.rpartition(":" if ":" in path else ".")
+    try:
+        if module_name.endswith(".py"):
+            from runpy import run_path
+
+            return run_path(module_name, run_name="async_kernel_start_interface")[name]
+        from importlib import import_module
+
+        return getattr(import_module(module_name), name)
+    except (ImportError, AttributeError, KeyError, ValueError, OSError) as error:
+        raise UsageError(
+            f"The interface {path!r} cannot be loaded: {error}",
+            "Give --start_interface as package.module.name of a function that takes the settings.",
+        ) from error
+
+
+def open_connection(settings: Settings) -> ConnectionFile:
+    """What the connection file says; for "." a new one in Jupyter's runtime folder, whose ports are still to be chosen.
+
+    ConnectionFileError when it cannot be read.
+    """
+    path = settings.connection_file
+    if path in ("", "."):
+        from jupyter_core.paths import jupyter_runtime_dir
+
+        path = os.path.join(jupyter_runtime_dir(), f"kernel-{os.getpid()}.json")
+        key = os.urandom(32).hex()
+        return ConnectionFile(path, ConnectionInfo(key=key, kernel_name=settings.kernel_name), is_new=True)
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConnectionFileError(
+            f"The connection file {path} cannot be read: {error}.",
+            path,
+            "Let Jupyter start the kernel, which writes the file, or start one with: async-kernel -f .",
+        ) from None
+    return ConnectionFile(path, parse_connection(text, path), is_new=False)
+
+
+def write_connection(file: ConnectionFile) -> None:
+    """Write the connection file, readable by its owner alone: it holds the key."""
+    os.makedirs(os.path.dirname(file.path), mode=0o700, exist_ok=True)
+    descriptor = os.open(file.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as opened:
+        if sys.platform != "win32":  # the mode above does not touch a file that was there
+            os.fchmod(opened.fileno(), 0o600)
+        opened.write(file.info.to_text())

@@ -1,0 +1,167 @@
+"""Frames <-> messages: the only two places where the wire is touched.
+
+`Codec.decode` on the way in, `Codec.encode` on the way out. Nothing here knows a socket, a thread or a loop, or any
+clock but the one that is passed in.
+
+JSON is the standard library's: it is loaded with pyzmq anyway, while a faster codec costs more time at the start than
+it gives back in a session (benchmarks/codec.py measures it).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from async_kernel.errors import MalformedMessageError
+
+from .messages import Buffer, Content, Header, Message
+from .names import DELIMITER, PROTOCOL_VERSION
+from .signing import Signer
+
+__all__ = ["Codec", "to_json"]
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def to_json(value: object) -> bytes:
+    """`value` as one UTF-8 JSON frame.
+
+    What JSON or UTF-8 cannot hold is made to fit instead of losing the message: NaN and infinities become their
+    names, bytes become base64 text, lone surrogates become "?", keys become text, anything else its repr.
+
+    >>> to_json({"a": 1, "b": float("nan")})
+    b'{"a":1,"b":"nan"}'
+    """
+    try:
+        return _encode(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return _encode(_fit(value)).encode("utf-8", "replace")
+
+
+def _fit(value: object, depth: int = 0) -> Any:
+    """`value` with everything replaced that JSON has no form for."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else repr(float(value))
+    if depth < 100:  # deeper data than any front end reads, or data that holds itself
+        if isinstance(value, Mapping):
+            return {str(key): _fit(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [_fit(item, depth + 1) for item in value]
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        from base64 import b64encode
+
+        return b64encode(value).decode()
+    for convert in (int, float):  # the scalars of NumPy and its kin say that they are numbers by these
+        if hasattr(value, "__index__" if convert is int else "__float__"):
+            try:
+                return _fit(convert(value), depth + 1)  # type: ignore[call-overload]
+            except Exception:
+                break
+    return repr(value)
+
+
+class Codec:
+    """Turns the frames of one kernel's sockets into messages and back.
+
+    `session` names this run of the kernel in every header, `username` its user; `now` gives the time of day as
+    ISO 8601 text with a zone, for example "2026-01-31T12:00:00.000000+00:00".
+    """
+
+    def __init__(self, signer: Signer, session: str, username: str, now: Callable[[], str]) -> None:
+        self._signer = signer
+        self.session = session
+        self._now = now
+        self._sent = 0
+        self._tail = f',"username":{_encode(username)},"session":"{session}","version":"{PROTOCOL_VERSION}"}}'
+
+    def decode(self, frames: Sequence[bytes]) -> Message:
+        """The message in `frames`, as they came from a socket: identities, delimiter, digest, JSON, buffers.
+
+        Raises SignatureError or MalformedMessageError, the faults of a peer. A message that is authentic but whose
+        content is no JSON object comes back with its `problem` named: its sender is owed an error reply.
+        """
+        try:
+            split = frames.index(DELIMITER)
+        except ValueError:
+            raise MalformedMessageError("A message has no delimiter frame.") from None
+        signed = frames[split + 2 : split + 6]
+        if len(signed) < 4:
+            raise MalformedMessageError("A message has fewer than four frames behind its signature.")
+        self._signer.verify(frames[split + 1], signed)
+        header = _read_header(signed[0])
+        problem = ""
+        parts: list[Content] = []
+        for name, frame in zip(("parent_header", "metadata", "content"), signed[1:], strict=True):
+            try:
+                part = json.loads(frame)
+            except (ValueError, RecursionError) as error:
+                part, problem = {}, f"The {name} of the message is not JSON: {error}"
+            if not isinstance(part, dict):
+                part, problem = {}, f"The {name} of the message is not a JSON object."
+            parts.append(part)
+        return Message(
+            header=header,
+            header_frame=signed[0],
+            parent_header=parts[0],
+            metadata=parts[1],
+            content=parts[2],
+            identities=tuple(frames[:split]),
+            buffers=frames[split + 6 :],
+            problem=problem,
+        )
+
+    def encode(
+        self,
+        msg_type: str,
+        content: Content,
+        parent: bytes = b"{}",
+        metadata: Content | None = None,
+        buffers: Sequence[Buffer] = (),
+        identities: Sequence[bytes] = (),
+        msg_id: str = "",
+    ) -> list[Buffer]:
+        """The frames of a message, signed and ready to send.
+
+        `parent` is the header frame of the request that the message belongs to, as it came.
+        """
+        header = (
+            f'{{"msg_id":"{msg_id or self.new_id()}","msg_type":"{msg_type}","date":"{self._now()}"{self._tail}'
+        ).encode()
+        signed = (header, parent, to_json(metadata) if metadata else b"{}", to_json(content))
+        return [*identities, DELIMITER, self._signer.sign(signed), *signed, *buffers]
+
+    def new_id(self) -> str:
+        """A new msg_id, unique among all kernels and their forked children: "4f0c…_1234_1"."""
+        self._sent += 1
+        return f"{self.session}_{os.getpid()}_{self._sent}"
+
+
+def _read_header(frame: bytes) -> Header:
+    try:
+        header = json.loads(frame)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessageError(f"The header of a message is not JSON: {error}") from None
+    if not isinstance(header, dict):
+        raise MalformedMessageError("The header of a message is not a JSON object.")
+    msg_id, msg_type = header.get("msg_id"), header.get("msg_type")
+    if not isinstance(msg_id, str) or not isinstance(msg_type, str) or not msg_type.isidentifier():
+        raise MalformedMessageError("The header of a message lacks its msg_id or msg_type.")
+    subshell_id = header.get("subshell_id")
+    return Header(
+        msg_id,
+        msg_type,
+        str(header.get("session", "")),
+        str(header.get("username", "")),
+        str(header.get("date", "")),
+        str(header.get("version", "")),
+        subshell_id if isinstance(subshell_id, str) else None,
+    )

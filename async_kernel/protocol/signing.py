@@ -1,0 +1,58 @@
+"""Signatures: who may speak to the kernel (messaging spec, "The wire protocol").
+
+A digest is checked before anything else is looked at, then remembered, so that a recorded message cannot be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+from async_kernel.errors import ConnectionFileError, SignatureError
+
+__all__ = ["REMEMBERED_DIGESTS", "Signer"]
+
+REMEMBERED_DIGESTS = 65536
+"""How many digests are remembered, at least; between this and twice this many are kept at any time."""
+
+
+class Signer:
+    """Signs and verifies the four JSON frames of a message.
+
+    `key` is the connection file's key; an empty key turns signing off, as the messaging spec says.
+    `scheme` is the connection file's signature_scheme, for example "hmac-sha256"; an unknown one is a
+    ConnectionFileError.
+    """
+
+    def __init__(self, key: bytes, scheme: str = "hmac-sha256") -> None:
+        method, _, name = scheme.partition("-")
+        if method != "hmac" or name not in hashlib.algorithms_available:
+            raise ConnectionFileError(
+                f"The signature scheme {scheme!r} of the connection file is unknown.",
+                next_step='Jupyter writes "hmac-sha256".',
+            )
+        self._hmac = hmac.new(key, digestmod=name) if key else None
+        self._seen: set[bytes] = set()
+        self._seen_before: set[bytes] = set()
+
+    def sign(self, frames: Iterable[bytes]) -> bytes:
+        """The hex digest of `frames` (header, parent header, metadata, content), b"" without a key."""
+        if self._hmac is None:
+            return b""
+        digest = self._hmac.copy()
+        for frame in frames:
+            digest.update(frame)
+        return digest.hexdigest().encode()
+
+    def verify(self, digest: bytes, frames: Iterable[bytes]) -> None:
+        """Accept a digest once. Raises SignatureError when it is absent, wrong or was seen before."""
+        if self._hmac is None:
+            return
+        if not hmac.compare_digest(self.sign(frames), digest):
+            raise SignatureError("The signature of a message is wrong: its sender does not have this kernel's key.")
+        if digest in self._seen or digest in self._seen_before:
+            raise SignatureError("A message was seen before: it may have been recorded and sent again.")
+        self._seen.add(digest)
+        if len(self._seen) >= REMEMBERED_DIGESTS:  # two generations bound the memory without sorting by age
+            self._seen_before, self._seen = self._seen, set()

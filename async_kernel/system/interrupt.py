@@ -1,0 +1,183 @@
+"""Interrupts: ending what a thread is doing, now, without harming what it does next.
+
+An interrupt is bound to one piece of work. It is delivered at most once: as a KeyboardInterrupt raised where user code
+runs, or by ending the wait that the work is in. It is tried until it is delivered or its work has ended, so that it can
+neither be lost nor hit what comes after. How a thread is reached is the affair of `interrupt_posix` and
+`interrupt_windows`; where KeyboardInterrupt may be raised is decided here, by looking at the frames.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Collection
+from types import CodeType, FrameType
+from typing import Any, Protocol
+
+__all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise"]
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
+"""Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
+
+
+class Interruptible(Protocol):
+    """A piece of work that runs on one thread."""
+
+    @property
+    def thread(self) -> int:
+        """The ident of the thread that it runs on."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended, so that nothing is left to interrupt."""
+
+    def end_wait(self, interrupt: Interrupt) -> None:
+        """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
+
+    def mark_interrupted(self) -> None:
+        """Note that an interrupt was delivered. Called in the thread of the work."""
+
+
+class Interrupt:
+    """One interrupt of one piece of work."""
+
+    __slots__ = ("delivered", "work")
+
+    def __init__(self, work: Interruptible) -> None:
+        self.work = work
+        self.delivered = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to do: delivered, or the work has ended."""
+        return self.delivered or self.work.finished
+
+    def claim(self) -> bool:
+        """Whether the caller, in the thread of the work, is the one to deliver it: True once."""
+        if self.settled:
+            return False
+        self.delivered = True
+        self.work.mark_interrupted()
+        return True
+
+
+def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
+    """Whether KeyboardInterrupt may be raised in `frame`: whether user code runs there and nothing else is torn.
+
+    `entries` are the functions that call user code. Going outwards from where the thread stands, the first frame of
+    this package decides: user code is what runs below an entry, or what a loop runs beside us (the user's own tasks
+    and callbacks). Everything else of ours, and a loop's own machinery, has to stay whole.
+    """
+    package = __name__.partition(".")[0]
+    innermost = frame
+    while frame is not None:
+        if frame.f_code in entries:
+            return True
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.partition(".")[0] == package:
+            if not name.startswith(f"{package}.loops"):
+                return False
+            break
+        frame = frame.f_back
+    if innermost is None or frame is innermost:
+        return False
+    machinery = str(innermost.f_globals.get("__name__", "")).partition(".")[0]
+    return machinery not in ("asyncio", "selectors", "uvloop", "winloop", "trio", "anyio", "tkinter")
+
+
+class Interrupter:
+    """Interrupts pieces of work, whichever thread they run on.
+
+    `wake` reaches the main thread: it makes the main thread run its SIGINT handler even while it blocks in a system
+    call. `current` gives the work that the main thread is on, for signals that come from outside. `entries` are the
+    functions that call user code (see `may_raise`).
+    """
+
+    def __init__(
+        self,
+        wake: Callable[[], None],
+        current: Callable[[], Interruptible | None],
+        entries: Collection[CodeType] = (),
+    ) -> None:
+        self.entries = frozenset(entries)
+        self._wake = wake
+        self._current = current
+        self._aim: Interrupt | None = None  # what our own signal is for
+        self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._previous: Any = None
+
+    def install(self) -> None:
+        """Take SIGINT. To be called in the main thread; `restore` gives it back."""
+        self._previous = signal.signal(signal.SIGINT, self._on_signal)
+
+    def restore(self) -> None:
+        """Give SIGINT back to whoever had it, unless somebody else took it meanwhile, and end the helper thread."""
+        if signal.getsignal(signal.SIGINT) == self._on_signal:
+            signal.signal(signal.SIGINT, self._previous)
+        self._pending.put(None)
+
+    def interrupt(self, work: Interruptible) -> Interrupt:
+        """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""
+        interrupt = Interrupt(work)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._pursue_all, name="interrupts", daemon=True)
+            self._thread.start()
+        self._pending.put(interrupt)
+        return interrupt
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        interrupt, self._aim = self._aim, None
+        if interrupt is None:  # from outside: meant for what runs now
+            work = self._current()
+            if work is None:
+                return
+            interrupt = Interrupt(work)
+            if not may_raise(frame, self.entries):
+                self._pending_from_signal(interrupt)
+                return
+        elif self._current() is not interrupt.work:
+            return
+        if may_raise(frame, self.entries) and interrupt.claim():
+            raise KeyboardInterrupt
+
+    def _pending_from_signal(self, interrupt: Interrupt) -> None:
+        if self._thread is None:
+            self.interrupt(interrupt.work)
+        else:
+            self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
+
+    def _pursue_all(self) -> None:
+        pending: list[Interrupt] = []
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                newest = self._pending.get(timeout=pause if pending else None)
+            except queue.Empty:
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                if newest is None:
+                    return
+                pending.append(newest)
+                pause = FIRST_PAUSE
+            pending = [interrupt for interrupt in pending if not interrupt.settled]
+            for interrupt in pending:
+                self._try(interrupt)
+
+    def _try(self, interrupt: Interrupt) -> None:
+        work = interrupt.work
+        if work.thread == threading.main_thread().ident:
+            self._aim = interrupt
+            self._wake()
+        else:
+            self._raise_in_thread(interrupt)
+        work.end_wait(interrupt)
+
+    def _raise_in_thread(self, interrupt: Interrupt) -> None:
+        """Raise KeyboardInterrupt in a thread other than the main one, at its next bytecode."""
+        thread = interrupt.work.thread
+        if may_raise(sys._current_frames().get(thread), self.entries) and interrupt.claim():
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))

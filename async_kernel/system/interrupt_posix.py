@@ -1,0 +1,21 @@
+"""Waking the main thread on POSIX systems."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+__all__ = ["wake_main_thread"]
+
+
+def wake_main_thread() -> None:
+    """Send SIGINT to the main thread itself.
+
+    A signal to the process may be taken by any thread and would leave a blocking call of the main thread alone; one
+    sent to the thread makes the call return EINTR, whereupon Python runs the handler (PEP 475).
+    """
+    assert sys.platform != "win32"
+    ident = threading.main_thread().ident
+    if ident is not None:
+        signal.pthread_kill(ident, signal.SIGINT)

@@ -1,0 +1,87 @@
+"""Watching the parent process: a kernel whose server is gone must not live on.
+
+The parent is known by the process id that Jupyter hands down, not by getppid(), which under a subreaper or as PID 1
+says nothing about the server.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+
+__all__ = ["parent_of", "watch_parent"]
+
+POLL_SECONDS = 0.5
+"""How often a parent is looked at where the system offers nothing to wait on."""
+
+
+def parent_of(environ: Mapping[str, str]) -> int | None:
+    """What `environ` says of the parent: its process id, on Windows a handle to it; None when detached.
+
+    jupyter_client sets JPY_PARENT_PID for every kernel that it starts, unless the kernel is to outlive it.
+
+    >>> parent_of({"JPY_PARENT_PID": "4711"})
+    4711
+    """
+    text = environ.get("JPY_PARENT_PID", "")
+    return int(text) if text.isdecimal() and int(text) > 1 else None
+
+
+def watch_parent(parent: int, gone: Callable[[], None]) -> threading.Thread:
+    """Call `gone()`, in a thread of its own, once the process `parent` has ended."""
+
+    def watch() -> None:
+        _wait_for_end(parent)
+        gone()
+
+    thread = threading.Thread(target=watch, name="parent watch", daemon=True)
+    thread.start()
+    return thread
+
+
+if sys.platform == "win32":
+
+    def _wait_for_end(parent: int) -> None:
+        import ctypes
+
+        infinite = 0xFFFFFFFF
+        ctypes.windll.kernel32.WaitForSingleObject(parent, infinite)
+
+elif sys.platform == "linux":
+
+    def _wait_for_end(parent: int) -> None:
+        import select
+
+        try:
+            descriptor = os.pidfd_open(parent)
+        except ProcessLookupError:
+            return
+        except OSError:  # a sandbox without the system call, or a kernel before 5.3
+            _poll_for_end(parent)
+            return
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll()
+        finally:
+            os.close(descriptor)
+
+else:
+
+    def _wait_for_end(parent: int) -> None:
+        _poll_for_end(parent)
+
+
+def _poll_for_end(parent: int) -> None:
+    import time
+
+    while True:
+        try:
+            os.kill(parent, 0)
+        except ProcessLookupError:
+            return
+        except PermissionError:  # it lives, as somebody else
+            pass
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,88 @@
+"""The ZMQ sockets of a kernel, bound where the connection information says (messaging spec, "Introduction")."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+import zmq
+
+from async_kernel.errors import ConnectionFileError
+from async_kernel.protocol.connection import ConnectionInfo
+from async_kernel.protocol.names import Channel
+
+__all__ = ["HIGH_WATER", "Sockets", "bind_sockets"]
+
+HIGH_WATER = 1000
+"""Messages that ZMQ queues for one subscriber before the I/O thread keeps further ones itself."""
+
+LINGER = 1000
+"""Milliseconds that a closed socket goes on sending what it still holds."""
+
+
+class Sockets(NamedTuple):
+    """The bound sockets by channel, and where they are."""
+
+    context: zmq.Context[zmq.Socket[bytes]]
+    by_channel: dict[Channel, zmq.Socket[bytes]]
+    heartbeat: threading.Thread
+    connection: ConnectionInfo
+
+    def close(self) -> None:
+        """Close them all; returns when the heartbeat has ended and what was sent is out, or after the linger time."""
+        for socket in self.by_channel.values():
+            socket.close(LINGER)
+        self.context.term()
+        self.heartbeat.join()
+
+
+def bind_sockets(connection: ConnectionInfo) -> Sockets:
+    """Bind the sockets of a kernel; ports of 0 become the ports that the system chose.
+
+    ConnectionFileError when an address cannot be bound.
+    """
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    sockets: dict[Channel, zmq.Socket[bytes]] = {}
+    kinds = {
+        Channel.SHELL: zmq.ROUTER,
+        Channel.CONTROL: zmq.ROUTER,
+        Channel.STDIN: zmq.ROUTER,
+        Channel.IOPUB: zmq.XPUB,
+        Channel.HB: zmq.ROUTER,
+    }
+    try:
+        for channel, kind in kinds.items():
+            socket = sockets[channel] = context.socket(kind)
+            socket.linger = LINGER
+            if kind == zmq.XPUB:
+                socket.set(zmq.XPUB_VERBOSE, 1)  # say of every subscription, to welcome each subscriber (JEP 65)
+                socket.set(zmq.XPUB_NODROP, 1)  # refuse what a slow subscriber cannot take, instead of losing it
+                socket.set(zmq.SNDHWM, HIGH_WATER)
+            else:
+                socket.set(zmq.SNDHWM, 0)  # a ROUTER loses what it cannot queue; replies are few and never lost
+                socket.set(zmq.ROUTER_HANDOVER, 1)  # a client that comes back with its identity takes its place
+            socket.bind(connection.address(channel))
+            if connection.transport == "tcp":
+                port = int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+                connection = connection._replace(**{f"{channel}_port": port})
+    except zmq.ZMQError as error:
+        for socket in sockets.values():
+            socket.close(0)
+        context.term()
+        raise ConnectionFileError(
+            f"The {channel} channel cannot be bound to {connection.address(channel)}: {error}.",
+            next_step="Another process may have taken the port meanwhile: start the kernel again.",
+        ) from None
+    heartbeat = threading.Thread(target=_echo, args=(sockets.pop(Channel.HB),), name="heartbeat", daemon=True)
+    heartbeat.start()
+    return Sockets(context, sockets, heartbeat, connection)
+
+
+def _echo(socket: zmq.Socket[bytes]) -> None:
+    """Send back whatever comes, inside libzmq: a cell that holds Python's lock does not stop the heart."""
+    try:
+        zmq.proxy(socket, socket)
+    except zmq.ContextTerminated:
+        pass
+    finally:
+        socket.close(0)
