@@ -1,0 +1,37 @@
+"""The interpreter: IPython, fitted to the kernel's `Interpreter` port.
+
+It knows requests (whose output, whose error), not where they come from: no sockets, identities or channels.
+Importing this package costs nothing; IPython is imported when the interpreter is made.
+"""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from async_kernel.ipython.interpreter import IPythonInterpreter
+
+__all__ = ["create_interpreter", "user_code_entries"]
+
+
+def create_interpreter() -> IPythonInterpreter:
+    """Make the interpreter of this process: imports IPython, loads the user's IPython profile, runs its startup files.
+
+    There is one per process at a time (`get_ipython()` is the ambient name for it); `close()` gives the place back.
+    """
+    from async_kernel.ipython.interpreter import IPythonInterpreter
+
+    return IPythonInterpreter()
+
+
+def user_code_entries() -> tuple[CodeType, ...]:
+    """The code objects of the functions, IPython's and ours, that call user code.
+
+    Whoever interrupts a thread walks its frames outwards: a frame of one of these means that user code (or a library
+    that user code called) is what runs, so KeyboardInterrupt may be raised there. Ask this before asking whether the
+    frame is one of the kernel's own: some of these are. Imports IPython.
+    """
+    from async_kernel.ipython.entries import user_code_entries as entries
+
+    return entries()

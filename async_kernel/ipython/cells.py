@@ -1,0 +1,60 @@
+"""The cell that the calling context runs: its number, its payload, the error it has shown.
+
+IPython keeps these on the shell, which is right for one cell at a time. Here cells of several lanes overlap, so each
+has its own, found through a context variable. Knows neither IPython nor the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from async_kernel.protocol.messages import Content
+
+__all__ = ["Cell", "current_cell", "running"]
+
+
+class Cell:
+    """One execution.
+
+    `input_number` is the number that its input is shown with, `number` the one of its result and reply: the same when
+    it is stored in the history, else that of the latest stored cell (as ipykernel has it). `counted` is False until
+    IPython has seen its number. `code` is the transformed code. `payload` goes into the reply. `error` is the content
+    of the latest `error` message that it showed, `failed` the exception behind it. `formatting` is True while its
+    result is formatted, `unshowable` once that gave an error.
+    """
+
+    __slots__ = ("code", "counted", "error", "failed", "formatting", "input_number", "number", "payload", "unshowable")
+
+    def __init__(self, input_number: int, stored: bool) -> None:
+        self.input_number = input_number
+        self.number = input_number if stored else input_number - 1
+        self.counted = False
+        self.code = ""
+        self.payload: list[dict[str, Any]] = []
+        self.error: Content | None = None
+        self.failed: BaseException | None = None
+        self.formatting = False
+        self.unshowable = False
+
+
+_current: ContextVar[Cell | None] = ContextVar("async_kernel_cell", default=None)
+
+
+def current_cell() -> Cell | None:
+    """The cell that the calling context belongs to, which may have ended already, or None outside any."""
+    return _current.get()
+
+
+@contextmanager
+def running(cell: Cell) -> Iterator[None]:
+    """Make `cell` the current one for the calling context, and whatever is started in it."""
+    token = _current.set(cell)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        # Tasks that outlive the cell keep it through their context: it must not keep frames alive.
+        cell.failed = None

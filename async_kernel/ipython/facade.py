@@ -1,0 +1,99 @@
+"""`get_ipython().kernel`: the few attributes that libraries written for ipykernel touch, and nothing else.
+
+ipywidgets' `Output` asks for `get_parent()`, older ones for `_parent_header` and `comm_manager`; dashboards and
+notebook helpers use `session`, `send_response` and `shell`. Knows no sockets: messages go through requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from async_kernel.kernel.request import Request, find_request
+
+if TYPE_CHECKING:
+    from async_kernel.ipython.shell import ZMQInteractiveShell
+
+__all__ = ["KernelFacade", "request_dict"]
+
+
+def request_dict(request: Request | None) -> dict[str, Any]:
+    """A request as the dict that jupyter_client makes of a message; empty for None."""
+    if request is None:
+        return {}
+    message = request.message
+    header = message.header._asdict()
+    return {
+        "header": header,
+        "msg_id": header["msg_id"],
+        "msg_type": header["msg_type"],
+        "parent_header": message.parent_header,
+        "metadata": message.metadata,
+        "content": message.content,
+        "buffers": list(message.buffers),
+    }
+
+
+class SessionFacade:
+    """The `session` of the facade: sends by publishing, and knows the client's session id."""
+
+    username = ""
+
+    @property
+    def session(self) -> str:
+        """The id of the client's session whose request the calling context works on; empty outside any."""
+        request = find_request()
+        return request.message.header.session if request is not None else ""
+
+    def send(
+        self, stream: Any, msg_or_type: str, content: dict[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Publish a message; `stream` and what else belongs to sockets is ignored."""
+        request = find_request()
+        if request is not None:
+            request.publish(msg_or_type, content or {}, kwargs.get("metadata"), kwargs.get("buffers") or ())
+
+
+class KernelFacade:
+    """Stands where ipykernel has its kernel object."""
+
+    iopub_socket = None
+    iopub_thread = None
+    eventloop = None
+
+    def __init__(self, shell: ZMQInteractiveShell) -> None:
+        self.shell = shell
+        self.session = SessionFacade()
+        self.log = logging.getLogger("async_kernel")
+
+    @property
+    def comm_manager(self) -> Any:
+        """The process's comm manager, as the `comm` package has it."""
+        import comm
+
+        return comm.get_comm_manager()
+
+    @property
+    def user_ns(self) -> dict[str, Any]:
+        """The namespace of the cells."""
+        namespace: dict[str, Any] = self.shell.user_ns
+        return namespace
+
+    @property
+    def execution_count(self) -> int:
+        """The number of the next stored cell."""
+        return self.shell.execution_count
+
+    def get_parent(self, channel: str | None = None) -> dict[str, Any]:
+        """The request that the calling context works on, as a message."""
+        return request_dict(find_request())
+
+    @property
+    def _parent_header(self) -> dict[str, Any]:
+        return self.get_parent()  # libraries know it as the whole request, by its old name
+
+    def send_response(
+        self, stream: Any, msg_or_type: str, content: dict[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Publish a message for the request that the calling context works on."""
+        self.session.send(stream, msg_or_type, content, *args, **kwargs)

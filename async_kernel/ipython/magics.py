@@ -1,0 +1,119 @@
+"""The magics that only a kernel has, under the names that Jupyter users know."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from IPython.core import page
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from async_kernel.kernel.request import find_request
+
+__all__ = ["KernelMagics"]
+
+
+@magics_class
+class KernelMagics(Magics):  # type: ignore[misc]
+    """Line magics: autosave, clear, connect_info, ed and edit, less, man, more, qtconsole, subshell."""
+
+    def __init__(self, shell: Any, **kwargs: Any) -> None:
+        super().__init__(shell, **kwargs)
+        self._last_edit: list[str] = ["", ""]
+
+    @line_magic
+    def autosave(self, line: str) -> None:
+        """%autosave SECONDS: set how often the classic notebook saves; 0 switches it off."""
+        try:
+            seconds = int(line)
+        except ValueError:
+            raise UsageError(f"%autosave needs a whole number of seconds, not {line!r}.") from None
+        script = f"IPython.notebook.set_autosave_interval({seconds * 1000})"
+        self.shell.display_pub.publish({"application/javascript": script})
+        print(f"Autosaving every {seconds} seconds" if seconds else "Autosave disabled")
+
+    @line_magic
+    def clear(self, line: str) -> None:
+        """%clear: clear the terminal of a console front end."""
+        sys.stdout.write("\x1b[H\x1b[2J")
+
+    @line_magic
+    def less(self, line: str) -> None:
+        """%less FILE: show a file in the pager, Python files in colour."""
+        if not line:
+            raise UsageError("Say which file to show.")
+        path = Path(line.strip()).expanduser()
+        text = path.read_text(encoding="utf-8", errors="replace")
+        page.page(self.shell.pycolorize(text) if path.suffix == ".py" else text)
+
+    more = line_magic("more")(less)
+
+    @line_magic
+    def man(self, line: str) -> None:
+        """%man PAGE: show a manual page in the pager."""
+        page.page(self.shell.getoutput(f"man {line} | col -b", split=False))
+
+    @line_magic
+    def connect_info(self, line: str) -> None:
+        """%connect_info: print how to connect another client to this kernel."""
+        path = self.shell.connection_file
+        if not path:
+            raise UsageError("This kernel has no connection file.")
+        print(Path(path).read_text(encoding="utf-8").rstrip())
+        print("\nPut the above JSON into a file and connect with")
+        print("    jupyter console --existing FILE")
+        print(f"or, on this machine, with\n    jupyter console --existing {path}")
+
+    @line_magic
+    def qtconsole(self, line: str) -> None:
+        """%qtconsole: open a Qt console that is connected to this kernel."""
+        from importlib.util import find_spec
+        from subprocess import DEVNULL, Popen
+
+        if find_spec("qtconsole") is None:
+            raise UsageError(
+                f"qtconsole is not installed. Install it with: {sys.executable} -m pip install qtconsole pyqt6"
+            )
+        path = self.shell.connection_file
+        if not path:
+            raise UsageError("This kernel has no connection file.")
+        command = [sys.executable, "-m", "qtconsole", "--existing", path, *line.split()]
+        Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+
+    @line_magic
+    def subshell(self, line: str) -> None:
+        """%subshell: print which subshell and thread run this cell (JEP 91)."""
+        request = find_request()
+        print(f"subshell id: {request.message.header.subshell_id if request is not None else None}")
+        print(f"thread id: {threading.get_ident()}")
+        print(f"main thread id: {threading.main_thread().ident}")
+        print(f"pid: {os.getpid()}")
+        print(f"thread count: {threading.active_count()}")
+
+    @line_magic
+    def edit(self, line: str) -> None:
+        """%edit [FILE | NAME | RANGE]: have the front end open a file, the source of a name, or lines of the history.
+
+        Options are those of IPython's %edit (-p: the previous one again, -r: raw input, -n LINE: the line to begin
+        at, -x: accepted). The front end edits on its own, so nothing is run afterwards.
+        """
+        from IPython.core.magics.code import CodeMagics, InteractivelyDefined, MacroToEdit
+
+        options, arguments = self.parse_options(line, "prxn:")
+        try:
+            filename, line_number, _ = CodeMagics._find_edit_target(self.shell, arguments, options, self._last_edit)
+        except MacroToEdit:
+            raise UsageError("A macro can only be edited in terminal IPython.") from None
+        except InteractivelyDefined as defined:
+            arguments = str(defined.index)
+            filename, line_number, _ = CodeMagics._find_edit_target(self.shell, arguments, options, self._last_edit)
+        if filename is None:
+            return
+        payload = {"source": "edit_magic", "filename": str(Path(filename).absolute()), "line_number": line_number}
+        self.shell.payload_manager.write_payload(payload)
+
+    ed = line_magic("ed")(edit)

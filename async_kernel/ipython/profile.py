@@ -1,0 +1,75 @@
+"""The user's IPython profile: config files, extensions, startup files, loaded by IPython's own application classes.
+
+What ipykernel users have in `profile_default` works here: `ipython_config.py`, `ipython_kernel_config.py`, `startup/`,
+`exec_lines`, `exec_files`, `extensions`, `matplotlib`, PYTHONSTARTUP, and the sections `IPKernelApp`,
+`InteractiveShellApp`, `InteractiveShell` and `ZMQInteractiveShell`. No profile, good or bad, stops a kernel.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from IPython.core.application import BaseIPythonApplication
+from IPython.core.shellapp import InteractiveShellApp
+from traitlets import default
+
+from async_kernel.ipython.shell import ZMQInteractiveShell
+
+__all__ = ["start_shell"]
+
+_log = logging.getLogger("async_kernel.ipython")
+
+
+class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[misc]
+    """Loads the profile and makes the shell. Has the class name that profiles and `"IPKernelApp" in
+    get_ipython().config` (the customary test for a kernel) go by; it is no singleton and takes no command line."""
+
+    name = "ipython-kernel"  # gives the config file its name: ipython_kernel_config.py
+
+    @default("log")
+    def _log_default(self) -> logging.Logger:
+        return _log
+
+    def init_crash_handler(self) -> None:
+        """None: an exception of user code is no crash of IPython."""
+
+    def init_shell(self) -> None:
+        """Make the shell, configured by the profile."""
+        self.config.IPKernelApp.setdefault("connection_file", "")
+        self.shell = ZMQInteractiveShell.instance(
+            parent=self, profile_dir=self.profile_dir, ipython_dir=self.ipython_dir, user_ns=None
+        )
+        self.shell.configurables.append(self)
+
+    def exit(self, exit_status: int | str | None = 0) -> None:
+        """Called by IPython for a profile that it cannot use: say so by an exception instead of ending the process."""
+        raise ProfileError(f"the profile in {self.ipython_dir} cannot be used")
+
+
+class ProfileError(Exception):
+    """The profile cannot be used."""
+
+
+def start_shell() -> ZMQInteractiveShell:
+    """Load the profile, make the shell, run the startup files. A profile that fails is logged and left out."""
+    app = _configured_app()
+    app.init_path()
+    app.init_shell()
+    for step in (app.init_gui_pylab, app.init_extensions, app.init_code):
+        try:
+            step()
+        except (Exception, SystemExit):
+            _log.error("The IPython profile failed in %s", step.__name__, exc_info=True)
+    shell: ZMQInteractiveShell = app.shell
+    return shell
+
+
+def _configured_app() -> IPKernelApp:
+    app = IPKernelApp()
+    try:
+        app.initialize([])
+    except (Exception, SystemExit):
+        _log.error("The IPython profile is left out: it cannot be loaded", exc_info=True)
+        app = IPKernelApp()
+        app.init_profile_dir()
+    return app

@@ -1,0 +1,269 @@
+"""IPython's shell, with output, errors and payloads said through the request of the calling context.
+
+`InteractiveShell` initialises itself; only its documented hooks are filled in here. Knows no sockets or channels.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import threading
+from types import TracebackType
+from typing import Any
+
+from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
+from traitlets import Any as AnyTrait
+from traitlets import Float, Instance, Type, default
+
+from async_kernel.ipython.cells import Cell, current_cell
+from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
+from async_kernel.ipython.facade import KernelFacade, request_dict
+from async_kernel.ipython.gui import enable_gui
+from async_kernel.ipython.pager import show_in_pager
+from async_kernel.ipython.tracebacks import error_content, has_group, interruption, plain_traceback
+from async_kernel.kernel.request import find_request
+from async_kernel.protocol.messages import Content
+
+__all__ = ["ZMQInteractiveShell"]
+
+_ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
+
+# There is no terminal: pagers must not wait for keys, and programs may colour what front ends then draw.
+_ENVIRONMENT = {"TERM": "xterm-color", "PAGER": "cat", "GIT_PAGER": "cat"}
+_ENVIRONMENT_DEFAULTS = {
+    "CLICOLOR": "1",
+    "CLICOLOR_FORCE": "1",
+    "FORCE_COLOR": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
+
+
+class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
+    """The shell behind `get_ipython()`.
+
+    It has the class name that rich, pandas and many scripts look for to see that they run in a Jupyter kernel, and
+    that profiles configure (`c.ZMQInteractiveShell.xmode = "Verbose"`).
+    """
+
+    displayhook_class = Type(KernelDisplayHook)
+    display_pub_class = Type(KernelDisplayPublisher)
+    keepkernel_on_exit = AnyTrait(None, allow_none=True)
+    kernel = Instance(KernelFacade, allow_none=True)
+
+    timeout = Float(
+        0.0, help="Seconds after which a cell is interrupted when its request names none; 0 means never."
+    ).tag(config=True)
+    connection_file = AnyTrait("", help="The connection file of the kernel, for %connect_info.")
+    gui_host = AnyTrait(None, allow_none=True, help="The GUI toolkit whose main loop the kernel runs in, if any.")
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._next_number = 1
+        self._numbering = threading.Lock()
+        super().__init__(**kwargs)
+        self.kernel = KernelFacade(self)
+
+    # -- numbers ------------------------------------------------------------------------------------------------------
+
+    @property
+    def execution_count(self) -> int:
+        """The number of the next stored cell. While IPython starts a cell: the number that the cell was given, so
+        that cells starting on two threads at once never share one."""
+        cell = current_cell()
+        return self._next_number if cell is None or cell.counted else cell.input_number
+
+    @execution_count.setter
+    def execution_count(self, number: int) -> None:
+        cell = current_cell()
+        if cell is None or cell.counted:
+            self._next_number = number
+        else:  # begin_cell() has counted it
+            cell.counted = True
+
+    def begin_cell(self, code: str, *, stored: bool) -> Cell:
+        """Give a cell its number. Blank cells get none, nor do those outside the history."""
+        stored = stored and not (code == "" or code.isspace())
+        with self._numbering:
+            cell = Cell(self._next_number, stored)
+            self._next_number += stored
+        return cell
+
+    # -- hooks of InteractiveShell -----------------------------------------------------------------------------------
+
+    @default("exiter")
+    def _exiter_default(self) -> ZMQExitAutocall:
+        return ZMQExitAutocall(self)
+
+    @default("loop_runner")
+    def _default_loop_runner(self) -> Any:
+        return _no_nested_loop
+
+    def init_environment(self) -> None:
+        """Set what programs started from cells should see."""
+        os.environ.update(_ENVIRONMENT)
+        for name, value in _ENVIRONMENT_DEFAULTS.items():
+            os.environ.setdefault(name, value)
+
+    def init_events(self) -> None:
+        """Register, before anybody else does, what must happen as soon as IPython has started a cell."""
+        super().init_events()
+        self.events.register("pre_execute", _cell_started)
+
+    def init_hooks(self) -> None:
+        """Let the pager write payloads."""
+        super().init_hooks()
+        self.set_hook("show_in_pager", show_in_pager, 99)
+
+    def init_magics(self) -> None:
+        """Add the magics that only a kernel has."""
+        from async_kernel.ipython.magics import KernelMagics
+
+        super().init_magics()
+        self.register_magics(KernelMagics)
+
+    def init_payload(self) -> None:
+        """Keep payloads with their cell."""
+        self.payload_manager = CellPayloads(parent=self)
+        self.configurables.append(self.payload_manager)
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """What `%gui` and `%matplotlib` end in: see `async_kernel.ipython.gui`."""
+        enable_gui(gui, self.gui_host)
+
+    def system_piped(self, cmd: str) -> None:
+        """Run a shell command, its output going to the current cell as it comes (`!cmd`).
+
+        IPython ends the command on KeyboardInterrupt and goes on; an interrupted cell must not go on.
+        """
+        super().system_piped(self.var_expand(cmd, depth=1))
+        request = find_request()
+        if request is not None and request.interrupted:
+            raise KeyboardInterrupt
+
+    system = system_piped
+
+    def ask_exit(self) -> None:
+        """Ask the front end to end the session (`exit`, `quit`); it may keep the kernel."""
+        keep = bool(self.keepkernel_on_exit)
+        self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
+
+    def set_next_input(self, s: str, replace: bool = False) -> None:
+        """Have the front end put `s` into the next cell, or into this one when `replace` is set."""
+        self.payload_manager.write_payload({"source": "set_next_input", "text": s, "replace": replace})
+
+    # -- errors -------------------------------------------------------------------------------------------------------
+
+    def showtraceback(
+        self,
+        exc_tuple: _ExcInfo | None = None,
+        filename: str | None = None,
+        tb_offset: int | None = None,
+        exception_only: bool = False,
+        running_compiled_code: bool = False,
+    ) -> None:
+        """Publish the given or current exception as an `error`, whatever it is and whatever fails on the way."""
+        value = exc_tuple[1] if exc_tuple is not None else sys.exc_info()[1]
+        if value is None:
+            super().showtraceback(exc_tuple, filename, tb_offset, exception_only, running_compiled_code)
+            return
+        cell = current_cell()
+        if cell is not None:
+            cell.error = None
+        request = find_request()
+        shown: BaseException = value
+        if request is not None and request.interrupted:
+            shown = interruption(value) or value
+        info = (type(shown), shown, shown.__traceback__ if exc_tuple is None else exc_tuple[2])
+        if has_group(shown):
+            self._get_exc_info(info)  # where %tb and %debug look
+            self._showtraceback(info[0], shown, plain_traceback(shown))
+            if self.call_pdb:
+                self.debugger(force=True)
+        else:
+            super().showtraceback(
+                info if exc_tuple is not None or shown is not value else None,
+                filename,
+                tb_offset,
+                exception_only,
+                running_compiled_code,
+            )
+        if cell is not None:
+            if cell.error is None:  # formatting failed or was interrupted; IPython has at best printed something
+                self._showtraceback(info[0], shown, plain_traceback(shown))
+            cell.failed = value
+
+    def show_usage_error(self, exc: BaseException) -> None:
+        """Publish a wrong use of a magic as an `error` of one line."""
+        self._showtraceback(UsageError, exc, [f"UsageError: {exc}"])
+
+    def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
+        content = error_content(etype, evalue, stb)
+        cell = current_cell()
+        if cell is not None:
+            cell.error, cell.failed = content, evalue
+            cell.unshowable |= cell.formatting
+        request = find_request()
+        if request is not None:
+            request.publish("error", content)
+        else:
+            super()._showtraceback(etype, evalue, stb)
+
+    def _format_exception_for_storage(self, exception: BaseException, *args: Any, **kwargs: Any) -> Content:
+        """What the history keeps of an error: as it was shown, not rendered a second time."""
+        cell = current_cell()
+        if cell is not None and cell.failed is exception and cell.error is not None:
+            return cell.error
+        return error_content(type(exception), exception, plain_traceback(exception))
+
+    # -- what libraries written for ipykernel call -------------------------------------------------------------------
+
+    def get_parent(self) -> dict[str, Any]:
+        """The request that the calling context works on, as a message: `{"header": {"msg_id": ...}, ...}`."""
+        return request_dict(find_request())
+
+    def set_parent(self, parent: dict[str, Any]) -> None:
+        """Nothing: output belongs to the request of its context. ipywidgets' `Output` calls this."""
+
+    @property
+    def parent_header(self) -> dict[str, Any]:
+        """The header of the request that the calling context works on."""
+        header: dict[str, Any] = self.get_parent().get("header", {})
+        return header
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Store the history, stop its thread, remove temporary files and give back what the shell took."""
+        import atexit
+
+        atexit.unregister(self.atexit_operations)
+        main = self._orig_sys_modules_main_mod
+        try:
+            self.atexit_operations()
+        finally:
+            if sys.modules.get("__main__") is self.user_module and main is not None:
+                sys.modules["__main__"] = main
+            if getattr(sys.excepthook, "__self__", None) is self:
+                sys.excepthook = sys.__excepthook__
+            if sys.displayhook is self.displayhook:
+                sys.displayhook = sys.__displayhook__
+            for name in ("__IPYTHON__", "display"):
+                builtins.__dict__.pop(name, None)
+            type(self).clear_instance()
+
+
+InteractiveShellABC.register(ZMQInteractiveShell)
+
+
+def _cell_started() -> None:
+    cell = current_cell()
+    if cell is not None:
+        cell.counted = True
+
+
+def _no_nested_loop(coroutine: Any) -> Any:
+    """Run by IPython when a magic runs a cell with an `await` in it, which needs the loop that is running already."""
+    coroutine.close()
+    raise RuntimeError("This magic cannot run code that awaits: it would need the event loop that runs the cell.")
