@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from async_kernel._version import __version__
 from async_kernel.errors import AsyncKernelError, ProtocolError
 from async_kernel.kernel.kernel import Kernel
-from async_kernel.launcher import ConnectionFile, load_interface, open_connection, write_connection
+from async_kernel.launcher import ConnectionFile, load_interface, make_plan, open_connection, write_connection
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import PROTOCOL_VERSION, Channel
@@ -134,11 +134,9 @@ class ZMQInterface:
 
     def _run_main(self) -> None:
         """Make the plan and run it: the backend, and on it the kernel's main lane."""
-        from async_kernel.loops.detect import detect
-        from async_kernel.loops.plan import plan
         from async_kernel.loops.run import run
 
-        self._plan = plan(self._settings, detect())
+        self._plan = make_plan(self._settings)
         log.debug("%s", self._plan)
         if self._plan.backend == "trio":
             # trio takes SIGINT when it finds Python's own handler there; its handler is its public way to raise

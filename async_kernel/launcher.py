@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from async_kernel.errors import ConnectionFileError, UsageError
 from async_kernel.protocol.connection import ConnectionInfo, parse_connection
 from async_kernel.settings import Settings
 
-__all__ = ["ConnectionFile", "load_interface", "open_connection", "start", "write_connection"]
+if TYPE_CHECKING:
+    from async_kernel.loops.plan import Plan
+
+__all__ = ["ConnectionFile", "load_interface", "make_plan", "open_connection", "start", "write_connection"]
 
 
 class ConnectionFile(NamedTuple):
@@ -29,7 +32,18 @@ def start(settings: Settings) -> int:
     return load_interface(settings.start_interface)(settings) or 0
 
 
-def load_interface(path: str):  # type: ignore[no-untyped-def]
+def make_plan(settings: Settings) -> Plan:
+    """Which backend, loop and host will run here, and why. Nothing is imported to find out.
+
+    Raises MissingPackageError, HostUnavailableError or UsageError, each with its next step.
+    """
+    from async_kernel.loops.detect import detect
+    from async_kernel.loops.plan import plan
+
+    return plan(settings, detect())
+
+
+def load_interface(path: str) -> Any:
     """The function that an interface setting names: "package.module.name", or "/folder/file.py:name".
 
     UsageError when it cannot be imported.

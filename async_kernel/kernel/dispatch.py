@@ -19,7 +19,9 @@ SyncHandler = Callable[[Request], Content | None]
 """The same, in a thread without a loop."""
 
 
-async def serve(request: Request, handler: Handler, before_reply: Callable[[], Awaitable[None]] | None = None) -> Content:
+async def serve(
+    request: Request, handler: Handler, before_reply: Callable[[], Awaitable[None]] | None = None
+) -> Content:
     """Serve `request` with `handler`; return what was replied ({} for a type without a reply).
 
     `before_reply` is awaited when the handler's reply is an error.

@@ -42,6 +42,11 @@ class Execution:
     def mark_interrupted(self) -> None:
         """Let the interpreter know that a cancellation means an interrupt."""
         self.request.interrupted = True
+        self.request.checkpoint = None
+
+    def defer(self, checkpoint: Callable[[], None]) -> None:
+        """Have what writes output for this request call `checkpoint()` when it is done."""
+        self.request.checkpoint = checkpoint
 
     def _end_wait(self, interrupt: Interrupt) -> None:
         if interrupt.claim():
@@ -126,6 +131,7 @@ class Lane:
                     return await item.handler(request)
             finally:
                 execution.finished = True
+                request.checkpoint = None
                 self.execution = None
                 await portal.settle()
 

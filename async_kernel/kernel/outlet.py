@@ -24,7 +24,13 @@ class ChannelOutlet:
         self._prompts = prompts
 
     def publish(
-        self, parent: Message, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer], topic: bytes
+        self,
+        parent: Message,
+        msg_type: str,
+        content: Content,
+        metadata: Content,
+        buffers: Sequence[Buffer],
+        topic: bytes,
     ) -> None:
         """Publish on iopub."""
         frames = self._codec.encode(

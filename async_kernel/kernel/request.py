@@ -7,7 +7,7 @@ parent. This module knows nothing of sockets: its means are an `Outlet`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -23,7 +23,13 @@ class Outlet(Protocol):
     except `ask`, which blocks the calling thread until the client has answered."""
 
     def publish(
-        self, parent: Message, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer], topic: bytes
+        self,
+        parent: Message,
+        msg_type: str,
+        content: Content,
+        metadata: Content,
+        buffers: Sequence[Buffer],
+        topic: bytes,
     ) -> None:
         """Publish on iopub, for all clients."""
 
@@ -41,16 +47,18 @@ class Request:
     """One message and the means to answer it.
 
     `message` is what came in; `interrupted` becomes True once an interrupt was delivered to the work on this request.
-    All methods may be called from any thread.
+    `checkpoint`, when it is not None, waits to be called by what writes output, between user code and user code: it
+    may raise KeyboardInterrupt. All methods may be called from any thread.
     """
 
-    __slots__ = ("_outlet", "allow_stdin", "interrupted", "message", "replied")
+    __slots__ = ("_outlet", "allow_stdin", "checkpoint", "interrupted", "message", "replied")
 
     def __init__(self, message: Message, outlet: Outlet) -> None:
         self.message = message
         self._outlet = outlet
         self.replied = False
         self.interrupted = False
+        self.checkpoint: Callable[[], None] | None = None
         self.allow_stdin = bool(message.content.get("allow_stdin", False))
 
     @property

@@ -60,10 +60,11 @@ def _fit(value: object, depth: int = 0) -> Any:
         from base64 import b64encode
 
         return b64encode(value).decode()
-    for convert in (int, float):  # the scalars of NumPy and its kin say that they are numbers by these
-        if hasattr(value, "__index__" if convert is int else "__float__"):
+    # The scalars of NumPy and its kin say that they are numbers by these methods.
+    for kind, method in ((int, "__index__"), (float, "__float__")):
+        if hasattr(value, method):
             try:
-                return _fit(convert(value), depth + 1)  # type: ignore[call-overload]
+                return _fit(kind(value), depth + 1)  # type: ignore[arg-type]
             except Exception:
                 break
     return repr(value)

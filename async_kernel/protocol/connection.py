@@ -43,6 +43,10 @@ class ConnectionInfo(NamedTuple):
         port: int = getattr(self, f"{channel}_port")
         return port
 
+    def with_port(self, channel: Channel, port: int) -> ConnectionInfo:
+        """The same with another port for one channel."""
+        return ConnectionInfo(**{**self._asdict(), f"{channel}_port": port})
+
     def to_text(self) -> str:
         """The text of the connection file."""
         return json.dumps(self._asdict(), indent=2) + "\n"

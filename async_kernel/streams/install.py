@@ -20,7 +20,6 @@ def install_streams(echo: bool = False) -> Callable[[], None]:
     """
     import getpass
 
-
     places: list[tuple[object, str, object]] = [
         (sys, "stdout", RequestStream("stdout", sys.stdout, echo)),
         (sys, "stderr", RequestStream("stderr", sys.stderr, echo)),

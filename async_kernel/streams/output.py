@@ -55,9 +55,11 @@ class RequestStream(io.TextIOBase):
             request = find_request()
             if request is not None and os.getpid() == self._process:
                 request.stream(self._name, text)
-                if not self._echo:
-                    return len(text)
-            if self._original is not None:
+                if self._echo and self._original is not None:
+                    self._original.write(text)
+                if request.checkpoint is not None:
+                    request.checkpoint()
+            elif self._original is not None:
                 self._original.write(text)
         return len(text)
 

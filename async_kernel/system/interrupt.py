@@ -40,6 +40,12 @@ class Interruptible(Protocol):
     def mark_interrupted(self) -> None:
         """Note that an interrupt was delivered. Called in the thread of the work."""
 
+    def defer(self, checkpoint: Callable[[], None]) -> None:
+        """Have `checkpoint()` called, if possible, when the code of ours that the thread is in has done its part.
+
+        A cell that does nothing but print is in our code nearly all of the time.
+        """
+
 
 class Interrupt:
     """One interrupt of one piece of work."""
@@ -141,8 +147,17 @@ class Interrupter:
                 return
         elif self._current() is not interrupt.work:
             return
-        if may_raise(frame, self.entries) and interrupt.claim():
-            raise KeyboardInterrupt
+        if may_raise(frame, self.entries):
+            if interrupt.claim():
+                raise KeyboardInterrupt
+        else:
+            interrupt.work.defer(lambda: self._checkpoint(interrupt))
+
+    def _checkpoint(self, interrupt: Interrupt) -> None:
+        """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""
+        if threading.get_ident() == interrupt.work.thread and may_raise(sys._getframe(3), self.entries):
+            if interrupt.claim():
+                raise KeyboardInterrupt
 
     def _pending_from_signal(self, interrupt: Interrupt) -> None:
         if self._thread is None:

@@ -44,7 +44,7 @@ Build: TypeAlias = Callable[[str], Sequence[Buffer]]
 class _Text:
     """Text under way: a piece put by a thread, or several gathered into one."""
 
-    __slots__ = ("build", "channel", "key", "length", "pieces")
+    __slots__ = ("build", "channel", "key", "length", "pieces", "since")
 
     def __init__(self, channel: Channel, key: object, text: str, build: Build) -> None:
         self.channel = channel
@@ -52,6 +52,13 @@ class _Text:
         self.pieces = [text]
         self.length = len(text)
         self.build = build
+        self.since = time.monotonic()
+
+    @property
+    def due(self) -> float:
+        """When it is to leave, if no earlier text was sent just before: a line that is whole at once, one that is not
+        (`print` writes its line end by itself) after the gathering time."""
+        return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
 
     def absorb(self, other: _Text) -> None:
         self.pieces += other.pieces
@@ -199,7 +206,7 @@ class IOThread:
         held = self._held
         if held is None:
             return None
-        due = self._last_text + GATHER_SECONDS - time.monotonic()
+        due = max(held.due, self._last_text + GATHER_SECONDS) - time.monotonic()
         if due > 0 and held.length < GATHER_CHARACTERS and self._stop_at is None:
             return due
         self._release()

@@ -64,7 +64,7 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
             socket.bind(connection.address(channel))
             if connection.transport == "tcp":
                 port = int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
-                connection = connection._replace(**{f"{channel}_port": port})
+                connection = connection.with_port(channel, port)
     except zmq.ZMQError as error:
         for socket in sockets.values():
             socket.close(0)
