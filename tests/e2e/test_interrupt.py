@@ -1,0 +1,155 @@
+"""Interrupts, by message and by signal: one ends the cell that it was meant for, at once, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from .driver import KernelDriver
+
+ROUNDS = 7
+
+BLOCKED = {
+    "time.sleep": "import time; print('in'); time.sleep(60)",
+    "while True": "print('in')\nwhile True: pass",
+    "await sleep": "import {library}; print('in'); await {library}.sleep(60)",
+}
+
+
+def by_message(kernel: KernelDriver) -> None:
+    kernel.send("interrupt_request", channel="control")
+
+
+def by_signal(kernel: KernelDriver) -> None:
+    os.kill(kernel.process.pid, signal.SIGINT)
+
+
+WAYS = [pytest.param(by_message, id="message")]
+if sys.platform != "win32":  # there is no signal to another process on Windows
+    WAYS.append(pytest.param(by_signal, id="SIGINT"))
+
+
+@pytest.mark.parametrize("interrupt", WAYS)
+@pytest.mark.parametrize("shape", list(BLOCKED))
+def test_an_interrupt_ends_a_cell_within_100_ms(
+    kernel: KernelDriver, shape: str, interrupt: Callable[[KernelDriver], None]
+) -> None:
+    took: list[float] = []
+    for number in range(ROUNDS):
+        running = kernel.start_until_printed(BLOCKED[shape].format(library=kernel.library), "in")
+        start = time.perf_counter()
+        interrupt(kernel)
+        reply = kernel.reply(running)
+        took.append(time.perf_counter() - start)
+        kernel.published(running)
+        assert reply["content"]["status"] == "error"
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert kernel.execute(f"{number} + 1").ok().result == str(number + 1)
+    median = statistics.median(took)
+    print(f"{kernel.backend}, {shape}: median {median * 1000:.1f} ms of", [f"{t * 1000:.1f}" for t in took])
+    assert median < 0.1
+
+
+def test_the_error_is_published_once_and_shows_the_cell(kernel: KernelDriver) -> None:
+    for code in BLOCKED.values():
+        running = kernel.start_until_printed(code.format(library=kernel.library), "in")
+        by_message(kernel)
+        cell = kernel.finish(running)
+        [error] = cell.contents("error")
+        assert error["ename"] == "KeyboardInterrupt"
+
+
+def test_interrupt_request_is_replied_to_on_control(kernel: KernelDriver) -> None:
+    reply = kernel.request("interrupt_request", channel="control")
+    assert reply["msg_type"] == "interrupt_reply"
+    assert reply["content"] == {"status": "ok"}
+
+
+def test_a_late_interrupt_never_hits_the_next_cell(kernel: KernelDriver) -> None:
+    """The interrupt races with the end of the cell that it is for; what is sent after its reply must be unharmed."""
+    for number in range(40):
+        racing = kernel.start(f"for _ in range({number * 1000}): pass")
+        asked = kernel.send("interrupt_request", channel="control")
+        assert kernel.reply(asked, channel="control")["content"]["status"] == "ok"
+        kernel.finish(racing)
+        tail = f"await {kernel.library}.sleep(0)" if number % 2 else "pass"
+        cell = kernel.execute(f"import {kernel.library}\nfor n in range(20_000): pass\n{tail}\n{number}")
+        assert cell.ok().result == str(number)
+
+
+def test_an_interrupt_of_an_idle_kernel_does_nothing(kernel: KernelDriver) -> None:
+    for _ in range(5):
+        assert kernel.request("interrupt_request", channel="control")["content"]["status"] == "ok"
+        assert kernel.execute("import time; time.sleep(0.01); 'fine'").ok().result == "'fine'"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to other processes")
+def test_a_signal_to_an_idle_kernel_does_not_end_it(start_kernel: Callable[..., KernelDriver], backend: str) -> None:
+    kernel = start_kernel(backend)
+    for _ in range(5):
+        by_signal(kernel)
+        assert kernel.request("kernel_info_request", channel="control")["content"]["status"] == "ok"
+        kernel.execute("1")
+    assert kernel.execute("'fine'").ok().result == "'fine'"
+
+
+def test_except_and_finally_of_the_cell_run(kernel: KernelDriver) -> None:
+    code = "import time\ntry:\n    print('in'); time.sleep(60)\nexcept KeyboardInterrupt:\n    print('caught')\n'on'"
+    running = kernel.start_until_printed(code, "in")
+    by_message(kernel)
+    cell = kernel.finish(running).ok()
+    assert "caught" in cell.text()
+    assert cell.result == "'on'"
+    code = f"import {kernel.library} as lib\ntry:\n    print('in'); await lib.sleep(60)\nfinally:\n    print('finally')"
+    running = kernel.start_until_printed(code, "in")
+    by_message(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert "finally" in cell.text()
+
+
+def test_an_interrupt_spares_tasks_of_earlier_cells(kernel: KernelDriver) -> None:
+    if kernel.library == "asyncio":
+        kernel.execute("import asyncio; task = asyncio.create_task(asyncio.sleep(60))").ok()
+        alive, end = "not task.done()", "task.cancel()"
+    else:
+        kernel.execute(
+            "import trio; manager = trio.open_nursery(); nursery = await manager.__aenter__()\n"
+            "nursery.start_soon(trio.sleep, 60)"
+        ).ok()
+        alive, end = "len(nursery.child_tasks) == 1", (
+            "nursery.cancel_scope.cancel(); await manager.__aexit__(None, None, None)"
+        )
+    for shape in BLOCKED.values():
+        running = kernel.start_until_printed(shape.format(library=kernel.library), "in")
+        by_message(kernel)
+        assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.value(alive) is True
+    kernel.execute(end).ok()
+
+
+def test_what_is_queued_behind_an_interrupted_cell_is_aborted(kernel: KernelDriver) -> None:
+    running = kernel.start_until_printed("import time; print('in'); time.sleep(60)", "in")
+    queued = kernel.start("1")
+    assert kernel.request("kernel_info_request", channel="control")["content"]["status"] == "ok"
+    by_message(kernel)
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.finish(queued).status == "aborted"
+    assert kernel.execute("2").ok().result == "2"
+
+
+def test_each_of_two_interrupts_ends_one_cell(kernel: KernelDriver) -> None:
+    for _ in range(2):
+        running = kernel.start_until_printed("import time; print('in'); time.sleep(60)", "in", stop_on_error=False)
+        queued = kernel.start("print('next'); time.sleep(60)", stop_on_error=False)
+        by_message(kernel)
+        assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+        kernel.wait_printed(queued, "next")
+        by_message(kernel)
+        assert kernel.finish(queued).reply["ename"] == "KeyboardInterrupt"
