@@ -164,7 +164,9 @@ class ZMQInterface:
         self._interrupter.entries = frozenset(user_code_entries())
         self._restore.append(_load(STREAMS)(echo=self._settings.attributes.get("kernel.quiet") is False))
         interpreter.configure(dict(self._settings.attributes))
-        return interpreter, _load(COMMS)(self.kernel.publish)
+        comms = _load(COMMS)()
+        comms.install()
+        return interpreter, comms
 
     def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""

@@ -61,7 +61,7 @@ def serve_now(request: Request, handler: SyncHandler) -> None:
 def refuse(request: Request, error: BaseException) -> None:
     """Answer `request` with an error, without serving it. An execute_request's error is shown to all clients too."""
     _busy(request)
-    content = _error(request, error)
+    content = dict(error_content(error))
     if request.msg_type == "execute_request":
         shown = dict(content)
         del shown["status"]

@@ -64,7 +64,7 @@ def _fit(value: object, depth: int = 0) -> Any:
     for kind, method in ((int, "__index__"), (float, "__float__")):
         if hasattr(value, method):
             try:
-                return _fit(kind(value), depth + 1)  # type: ignore[arg-type]
+                return _fit(kind(value), depth + 1)  # type: ignore[arg-type, call-overload]
             except Exception:
                 break
     return repr(value)

@@ -155,9 +155,9 @@ class Interrupter:
 
     def _checkpoint(self, interrupt: Interrupt) -> None:
         """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""
-        if threading.get_ident() == interrupt.work.thread and may_raise(sys._getframe(3), self.entries):
-            if interrupt.claim():
-                raise KeyboardInterrupt
+        in_place = threading.get_ident() == interrupt.work.thread and may_raise(sys._getframe(3), self.entries)
+        if in_place and interrupt.claim():
+            raise KeyboardInterrupt
 
     def _pending_from_signal(self, interrupt: Interrupt) -> None:
         if self._thread is None:

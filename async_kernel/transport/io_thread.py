@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import zmq
@@ -123,7 +124,7 @@ class IOThread:
         """Call `reached()` here once everything that had arrived at the sockets was delivered."""
 
         def read_then_tell() -> None:
-            while any([self._read(channel) for channel in self._sockets.by_channel]):
+            while any(list(map(self._read, self._sockets.by_channel))):
                 pass
             reached()
 
@@ -132,10 +133,8 @@ class IOThread:
 
     def _wake(self) -> None:
         self._awake = True
-        try:
+        with suppress(OSError):  # it is being rung already, or the thread has ended
             self._bell.send(b"!")
-        except (BlockingIOError, OSError):  # it is being rung already, or the thread has ended
-            pass
 
     # The thread
 
