@@ -1,0 +1,166 @@
+"""Put every probe to this kernel and to its peers and write down what was seen.
+
+    python tests/needs/peers.py [--only REGEX] [--kernels NAME,NAME] [--fresh]
+
+Makes an environment for each under build/peers, runs the probes one after another (about an hour and a half for all),
+keeps the outcomes in build/needs.json as they come, and writes docs/needs.md. A run goes on where the last one
+stopped: what build/needs.json holds is not run again without --fresh. Needs pyzmq and psutil.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.needs.probe import Outcome, Probe, probes, run_probe  # noqa: E402
+from tests.needs.subjects import ENVIRONMENTS, install, subjects_of  # noqa: E402
+
+ROWS = {
+    1: "an interrupt always works",
+    2: "never busy for ever",
+    3: "widget callbacks while a cell runs",
+    4: "a loop of its own in a cell",
+    5: "output in the right cell",
+    6: "floods of print and logging",
+    7: "cells that run concurrently",
+    8: "completion while busy",
+    16: "trio that lasts",
+    17: "context variables",
+    18: "port races",
+    19: "no orphans",
+    24: "deadlines",
+    25: "clean-up at shutdown",
+    26: "input() and getpass",
+    27: "output of C code and children",
+    29: "magics that await",
+    30: "embedding",
+}
+
+Seen = dict[str, dict[str, Any]]  # kernel -> probe -> outcome as JSON
+
+
+def run_all(only: str, kernels: Iterable[str], fresh: bool, store: Path) -> Seen:
+    """Run what is wanted and not yet known; return all that is known."""
+    seen: Seen = json.loads(store.read_text()) if store.exists() else {}
+    wanted = set(kernels)
+    for environment in ENVIRONMENTS:
+        python = ""
+        for subject in subjects_of(environment, sys.executable):
+            if wanted and subject.name not in wanted:
+                continue
+            python = python or install(environment, ROOT / "build" / "peers")
+            real = next(one for one in subjects_of(environment, python) if one.name == subject.name)
+            known = seen.setdefault(subject.name, {})
+            todo = [one for one in probes() if subject.backend in one.backends and re.search(only, one.name)]
+            for number, one in enumerate(todo, 1):
+                if one.name in known and not fresh:
+                    continue
+                outcome = _outcome(one, real)
+                known[one.name] = outcome._asdict()
+                store.write_text(json.dumps(seen, indent=1))
+                took = outcome.figures.get("seconds")
+                print(
+                    f"{subject.name} {number}/{len(todo)} {one.name}: {outcome.verdict}"
+                    + (f" {took * 1000:.0f} ms" if took else "")
+                    + (f" ({outcome.detail})" if outcome.detail else ""),
+                    flush=True,
+                )
+    return seen
+
+
+def _outcome(one: Probe, subject: Any) -> Outcome:
+    try:
+        return run_probe(one, subject)
+    except Exception as error:  # one broken probe must not cost the other hours
+        return Outcome("failed", f"the probe itself failed: {error!r}"[:200])
+
+
+def page(seen: Seen) -> str:
+    """The page of the documentation, as markdown: a table of rows, then one of probes."""
+    names = list(seen)
+    lines = [
+        "# What users need, and which kernel serves it",
+        "",
+        f"Written by `python tests/needs/peers.py` on {datetime.date.today().isoformat()}: "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}. "
+        "Each kernel ran in an environment of its own, as a black box, one at a time.",
+        "",
+        "**n/m**: n of m probes did what the row asks for, in whatever time. A time is the median of those that name a "
+        "limit; *slow* counts those that went past it.",
+        "",
+        "| row | need | " + " | ".join(names) + " |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    every = probes()
+    for row, title in ROWS.items():
+        in_row = [one.name for one in every if one.row == row]
+        cells = [_summary([seen[name][one] for one in in_row if one in seen[name]]) for name in names]
+        lines.append(f"| {row} | {title} | " + " | ".join(cells) + " |")
+    lines += ["", "## Probe by probe", "", "Empty: not put to this kernel, or not applicable to its backend.", ""]
+    for row, title in ROWS.items():
+        lines += [f"### {row}: {title}", "", "| probe | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+        for one in every:
+            if one.row == row:
+                lines.append(
+                    f"| {one.title} | " + " | ".join(_verdict(seen[name].get(one.name)) for name in names) + " |"
+                )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _summary(outcomes: list[dict[str, Any]]) -> str:
+    if not outcomes:
+        return ""
+    served = [one for one in outcomes if one["verdict"] != "failed"]
+    slow = sum(one["verdict"] == "slow" for one in served)
+    times = [one["figures"]["seconds"] for one in served if "seconds" in one["figures"]]
+    text = f"{len(served)}/{len(outcomes)}"
+    if times:
+        text += f", {_time(statistics.median(times))}"
+    return text + (f", {slow} slow" if slow else "")
+
+
+def _verdict(outcome: dict[str, Any] | None) -> str:
+    if outcome is None:
+        return ""
+    seconds = outcome["figures"].get("seconds")
+    if outcome["verdict"] == "failed":
+        detail = outcome["detail"].replace("|", "/").replace("\n", " ").replace("<", "&lt;").replace("*", "&#42;")
+        return f"no: {detail[:110]}"
+    return ("slow" if outcome["verdict"] == "slow" else "yes") + (f" {_time(seconds)}" if seconds else "")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def main() -> None:
+    """Read the command line, run, write."""
+    parser = argparse.ArgumentParser(description="Put the needs' probes to this kernel and to its peers.")
+    parser.add_argument("--only", default="", help="a regular expression for names of probes")
+    parser.add_argument("--kernels", default="", help="names of kernels, separated by commas")
+    parser.add_argument("--fresh", action="store_true", help="run again what is known already")
+    parser.add_argument("--write", action="store_true", help="write the page from what is known, run nothing")
+    options = parser.parse_args()
+    store = ROOT / "build" / "needs.json"
+    store.parent.mkdir(exist_ok=True)
+    kernels = [name for name in options.kernels.split(",") if name]
+    seen = json.loads(store.read_text()) if options.write else run_all(options.only, kernels, options.fresh, store)
+    (ROOT / "docs" / "needs.md").write_text(page(seen))
+    print("wrote docs/needs.md")
+
+
+if __name__ == "__main__":
+    main()
