@@ -45,16 +45,16 @@ class ChannelOutlet:
 
     def stream(self, parent: Message, name: str, text: str) -> None:
         """Send text of the stream `name`."""
+        self._transport.gather((parent, name), text, self._build_stream)
 
-        def build(whole: str) -> list[Buffer]:
-            return self._codec.encode(
-                "stream",
-                {"name": name, "text": whole},
-                parent.header_frame,
-                identities=(topic_of(self._codec.session, f"stream.{name}"),),
-            )
-
-        self._transport.gather(Channel.IOPUB, (id(parent), name), text, build)
+    def _build_stream(self, key: tuple[Message, str], text: str) -> list[Buffer]:
+        parent, name = key
+        return self._codec.encode(
+            "stream",
+            {"name": name, "text": text},
+            parent.header_frame,
+            identities=(topic_of(self._codec.session, f"stream.{name}"),),
+        )
 
     def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
         """Reply on the channel that the request came on."""

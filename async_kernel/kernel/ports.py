@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from async_kernel.protocol.messages import Buffer, Content
+from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel
 from async_kernel.system.interrupt import Interruptible
 
@@ -26,9 +26,11 @@ class Transport(Protocol):
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message. Messages of one channel leave in the order of the calls."""
 
-    def gather(self, channel: Channel, key: object, text: str, build: Callable[[str], Sequence[Buffer]]) -> None:
-        """Send text, in order with `send`. Neighbouring texts with equal keys may leave together, as one message,
-        whose frames `build(text)` makes."""
+    def gather(
+        self, key: tuple[Message, str], text: str, build: Callable[[tuple[Message, str], str], Sequence[Buffer]]
+    ) -> None:
+        """Send text on iopub, in order with `send`. Neighbouring texts with equal keys may leave together, as one
+        message, whose frames `build(key, text)` makes."""
 
     def barrier(self, reached: Callable[[], None]) -> None:
         """Call `reached()`, in any thread, once everything that has arrived until now was delivered."""

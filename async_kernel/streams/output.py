@@ -12,6 +12,19 @@ from async_kernel.kernel.request import find_request
 __all__ = ["RequestStream"]
 
 
+_is_forked_child = False
+
+
+def _note_fork() -> None:
+    """A forked child has no thread that would send what is put for sending."""
+    global _is_forked_child
+    _is_forked_child = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
 class RequestStream(io.TextIOBase):
     """A text stream whose text belongs to the request that the writer works on.
 
@@ -24,7 +37,6 @@ class RequestStream(io.TextIOBase):
         self._name = name
         self._original = original
         self._echo = echo
-        self._process = os.getpid()
         self._binary = _BinaryFace(self)
 
     @property
@@ -53,7 +65,7 @@ class RequestStream(io.TextIOBase):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if text:
             request = find_request()
-            if request is not None and os.getpid() == self._process:
+            if request is not None and not _is_forked_child:
                 request.stream(self._name, text)
                 if self._echo and self._original is not None:
                     self._original.write(text)
@@ -69,7 +81,7 @@ class RequestStream(io.TextIOBase):
 
     def flush(self) -> None:
         """Nothing waits here: what was written is under way."""
-        if self._original is not None and os.getpid() != self._process:
+        if self._original is not None and _is_forked_child:
             self._original.flush()
 
     def writable(self) -> bool:

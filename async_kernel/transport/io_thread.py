@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import zmq
 
-from async_kernel.protocol.messages import Buffer
+from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 
 from .sockets import Sockets
@@ -39,16 +39,15 @@ READ_AT_ONCE = 200
 
 log = logging.getLogger(__name__)
 
-Build: TypeAlias = Callable[[str], Sequence[Buffer]]
+Build: TypeAlias = Callable[[tuple[Message, str], str], Sequence[Buffer]]
 
 
 class _Text:
-    """Text under way: a piece put by a thread, or several gathered into one."""
+    """Text under way: what was written in one piece, and what joined it while it waited."""
 
-    __slots__ = ("build", "channel", "key", "length", "pieces", "since")
+    __slots__ = ("build", "key", "length", "pieces", "since")
 
-    def __init__(self, channel: Channel, key: object, text: str, build: Build) -> None:
-        self.channel = channel
+    def __init__(self, key: tuple[Message, str], text: str, build: Build) -> None:
         self.key = key
         self.pieces = [text]
         self.length = len(text)
@@ -60,10 +59,6 @@ class _Text:
         """When it is to leave, if no earlier text was sent just before: a line that is whole at once, one that is not
         (`print` writes its line end by itself) after the gathering time."""
         return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
-
-    def absorb(self, other: _Text) -> None:
-        self.pieces += other.pieces
-        self.length += other.length
 
 
 _Item: TypeAlias = tuple[Channel, Sequence[Buffer]] | _Text | Callable[[], None]
@@ -87,7 +82,8 @@ class IOThread:
         self._welcome = welcome
         self._outbox: deque[_Item] = deque()
         self._backlog: deque[Sequence[Buffer]] = deque()  # of iopub: what a subscriber could not take yet
-        self._held: _Text | None = None
+        self._lock = threading.RLock()  # reentrant: a signal handler may print while its thread prints
+        self._open: _Text | None = None  # the last item of the outbox, while further text may join it
         self._last_text = 0.0
         self._awake = False
         self._stop_at: float | None = None
@@ -110,13 +106,22 @@ class IOThread:
 
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message."""
-        self._outbox.append((channel, frames))
+        with self._lock:
+            self._open = None
+            self._outbox.append((channel, frames))
         if not self._awake:
             self._wake()
 
-    def gather(self, channel: Channel, key: object, text: str, build: Build) -> None:
-        """Send text, alone or with its neighbours of the same key."""
-        self._outbox.append(_Text(channel, key, text, build))
+    def gather(self, key: tuple[Message, str], text: str, build: Build) -> None:
+        """Send text on iopub, alone or with its neighbours of the same key."""
+        with self._lock:
+            opened = self._open
+            if opened is not None and opened.key == key and opened.length < GATHER_CHARACTERS:
+                opened.pieces.append(text)
+                opened.length += len(text)
+                return  # the thread knows of it already, and when it is due
+            self._open = _Text(key, text, build)
+            self._outbox.append(self._open)
         if not self._awake:
             self._wake()
 
@@ -128,7 +133,9 @@ class IOThread:
                 pass
             reached()
 
-        self._outbox.append(read_then_tell)
+        with self._lock:
+            self._open = None
+            self._outbox.append(read_then_tell)
         self._wake()
 
     def _wake(self) -> None:
@@ -149,7 +156,7 @@ class IOThread:
                 pause = self._flush()
                 if self._stop_at is not None:
                     left = self._stop_at - time.monotonic()
-                    if left <= 0 or not (self._outbox or self._backlog or self._held):
+                    if left <= 0 or not (self._outbox or self._backlog):
                         return
                     pause = min(left if pause is None else pause, left)
                 for ready, _ in poller.poll(None if pause is None else max(1, round(pause * 1000))):
@@ -185,46 +192,38 @@ class IOThread:
         return True
 
     def _flush(self) -> float | None:
-        """Send what can be sent now. The seconds until held text is due, None when nothing is held."""
+        """Send what can be sent now. The seconds until the next try is due, None when nothing waits."""
         self._send_backlog()
         outbox = self._outbox
         while outbox:
-            item = outbox.popleft()
+            item = outbox[0]
             if isinstance(item, _Text):
-                self._hold(item)
+                with self._lock:
+                    if item is self._open:
+                        wait = self._wait_of(item)
+                        if wait > 0:
+                            return min(wait, RETRY_SECONDS) if self._backlog else wait
+                        self._open = None
+                    outbox.popleft()
+                self._last_text = time.monotonic()
+                self._publish(item.build(item.key, "".join(item.pieces)))
+                continue
+            outbox.popleft()
+            if callable(item):
+                item()
+            elif item[0] is Channel.IOPUB:
+                self._publish(item[1])
             else:
-                self._release()
-                if callable(item):
-                    item()
-                elif item[0] is Channel.IOPUB:
-                    self._publish(item[1])
-                else:
-                    self._sockets.by_channel[item[0]].send_multipart(item[1])
+                self._sockets.by_channel[item[0]].send_multipart(item[1])
+        return RETRY_SECONDS if self._backlog else None
+
+    def _wait_of(self, text: _Text) -> float:
+        """The seconds that text, which nothing follows, is to wait for more to join it."""
+        if text.length >= GATHER_CHARACTERS or self._stop_at is not None:
+            return 0.0
         if self._backlog:
             return RETRY_SECONDS
-        held = self._held
-        if held is None:
-            return None
-        due = max(held.due, self._last_text + GATHER_SECONDS) - time.monotonic()
-        if due > 0 and held.length < GATHER_CHARACTERS and self._stop_at is None:
-            return due
-        self._release()
-        return None
-
-    def _hold(self, text: _Text) -> None:
-        held = self._held
-        if held is not None:
-            if held.key == text.key and held.length < GATHER_CHARACTERS:
-                held.absorb(text)
-                return
-            self._release()
-        self._held = text
-
-    def _release(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            self._last_text = time.monotonic()
-            self._publish(held.build("".join(held.pieces)))
+        return max(text.due, self._last_text + GATHER_SECONDS) - time.monotonic()
 
     def _publish(self, frames: Sequence[Buffer]) -> None:
         if self._backlog or not self._try_publish(frames):

@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from async_kernel.protocol.messages import Buffer
+from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 
 __all__ = ["MemoryTransport"]
@@ -28,9 +28,11 @@ class MemoryTransport:
             self._sent[channel].append([bytes(frame) for frame in frames])
             self._arrival.notify_all()
 
-    def gather(self, channel: Channel, key: object, text: str, build: Callable[[str], Sequence[Buffer]]) -> None:
+    def gather(
+        self, key: tuple[Message, str], text: str, build: Callable[[tuple[Message, str], str], Sequence[Buffer]]
+    ) -> None:
         """Keep text as a message of its own."""
-        self.send(channel, build(text))
+        self.send(Channel.IOPUB, build(key, text))
 
     def barrier(self, reached: Callable[[], None]) -> None:
         """Reached at once: nothing is under way in memory."""
