@@ -6,8 +6,9 @@ Importing this package costs nothing; IPython is imported when the interpreter i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import CodeType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from async_kernel.ipython.interpreter import IPythonInterpreter
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["create_interpreter", "user_code_entries"]
 
 
-def create_interpreter() -> IPythonInterpreter:
+def create_interpreter(attributes: Mapping[str, Any] | None = None) -> IPythonInterpreter:
     """Make the interpreter of this process: imports IPython, loads the user's IPython profile, runs its startup files.
 
-    There is one per process at a time (`get_ipython()` is the ambient name for it); `close()` gives the place back.
+    `attributes` are settings of the command line, for example `{"shell.xmode": "Plain", "history.hist_file":
+    ":memory:"}`; they outrank the profile. There is one interpreter per process at a time (`get_ipython()` is the
+    ambient name for it); `close()` gives the place back.
     """
     from async_kernel.ipython.interpreter import IPythonInterpreter
 
-    return IPythonInterpreter()
+    return IPythonInterpreter(attributes)
 
 
 def user_code_entries() -> tuple[CodeType, ...]:

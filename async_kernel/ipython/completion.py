@@ -10,7 +10,7 @@ from typing import Any
 from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.utils.tokenutil import token_at_cursor
 
-from async_kernel.ipython.mime import mime_bundle
+from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.tracebacks import error_content
 from async_kernel.protocol.messages import Content
 

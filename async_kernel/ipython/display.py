@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -15,16 +16,25 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.payload import PayloadManager
 
 from async_kernel.ipython.cells import current_cell
-from async_kernel.ipython.mime import json_clean, mime_bundle
 from async_kernel.kernel.request import find_request
 from async_kernel.protocol.messages import Buffer, Content
 
-__all__ = ["CellPayloads", "KernelDisplayHook", "KernelDisplayPublisher", "MessageHook"]
+__all__ = ["CellPayloads", "KernelDisplayHook", "KernelDisplayPublisher", "MessageHook", "mime_bundle"]
 
 MessageHook = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 """Sees a display message before it goes out; returns it (changed or not), or None to keep it back."""
 
 _log = logging.getLogger(__name__)
+
+
+def mime_bundle(data: Mapping[str, Any] | None) -> Content:
+    """`data` with binary values as base64 text (messaging spec, "display_data"); the codec makes the rest fit for JSON.
+
+    For example `{"image/png": b"\\x89PNG"}` gives `{"image/png": "iVBORw=="}`.
+    """
+    return {
+        mime: b64encode(value).decode() if isinstance(value, bytes) else value for mime, value in (data or {}).items()
+    }
 
 
 class KernelDisplayHook(DisplayHook):  # type: ignore[misc]
@@ -67,7 +77,7 @@ class KernelDisplayHook(DisplayHook):  # type: ignore[misc]
             content = {
                 "execution_count": self.prompt_count,
                 "data": mime_bundle(format_dict),
-                "metadata": json_clean(md_dict or {}),
+                "metadata": md_dict or {},
             }
             request.publish("execute_result", content)
 
@@ -119,8 +129,8 @@ class KernelDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
         """
         content = {
             "data": mime_bundle(data),
-            "metadata": json_clean(metadata or {}),
-            "transient": json_clean(transient or {}),
+            "metadata": metadata or {},
+            "transient": transient or {},
         }
         self._send("update_display_data" if update else "display_data", content, buffers)
 

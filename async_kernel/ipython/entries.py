@@ -24,7 +24,10 @@ _ENTRIES: tuple[tuple[type, tuple[str, ...]], ...] = (
         InteractiveShell,
         ("run_code", "user_expressions", "transform_cell", "transform_ast", "safe_execfile", "system_piped"),
     ),
-    (InteractiveShell, ("run_line_magic", "run_cell_magic", "object_inspect_mime", "getoutput", "ex", "ev")),
+    (
+        InteractiveShell,
+        ("run_line_magic", "run_cell_magic", "object_inspect_mime", "getoutput", "ex", "ev", "showtraceback"),
+    ),
     (EventManager, ("trigger",)),
     (TransformerManager, ("transform_cell", "check_complete")),
     (DisplayFormatter, ("format",)),

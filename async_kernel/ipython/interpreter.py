@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from async_kernel.ipython.cancellation import absorb_cancellation, cancellations
 from async_kernel.ipython.cells import Cell, running
 from async_kernel.ipython.completion import complete, inspect, is_complete
+from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.history import history
-from async_kernel.ipython.mime import json_clean, mime_bundle
 from async_kernel.ipython.profile import start_shell
-from async_kernel.ipython.settings import set_attributes
+from async_kernel.ipython.settings import set_attributes, shell_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
 from async_kernel.ipython.tracebacks import error_content, interruption, plain_traceback
 from async_kernel.kernel.request import Request, current_request
@@ -24,8 +24,8 @@ class IPythonInterpreter:
     """Runs cells with IPython. One serves a shell and its subshells: they share the namespace, each cell has its own
     number, payload and errors. `shell` is what `get_ipython()` gives."""
 
-    def __init__(self) -> None:
-        self.shell: ZMQInteractiveShell = start_shell()
+    def __init__(self, attributes: Mapping[str, Any] | None = None) -> None:
+        self.shell: ZMQInteractiveShell = start_shell(attributes or {})
 
     @property
     def execution_count(self) -> int:
@@ -49,22 +49,19 @@ class IPythonInterpreter:
     ) -> Content:
         """Run one cell in the calling task; return the content of its execute_reply (messaging spec, "Execute").
 
-        Awaits what the cell awaits, on the loop that is running: asyncio's, uvloop's or trio's. A cancellation during
-        the cell is shown as the error it is, as KeyboardInterrupt when the request is `interrupted`, and taken back
-        from the asyncio task, so that the task lives on; unless the scope around the task was cancelled too, which
-        then takes effect at the task's next await.
+        Awaits what the cell awaits, on the loop that is running: asyncio's, uvloop's or trio's. A cancellation that
+        reaches the cell ends it and is shown as the error it is, or as KeyboardInterrupt when the request is
+        `interrupted`. It does not come out of this method: a caller on asyncio has to `uncancel` its task when it is
+        to live on (the lane does), and a caller whose scope is cancelled is told again at its next await.
         """
         request = current_request()
         store_history = store_history and not silent
         cell = self.shell.begin_cell(code, stored=store_history)
         if request is not None and not silent:
             request.publish("execute_input", {"code": code, "execution_count": cell.input_number})
-        before = cancellations()
         with running(cell):
             error = await self._run(code, cell, silent, store_history, cell_id, metadata or {})
-            reply = self._reply(cell, error, request, user_expressions or {})
-        await absorb_cancellation(before, interrupted=request is not None and request.interrupted)
-        return reply
+            return self._reply(cell, error, request, user_expressions or {})
 
     async def _run(
         self, code: str, cell: Cell, silent: bool, store_history: bool, cell_id: str | None, metadata: Content
@@ -91,16 +88,18 @@ class IPythonInterpreter:
                 **options,
             )
             error = result.error_before_exec or result.error_in_exec
-        except BaseException as escaped:  # out of IPython's own code, since user code's are in the result
-            if isinstance(escaped, GeneratorExit):
-                raise
+        except GeneratorExit:
+            raise
+        except BaseException as escaped:  # out of IPython's own code: what user code raises is in the result
             error = escaped
         if error is not None and cell.failed is not error:
             shell.showtraceback((type(error), error, error.__traceback__))
-        shown = cell.error
+        shown, cell.failed = cell.error, None
         shell.events.trigger("post_execute")
         if not silent and result is not None:
             shell.events.trigger("post_run_cell", result)
+        if error is None and isinstance(cell.failed, KeyboardInterrupt):
+            return cell.failed  # callbacks were interrupted, matplotlib drawing a figure for one: so was the cell
         cell.error = shown
         return error
 
@@ -123,7 +122,7 @@ class IPythonInterpreter:
         else:
             values = self.shell.user_expressions(expressions) if expressions else {}
             reply["user_expressions"] = {name: _expression(value) for name, value in values.items()}
-        reply["payload"] = json_clean(cell.payload)
+        reply["payload"] = cell.payload
         return reply
 
     def complete(self, code: str, cursor_pos: int) -> Content:
@@ -143,12 +142,13 @@ class IPythonInterpreter:
         return history(self.shell.history_manager, content)
 
     def configure(self, attributes: dict[str, Any]) -> None:
-        """Set attributes of the shell, for example `{"timeout": 0.1}` for `--shell.timeout=0.1`; dots reach deeper.
+        """Set attributes of the shell, for example `{"timeout": 0.1}` or `{"shell.timeout": 0.1}`; dots reach deeper.
 
+        What only counts while the shell is made (`xmode`, the history file) belongs to the constructor instead.
         Raises UsageError for a name that the shell does not have, with the nearest one that it has, and for a value
         that it does not take.
         """
-        set_attributes(self.shell, attributes)
+        set_attributes(self.shell, shell_attributes(attributes))
 
     def close(self, restart: bool) -> None:
         """Store the history, stop its thread, remove temporary files, give back `__main__` and the hooks of `sys`."""
@@ -157,7 +157,7 @@ class IPythonInterpreter:
 
 def _expression(value: Content) -> Content:
     if "data" in value:
-        return value | {"data": mime_bundle(value["data"]), "metadata": json_clean(value.get("metadata") or {})}
+        return value | {"data": mime_bundle(value["data"])}
     return value
 
 

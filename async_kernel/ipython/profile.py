@@ -8,11 +8,16 @@ What ipykernel users have in `profile_default` works here: `ipython_config.py`, 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.shellapp import InteractiveShellApp
-from traitlets import default
+from traitlets import TraitError, default
+from traitlets.config import Config
 
+from async_kernel.errors import UsageError
+from async_kernel.ipython.settings import config_sections, set_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
 
 __all__ = ["start_shell"]
@@ -50,17 +55,27 @@ class ProfileError(Exception):
     """The profile cannot be used."""
 
 
-def start_shell() -> ZMQInteractiveShell:
-    """Load the profile, make the shell, run the startup files. A profile that fails is logged and left out."""
+def start_shell(attributes: Mapping[str, Any]) -> ZMQInteractiveShell:
+    """Load the profile, make the shell, run the startup files. A profile that fails is logged and left out.
+
+    `attributes` are those of the command line (`{"shell.xmode": "Plain"}`); they outrank the profile. Raises
+    UsageError for one that the shell does not have or take.
+    """
+    sections, rest = config_sections(ZMQInteractiveShell, attributes)
     app = _configured_app()
+    app.update_config(Config(sections))
     app.init_path()
-    app.init_shell()
+    try:
+        app.init_shell()
+    except TraitError as error:
+        raise UsageError(f"The shell does not take its settings: {error}") from error
+    shell: ZMQInteractiveShell = app.shell
+    set_attributes(shell, rest)
     for step in (app.init_gui_pylab, app.init_extensions, app.init_code):
         try:
             step()
         except (Exception, SystemExit):
             _log.error("The IPython profile failed in %s", step.__name__, exc_info=True)
-    shell: ZMQInteractiveShell = app.shell
     return shell
 
 

@@ -10,7 +10,35 @@ from traitlets import HasTraits, TraitError
 
 from async_kernel.errors import UsageError
 
-__all__ = ["set_attributes"]
+__all__ = ["config_sections", "set_attributes", "shell_attributes"]
+
+_OTHER_OWNERS = ("kernel.", "history.", "interface.")
+
+
+def shell_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `attributes` that the shell has, without their prefix: `{"shell.timeout": 1}` gives `{"timeout": 1}`."""
+    return {
+        path.removeprefix("shell."): value for path, value in attributes.items() if not path.startswith(_OTHER_OWNERS)
+    }
+
+
+def config_sections(
+    shell_class: type[HasTraits], attributes: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """What of `attributes` goes into IPython's config, by section, and what is to be set once the shell is there.
+
+    `{"shell.xmode": "Plain", "history.hist_file": ":memory:"}` gives
+    `({"ZMQInteractiveShell": {"xmode": "Plain"}, "HistoryManager": {"hist_file": ":memory:"}}, {})`.
+    """
+    traits = shell_class.class_trait_names(config=True)
+    own = shell_attributes(attributes)
+    sections = {
+        shell_class.__name__: {name: value for name, value in own.items() if name in traits},
+        "HistoryManager": {
+            path.removeprefix("history."): value for path, value in attributes.items() if path.startswith("history.")
+        },
+    }
+    return sections, {name: value for name, value in own.items() if name not in traits}
 
 
 def set_attributes(target: object, attributes: Mapping[str, Any]) -> None:

@@ -1,0 +1,191 @@
+"""Comms: named channels between a front end and objects in the kernel, such as widgets (messaging spec, "Comms").
+
+The `comm` package is the registry that ipywidgets and others talk to; this fits it to requests. What a comm says goes
+through the request of the calling context, so it belongs to the cell or comm message that caused it. Knows neither the
+interpreter nor sockets.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import comm
+from comm.base_comm import BaseComm, CommManager
+
+from async_kernel.kernel.request import Request, find_request
+from async_kernel.protocol.messages import Buffer, Content
+
+__all__ = ["CommHandlers", "KernelComm", "Publish"]
+
+Publish = Callable[[str, Content, Content, Sequence[Buffer]], None]
+"""Publishes a message (type, content, metadata, buffers) on behalf of no request."""
+
+_log = logging.getLogger(__name__)
+
+
+class KernelComm(BaseComm):
+    """One end of a channel; the other is in the front end.
+
+    A callback given to `on_msg` or `on_close` may be a coroutine function: it is awaited before the message counts
+    as handled. `outlet` is where it speaks outside any request.
+    """
+
+    def __init__(self, *args: Any, outlet: Publish | None = None, **kwargs: Any) -> None:
+        self._outlet = outlet
+        super().__init__(*args, **kwargs)
+
+    def publish_msg(
+        self,
+        msg_type: str,
+        data: Content | None = None,
+        metadata: Content | None = None,
+        buffers: Sequence[Buffer] | None = None,
+        **keys: Any,
+    ) -> None:
+        """Publish comm_open, comm_msg or comm_close."""
+        content = {"data": data or {}, "comm_id": self.comm_id, **keys}
+        request = find_request()
+        if request is not None:
+            request.publish(msg_type, content, metadata, buffers or (), self.topic)
+        elif self._outlet is not None:
+            self._outlet(msg_type, content, metadata or {}, buffers or ())
+
+    def handle_msg(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
+        """Give a comm_msg to the callback; return what is to be awaited, if anything."""
+        return _call(self._msg_callback, msg)
+
+    def handle_close(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
+        """Give a comm_close to the callback; return what is to be awaited, if anything."""
+        return _call(self._close_callback, msg)
+
+
+class CommHandlers:
+    """Serves the comm messages of a kernel.
+
+    From its making on `comm.create_comm` and `comm.get_comm_manager` give this kernel's comms; `restore()` gives
+    back what they gave before. `outlet` publishes what comms say outside any request.
+    """
+
+    def __init__(self, outlet: Publish | None = None) -> None:
+        self.manager = CommManager()
+        # Targets that libraries registered before the kernel was there keep working.
+        self.manager.targets.update(comm.get_comm_manager().targets)
+        self._outlet = outlet
+        self._previous = comm.create_comm, comm.get_comm_manager
+        self._ours = self._create, self._manager
+        comm.create_comm, comm.get_comm_manager = self._ours
+
+    def restore(self) -> None:
+        """Give back the hooks, if they are still ours, and forget all comms without a word to the front end."""
+        if (comm.create_comm, comm.get_comm_manager) == self._ours:
+            comm.create_comm, comm.get_comm_manager = self._previous
+        for channel in self.manager.comms.values():
+            channel._closed = True
+        self.manager.comms.clear()
+
+    def _create(self, *args: Any, **kwargs: Any) -> KernelComm:
+        return KernelComm(*args, outlet=self._outlet, **kwargs)
+
+    def _manager(self) -> CommManager:
+        return self.manager
+
+    async def open(self, request: Request) -> None:
+        """Serve a comm_open: hand the new comm to its target. When there is no such target, or it fails, the comm is
+        closed again (the front end gets a comm_close) and the error logged."""
+        content = request.content
+        name, comm_id = str(content.get("target_name", "")), str(content.get("comm_id", ""))
+        channel = self._create(comm_id=comm_id, primary=False, target_name=name)
+        self.manager.register_comm(channel)
+        target = self.manager.targets.get(name)
+        if target is None:
+            _log.error("No such comm target registered: %s", name)
+        else:
+            try:
+                await _finish(target(channel, _as_dict(request)))
+                return
+            except Exception:
+                _log.exception("The comm target %s failed", name)
+        channel.close()
+
+    async def message(self, request: Request) -> None:
+        """Serve a comm_msg: call the comm's callback. A message for no comm, and a callback that fails, are logged."""
+        channel = self._find(request)
+        if channel is None:
+            return
+        _trigger("pre_execute")
+        try:
+            await _finish(channel.handle_msg(_as_dict(request)))
+        except Exception:
+            _log.exception("The callback of comm %s (%s) failed", channel.comm_id, channel.target_name)
+        finally:
+            _trigger("post_execute")
+
+    async def close(self, request: Request) -> None:
+        """Serve a comm_close: forget the comm and call its callback; one that fails is logged."""
+        channel = self._find(request)
+        if channel is None:
+            return
+        channel._closed = True
+        self.manager.comms.pop(channel.comm_id, None)
+        try:
+            await _finish(channel.handle_close(_as_dict(request)))
+        except Exception:
+            _log.exception("The close callback of comm %s (%s) failed", channel.comm_id, channel.target_name)
+
+    def info(self, content: Content) -> Content:
+        """The content of a comm_info_reply: the open comms, of one target when the request names it.
+
+        For example `{"status": "ok", "comms": {"9a3c": {"target_name": "jupyter.widget"}}}`.
+        """
+        wanted = content.get("target_name")
+        # A copy first: another thread may open a comm meanwhile.
+        comms = {
+            comm_id: {"target_name": channel.target_name}
+            for comm_id, channel in list(self.manager.comms.items())
+            if not wanted or channel.target_name == wanted
+        }
+        return {"status": "ok", "comms": comms}
+
+    def _find(self, request: Request) -> Any:
+        comm_id = str(request.content.get("comm_id", ""))
+        channel = self.manager.comms.get(comm_id)
+        if channel is None:
+            _log.warning("No such comm: %s", comm_id)
+        return channel
+
+
+def _call(callback: Callable[[dict[str, Any]], object] | None, msg: dict[str, Any]) -> Awaitable[object] | None:
+    outcome = callback(msg) if callback is not None else None
+    return outcome if inspect.isawaitable(outcome) else None
+
+
+async def _finish(outcome: object) -> None:
+    if inspect.isawaitable(outcome):
+        await outcome
+
+
+def _as_dict(request: Request) -> dict[str, Any]:
+    """The message as callbacks know it from jupyter_client."""
+    message = request.message
+    header = message.header._asdict()
+    return {
+        "header": header,
+        "msg_id": header["msg_id"],
+        "msg_type": header["msg_type"],
+        "parent_header": message.parent_header,
+        "metadata": message.metadata,
+        "content": message.content,
+        "buffers": list(message.buffers),
+    }
+
+
+def _trigger(event: str) -> None:
+    """Fire an event of IPython, if it is there: matplotlib, for one, shows figures after a callback that drew them."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None:
+        shell.events.trigger(event)
