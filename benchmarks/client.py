@@ -102,9 +102,9 @@ class Client:
         frames = [json.dumps(header).encode(), b"{}", b"{}", json.dumps(content).encode()]
         return request, [DELIMITER, self.sign(frames), *frames]
 
-    def execute(self, code: str, *, store_history: bool = False) -> tuple[str, list[bytes]]:
+    def execute(self, code: str, *, store_history: bool = False, silent: bool = False) -> tuple[str, list[bytes]]:
         """An execute_request, as its id and its frames."""
-        flags = {"silent": False, "store_history": store_history, "allow_stdin": False, "stop_on_error": True}
+        flags = {"silent": silent, "store_history": store_history, "allow_stdin": False, "stop_on_error": True}
         return self.build("execute_request", {"code": code, "user_expressions": {}, **flags})
 
     def sign(self, frames: Iterable[bytes]) -> bytes:
@@ -169,13 +169,14 @@ class Client:
         return arrivals
 
     def settle(self, timeout: float) -> None:
-        """Return once the kernel answers on shell and its iopub messages arrive; raises `DeadlineError`.
+        """Return once the kernel runs cells and its iopub messages arrive; raises `DeadlineError`.
 
-        A subscription takes effect some time after the kernel has bound its socket, so the first idle may be lost.
+        A subscription takes effect some time after the kernel has bound its socket, so the first idle may be lost. The
+        question is a silent cell and not kernel_info, whose status a kernel was seen never to publish.
         """
         end = time.perf_counter() + timeout
         while True:
-            request, frames = self.build("kernel_info_request", {})
+            request, frames = self.execute("None", silent=True)
             self.shell.send_multipart(frames)
             exchange = self.collect([request], max(0.1, end - time.perf_counter()), idle=False)
             self.read(exchange.answers[-1])

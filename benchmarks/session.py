@@ -153,7 +153,7 @@ def machine() -> dict[str, Any]:
     except (OSError, StopIteration):
         pass
     return {
-        "system": f"{platform.system()} {platform.release()}",
+        "system": " ".join([platform.system(), *platform.release().split("-")[:1]]),
         "architecture": platform.machine(),
         "processor": processor,
         "cores": os.cpu_count(),
