@@ -21,7 +21,7 @@ from .commands import (
     Start,
     Version,
 )
-from .parser import merge, parse, render
+from .parser import merge, parse, render, word
 
 __all__ = [
     "Add",
@@ -39,4 +39,5 @@ __all__ = [
     "merge",
     "parse",
     "render",
+    "word",
 ]

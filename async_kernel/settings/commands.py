@@ -111,6 +111,7 @@ class Prune(NamedTuple):
     """Remove the specs whose interpreter is gone."""
 
     yes: bool = False
+    force: bool = False
     dry_run: bool = False
 
 

@@ -150,7 +150,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("metadata", "mapping", "more metadata for the spec", metavar="DICT", commands=_ADD),
     Option("replace", "flag", "replace a spec that belongs to another environment", default=False, commands=_ADD),
-    Option("force", "flag", "act on a spec that is not ours", default=False, commands=_PLACED),
+    Option("force", "flag", "act on a spec that is not ours", default=False, commands=(*_PLACED, "prune")),
     Option("dry_run", "flag", "say what would be done, and do nothing", default=False, commands=(*_PLACED, "prune")),
     Option("json", "flag", "print JSON", default=False, commands=("list", "doctor")),
     Option("yes", "flag", "do not ask", default=False, short="y", commands=("prune",)),

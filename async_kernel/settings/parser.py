@@ -30,7 +30,7 @@ from .commands import (
 from .options import OPTIONS, SUBCOMMANDS, Option, plain
 from .values import literal, read, write
 
-__all__ = ["merge", "parse", "render"]
+__all__ = ["merge", "parse", "render", "word"]
 
 _BY_NAME: Mapping[str, Option] = {name: option for option in OPTIONS for name in option.spelled}
 _BY_LETTER: Mapping[str, Option] = {option.short: option for option in OPTIONS if option.short}
@@ -101,6 +101,19 @@ def render(settings: Settings) -> list[str]:
         if shown and option.name != "connection_file":
             words.append(f"--{option.name.removeprefix('kernel.')}={write(option.kind, value)}")
     return words
+
+
+def word(name: str, value: Any) -> str:
+    """The word that gives an option this value: `word("shell.timeout", 0.1) == "--shell.timeout=0.1"`.
+
+    Raises `UsageError` for an unknown option, or a value that no literal spells.
+    """
+    option = _BY_NAME.get(plain(name))
+    if option is None:
+        raise UsageError(f"{name} is no option.", _suggestion(f"--{name}"))
+    if option.kind == "mapping" and value and literal(repr(dict(value))) != dict(value):
+        raise UsageError(f"{name} holds what no literal spells: {value!r}.", "Use text, numbers, lists, dicts.")
+    return f"--{option.name}={write(option.kind, value or {} if option.kind == 'mapping' else value)}"
 
 
 def merge(defaults: Settings, given: Settings) -> Settings:
@@ -319,7 +332,7 @@ def _subcommand(name: str, words: Sequence[str]) -> Command:
     if name == "doctor":
         return Doctor(loose[0] if loose else DEFAULT_NAME, _last(given, "json", False))
     if name == "prune":
-        return Prune(_last(given, "yes", False), _last(given, "dry_run", False))
+        return Prune(_last(given, "yes", False), _last(given, "force", False), _last(given, "dry_run", False))
     if not loose or loose[0] not in _SHELLS:
         raise UsageError("completion needs the name of a shell.", f"One of {', '.join(_SHELLS)}.")
     return Completion(loose[0])

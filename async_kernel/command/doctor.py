@@ -1,0 +1,212 @@
+"""`async-kernel doctor`: what is here, what would run, one kernel really started; each problem with what mends it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+from async_kernel.errors import AsyncKernelError
+from async_kernel.kernelspec.listing import Found, find_all, settings_or_none
+from async_kernel.kernelspec.spec import environment_label
+from async_kernel.kernelspec.surroundings import Surroundings
+from async_kernel.settings import Doctor, Settings
+
+from .output import styled
+
+__all__ = ["Problem", "Report", "examine", "run"]
+
+_PACKAGES = ("async-kernel", "ipython", "pyzmq", "anyio", "jupyter_client", "jupyter_core", "trio", "uvloop", "winloop")
+_TOOLKITS = ("trio", "uvloop", "winloop", "tkinter", "PySide6", "PyQt6", "PyQt5", "PySide2")
+_DEADLINE = 60.0
+
+
+class Problem(NamedTuple):
+    """What is wrong, and the command or the change that mends it."""
+
+    what: str
+    mend: str
+
+
+class Report(NamedTuple):
+    """What was found: sections of facts, and the problems."""
+
+    facts: dict[str, dict[str, Any]]
+    problems: list[Problem]
+
+
+def run(command: Doctor) -> int:
+    """Examine, print what was found, and return 0 when there is no problem, else 1."""
+    report = examine(command.name)
+    if command.json:
+        from json import dumps
+
+        problems = [problem._asdict() for problem in report.problems]
+        print(dumps({**report.facts, "problems": problems}, indent=2, default=str))
+        return 1 if problems else 0
+    for title, facts in report.facts.items():
+        print(styled(title, "bold"))
+        for name, value in facts.items():
+            print(f"  {name:<18} {_shown(value)}")
+    for problem in report.problems:
+        print(styled(f"Problem: {problem.what}", "red"))
+        print(f"  {problem.mend}")
+    if not report.problems:
+        print(styled("Everything works.", "green"))
+    return 1 if report.problems else 0
+
+
+def examine(name: str) -> Report:
+    """Look at this Python, at the spec `name`, and at a kernel started from it."""
+    here = Surroundings.here()
+    report = Report({}, [])
+    report.facts["python"] = _python(here)
+    report.facts["packages"] = _packages()
+    found = [one for one in find_all(here) if one.name == name.lower()]
+    if not found:
+        report.problems.append(Problem(f"Jupyter sees no kernel spec {name}.", f"async-kernel -a {name}"))
+        return report
+    spec = found[0]
+    report.facts["spec"] = {**spec.as_dict(), "hidden": [str(one.folder) for one in found[1:]]}
+    if spec.problem:
+        report.problems.append(Problem(f"{spec.folder}: {spec.problem}.", _mend(spec, here)))
+        return report
+    settings = settings_or_none(spec)
+    if settings and spec.interpreter == here.executable:
+        _plan(settings, report)
+    elif settings:
+        report.facts["plan"] = {"made by": f"{spec.interpreter} -m async_kernel doctor {name}"}
+    if not report.problems:
+        _start(spec, report)
+    return report
+
+
+def _python(here: Surroundings) -> dict[str, Any]:
+    kind = "conda environment" if _is_conda(here) else "virtual environment" if here.prefix != here.base_prefix else ""
+    if not kind:
+        kind = "system Python (its packages are managed by the system)" if here.externally_managed else "plain Python"
+    return {
+        "version": f"{sys.implementation.name} {sys.version.split()[0]}",
+        "executable": here.executable,
+        "prefix": here.prefix,
+        "environment": f"{kind}: {environment_label(here)}",
+        "platform": here.platform,
+    }
+
+
+def _is_conda(here: Surroundings) -> bool:
+    from pathlib import Path
+
+    return (Path(here.prefix) / "conda-meta").is_dir()
+
+
+def _packages() -> dict[str, Any]:
+    """The versions of what is installed, and the loops and toolkits that can be found; nothing of it is imported."""
+    from importlib.metadata import PackageNotFoundError, version
+    from importlib.util import find_spec
+
+    facts: dict[str, Any] = {}
+    for name in _PACKAGES:
+        try:
+            facts[name] = version(name)
+        except PackageNotFoundError:
+            facts[name] = None
+    for name in _TOOLKITS:
+        if facts.get(name) is None:
+            facts[name] = "found" if find_spec(name) else None
+    return facts
+
+
+def _plan(settings: Settings, report: Report) -> None:
+    from async_kernel.launcher import make_plan
+
+    try:
+        plan = make_plan(settings)
+    except AsyncKernelError as error:
+        report.problems.append(Problem(error.message, error.next_step))
+        return
+    report.facts["plan"] = dict(plan.reasons)
+
+
+def _start(spec: Found, report: Report) -> None:
+    """Start the kernel as Jupyter does, run one cell, and note the times."""
+    from tempfile import TemporaryFile
+    from time import perf_counter
+
+    from jupyter_client.manager import KernelManager  # what a server or a notebook runs; half a second to import
+
+    facts = report.facts["kernel"] = {}
+    manager = KernelManager(kernel_name=spec.name)
+    with TemporaryFile("w+b") as errors:
+        client = None
+        begun = perf_counter()
+        try:
+            manager.start_kernel(stdout=errors, stderr=errors)
+            facts["argv"] = _argv(manager)
+            client = manager.client()
+            client.start_channels()
+            client.wait_for_ready(timeout=_DEADLINE)
+            facts["ready after"] = _milliseconds(begun)
+            asked = perf_counter()
+            output = _prefix(client)
+            facts["one cell"] = _milliseconds(asked)
+            facts["sys.prefix"] = output
+            if spec.owner and output != spec.owner:
+                what = f"The kernel runs in {output}, the spec belongs to {spec.owner}."
+                report.problems.append(Problem(what, f"{_python_of(spec)} -m async_kernel -a {spec.name} --fullpath"))
+        except Exception as error:  # whatever a client library raises, it is the finding
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()[-2000:]
+            what = f"The kernel does not work: {error}" + (f"\n{said}" if said else "")
+            report.problems.append(Problem(what, " ".join(map(str, facts.get("argv") or spec.as_dict()["argv"]))))
+        finally:
+            if client is not None:
+                client.stop_channels()
+            ended = perf_counter()
+            if manager.has_kernel:
+                manager.shutdown_kernel(now=bool(report.problems))
+                facts["shut down after"] = _milliseconds(ended)
+
+
+def _argv(manager: Any) -> list[str]:
+    """The argv as Jupyter resolves it."""
+    return list(map(str, manager.format_kernel_cmd()))
+
+
+def _prefix(client: Any) -> str:
+    """What a cell that prints sys.prefix prints."""
+    printed: list[str] = []
+
+    def hook(message: dict[str, Any]) -> None:
+        if message["msg_type"] == "stream":
+            printed.append(message["content"]["text"])
+
+    reply = client.execute_interactive(
+        "import sys; print(sys.prefix)", store_history=False, timeout=_DEADLINE, output_hook=hook
+    )
+    if reply["content"]["status"] != "ok":
+        raise RuntimeError(f"the cell failed: {reply['content'].get('evalue', '')}")
+    return "".join(printed).strip()
+
+
+def _milliseconds(begun: float) -> str:
+    from time import perf_counter
+
+    return f"{(perf_counter() - begun) * 1000:.0f} ms"
+
+
+def _mend(spec: Found, here: Surroundings) -> str:
+    if spec.dead:
+        return f"async-kernel prune, or write it again: async-kernel -a {spec.name} --replace"
+    if spec.interpreter and spec.ours:
+        return f"{spec.interpreter} -m pip install async-kernel"
+    return f"async-kernel -a {spec.name} --force, from the environment that the kernel should run in"
+
+
+def _python_of(spec: Found) -> str:
+    return spec.interpreter or "python"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "-" if value is None or value == "" else str(value)

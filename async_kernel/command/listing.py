@@ -1,0 +1,40 @@
+"""`async-kernel list`: the specs that Jupyter sees, in its order."""
+
+from __future__ import annotations
+
+from async_kernel.kernelspec.listing import Found, find_all, settings_or_none
+
+from .output import columns, styled
+
+__all__ = ["run"]
+
+
+def run(json: bool) -> int:
+    """Print the specs and return 0. As JSON it is a list of objects, in Jupyter's search order."""
+    found = find_all()
+    if json:
+        from json import dumps
+
+        print(dumps([one.as_dict() for one in found], indent=2))
+        return 0
+    if not found:
+        print("Jupyter sees no kernel spec. `async-kernel -a async` writes one.")
+        return 0
+    rows = [("NAME", "BACKEND", "HOST", "STATE", "FOLDER"), *(_row(one, found) for one in found)]
+    styles = ["bold", *("red" if one.problem else "dim" if not one.wins else "" for one in found)]
+    print("\n".join(columns(rows, styles)))
+    if any(one.dead for one in found):
+        print(styled("\n`async-kernel prune` removes the specs of ours whose interpreter is gone.", "yellow"))
+    return 0
+
+
+def _row(one: Found, found: list[Found]) -> tuple[str, str, str, str, str]:
+    settings = settings_or_none(one)
+    state = one.problem or "ready"
+    if one.dead:
+        state = f"dead: {state}"
+    if not one.wins:
+        winner = next(other for other in found if other.wins and other.name == one.name)
+        state += f", hidden by {winner.folder.parent}"
+    backend = settings.backend if settings else "" if one.ours else "(not ours)"
+    return one.name, backend, (settings.host or "") if settings else "", state, str(one.folder)

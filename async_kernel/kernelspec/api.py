@@ -1,0 +1,246 @@
+"""Adding and removing kernel specs: places, names, what is written, and what is refused.
+
+The Python functions go through the same words as the command line, so both mean and refuse the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from async_kernel.errors import SpecError, UsageError
+from async_kernel.settings import Add, Remove, parse, word
+
+from . import store
+from .locations import Destination, locations_for
+from .spec import KernelSpec, default_display_name, environment_label, executable_for, prefix_of
+from .spec import make_argv as argv_of
+from .start_interface import freeze
+from .surroundings import Surroundings
+
+__all__ = [
+    "Removed",
+    "Written",
+    "add",
+    "get_kernel_dir",
+    "make_argv",
+    "remove",
+    "remove_kernel_spec",
+    "write_kernel_spec",
+]
+
+
+class Written(NamedTuple):
+    """A spec that was written, or would be. `notes` is what a person should know of it."""
+
+    folder: Path
+    spec: KernelSpec
+    replaced: bool
+    notes: tuple[str, ...]
+
+
+class Removed(NamedTuple):
+    """A spec that was removed, or would be; `left` are files in its folder that are not ours, and stay."""
+
+    name: str
+    folder: Path
+    left: tuple[str, ...]
+
+
+def write_kernel_spec(
+    kernel_name: str = "async",
+    *,
+    display_name: str = "",
+    start_interface: str | Callable[..., Any] = "",
+    fullpath: bool | None = None,
+    prefix: str = "",
+    folder: str = "",
+    user: bool = False,
+    env: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    replace: bool = False,
+    force: bool = False,
+    **settings: Any,
+) -> Path:
+    """Write a kernel spec, as `async-kernel -a` does, and return its folder.
+
+    `settings` are those of the command line: `write_kernel_spec("async-trio", backend="trio", **{"shell.timeout": 5})`.
+    `start_interface` is a dotted path, or a function that stands on its own: its source is stored beside the spec.
+    `host_options["host_class"]` may be a class. Raises `UsageError` for what the command line would not take,
+    `SpecError` where the spec cannot be written; then nothing was changed.
+    """
+    files: dict[str, bytes] = {}
+    words = ["-a", kernel_name, *_place_words(prefix, folder, user), *_setting_words(settings)]
+    if callable(start_interface):
+        frozen = freeze(start_interface)
+        files[frozen.file_name] = frozen.content
+        start_interface = frozen.argument
+    if start_interface:
+        words.append(word("start_interface", start_interface))
+    if display_name:
+        words.append(word("display_name", display_name))
+    command = parse(words)
+    if not isinstance(command, Add):
+        raise UsageError(f"{kernel_name!r} is no name of a kernel spec.", "Give a name such as async-trio.")
+    command = command._replace(
+        fullpath=fullpath, env=env or {}, metadata=metadata or {}, replace=replace, force=force, dry_run=False
+    )
+    return add(command, files=files).folder
+
+
+def remove_kernel_spec(
+    kernel_name: str, *, prefix: str = "", folder: str = "", user: bool = False, force: bool = False
+) -> Path:
+    """Remove a kernel spec, as `async-kernel -r` does, and return the folder it was in.
+
+    Raises `SpecError` where there is none, or it is not ours and `force` is not said.
+    """
+    place = parse(["-a", "async", *_place_words(prefix, folder, user)])
+    assert isinstance(place, Add)
+    return remove(Remove((kernel_name,), place.place, force))[0].folder
+
+
+def get_kernel_dir(prefix: str = "", *, folder: str = "", user: bool = False) -> Path:
+    """The kernels folder that `-a` writes to: `get_kernel_dir("/env") == Path("/env/share/jupyter/kernels")`."""
+    command = parse(["-a", "async", *_place_words(prefix, folder, user)])
+    assert isinstance(command, Add)
+    return Path(locations_for(Surroundings.here()).resolve(command.place).folder)
+
+
+def make_argv(kernel_name: str = "async", *, fullpath: bool = False, **settings: Any) -> list[str]:
+    """The argv of a spec with these settings: `make_argv(backend="trio")[-1] == "--backend=trio"`."""
+    command = parse(["-a", kernel_name, *_setting_words(settings)])
+    assert isinstance(command, Add)
+    return list(argv_of(command.settings, Surroundings.here().executable if fullpath else "python"))
+
+
+def add(command: Add, surroundings: Surroundings | None = None, files: Mapping[str, bytes] | None = None) -> Written:
+    """Do what `Add` says, or with `dry_run` only say what would be done. `files` go beside kernel.json."""
+    here = surroundings or Surroundings.here()
+    name = store.check_name(command.settings.kernel_name)
+    destination = locations_for(here).resolve(command.place)
+    folder = store.spec_folder(Path(destination.folder), name)
+    settings = command.settings._replace(
+        kernel_name=name,
+        display_name=command.settings.display_name
+        or default_display_name(command.settings.kernel_name, destination, here),
+    )
+    executable = executable_for(destination, here, command.fullpath)
+    spec = KernelSpec.from_settings(settings, executable, command.env, command.metadata)
+    there = (folder / store.KERNEL_JSON).exists()
+    if there and not command.replace:
+        _refuse_another(folder, here)
+    if command.dry_run:
+        spec.to_json()
+    else:
+        try:
+            store.write(folder, spec, files, command.force)
+        except SpecError as error:
+            raise _advised(error, here) from None
+    return Written(folder, spec, there, tuple(_notes(destination, spec, here)))
+
+
+def remove(command: Remove, surroundings: Surroundings | None = None) -> list[Removed]:
+    """Do what `Remove` says, or with `dry_run` only say it. Nothing is removed when one of the names cannot be."""
+    here = surroundings or Surroundings.here()
+    locations = locations_for(here)
+    kernels = Path(locations.resolve(command.place).folder)
+    found: list[Removed] = []
+    for name in dict.fromkeys(store.check_name(name) for name in command.names):
+        folder = store.spec_folder(kernels, name)
+        if not (folder / store.KERNEL_JSON).exists():
+            raise _nowhere(name, folder, locations.search_path())
+        store.check_removable(folder, command.force)
+        found.append(Removed(name, folder, store.left_by_removal(folder)))
+    if not command.dry_run:
+        for one in found:
+            store.remove(one.folder, command.force)
+    return found
+
+
+def owner_of(folder: Path, spec: KernelSpec) -> str:
+    """The prefix of the environment that a spec belongs to, empty where it belongs to whoever starts it.
+
+    It is that of the interpreter in argv; for a bare "python", the environment whose kernels folder holds the spec.
+    """
+    prefix = prefix_of(spec.argv[0])
+    if prefix:
+        return prefix
+    if folder.parent.parts[-3:] == ("share", "jupyter", "kernels"):
+        above = folder.parents[3]
+        interpreters = ("bin/python", "bin/python3", "python.exe", "Scripts/python.exe")
+        if any((above / one).exists() for one in interpreters):
+            return str(above)
+    return ""
+
+
+def _refuse_another(folder: Path, here: Surroundings) -> None:
+    try:
+        owner = owner_of(folder, store.read(folder))
+    except SpecError:
+        return  # unreadable: not ours, which the store refuses
+    if owner and Path(owner).resolve() != Path(here.prefix).resolve():
+        raise SpecError(
+            f"{folder} belongs to another environment: {owner}.",
+            str(folder),
+            "Give another name, or say --replace to make it this environment's.",
+        )
+
+
+def _advised(error: SpecError, here: Surroundings) -> SpecError:
+    """The error with the advice that fits the interpreter."""
+    if error.next_step.startswith("Say --user") and here.externally_managed:
+        return SpecError(
+            error.message,
+            error.path,
+            "This Python belongs to the operating system: say --user for a place of your own, or work in an\n"
+            "environment: python3 -m venv .venv && .venv/bin/pip install async-kernel",
+        )
+    return error
+
+
+def _notes(destination: Destination, spec: KernelSpec, here: Surroundings) -> list[str]:
+    notes = []
+    if not destination.searched:
+        how = locations_for(here).how_to_search(destination.folder)
+        notes.append(f"Jupyter does not search {destination.folder}. For that:\n{how}")
+    if spec.argv[0] != "python" and here.prefix != here.base_prefix:
+        notes.append(f"It starts the Python of {environment_label(here)}: {spec.argv[0]}")
+    return notes
+
+
+def _nowhere(name: str, folder: Path, search_path: Sequence[str]) -> SpecError:
+    for kernels in search_path:
+        other = store.spec_folder(Path(kernels), name)
+        if (other / store.KERNEL_JSON).exists():
+            return SpecError(
+                f"There is no kernel spec {name} in {folder.parent}.",
+                str(folder),
+                f'There is one elsewhere: async-kernel -r {name} --folder="{other.parent}"',
+            )
+    return SpecError(f"There is no kernel spec {name}.", str(folder), "`async-kernel list` shows all.")
+
+
+def _place_words(prefix: str, folder: str, user: bool) -> list[str]:
+    words = [f"--prefix={prefix}"] if prefix else []
+    words += [f"--folder={folder}"] if folder else []
+    return [*words, "--user"] if user else words
+
+
+def _setting_words(settings: Mapping[str, Any]) -> list[str]:
+    words = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and isinstance(value.get("host_class"), type):
+            value = {**value, "host_class": _dotted(value["host_class"])}
+        words.append(word(name, value))
+    return words
+
+
+def _dotted(host_class: type) -> str:
+    """The dotted path under which a class can be imported again."""
+    if host_class.__module__ == "__main__" or "<" in host_class.__qualname__:
+        raise UsageError(
+            f"{host_class.__qualname__} cannot be imported by another process.", "Define it in a module of its own."
+        )
+    return f"{host_class.__module__}.{host_class.__qualname__}"

@@ -1,0 +1,88 @@
+"""What starts a kernel, when it is not a dotted path: a function whose source lies beside the spec.
+
+`freeze` takes a self-contained function and gives the file to store and the text for the spec's argv. The file is found
+again where the spec then is: jupyter_client replaces `{resource_dir}` in argv by the spec's folder, wherever that was
+moved to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+from async_kernel.errors import UsageError
+
+__all__ = ["RESOURCE_DIR", "Frozen", "freeze"]
+
+RESOURCE_DIR = "{resource_dir}"
+
+
+class Frozen(NamedTuple):
+    """A function as text. `argument` is for `--start_interface`, for example
+    "{resource_dir}/start_interface_0123456789abcdef.py:start"."""
+
+    file_name: str
+    content: bytes
+    argument: str
+
+
+def freeze(function: Callable[..., Any]) -> Frozen:
+    """The source of `function`, to be stored beside a spec.
+
+    The function has to stand on its own: it imports what it needs inside itself. Raises `UsageError` for one that does
+    not, and for a lambda, a method, a closure, or a function whose source is not to be had.
+    """
+    from hashlib import sha256
+    from inspect import getsource
+    from textwrap import dedent
+
+    if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
+        raise UsageError(
+            f"{function!r} is no function with a name.", "Give a function defined by def, or a dotted path."
+        )
+    outside = sorted({*function.__code__.co_freevars, *_globals_used(function)})
+    if outside:
+        raise UsageError(
+            f"{function.__name__} needs names from outside itself: {', '.join(outside)}.",
+            "Import or define them inside the function, or give a dotted path.",
+        )
+    try:
+        source = dedent(getsource(function))
+    except (OSError, TypeError):
+        raise UsageError(f"The source of {function.__name__} is not to be had.", "Give a dotted path.") from None
+    content = f"from __future__ import annotations\n\n{source}"
+    _prove(content, function.__name__)
+    encoded = content.encode()
+    file_name = f"start_interface_{sha256(encoded).hexdigest()[:16]}.py"
+    return Frozen(file_name, encoded, f"{RESOURCE_DIR}/{file_name}:{function.__name__}")
+
+
+def _prove(source: str, name: str) -> None:
+    """Define the function in an empty module: its decorators and defaults must not need anything from outside."""
+    namespace: dict[str, Any] = {}
+    try:
+        exec(compile(source, name, "exec"), namespace)
+    except Exception as error:
+        raise UsageError(
+            f"The source of {name} does not stand on its own: {error}", "Leave out decorators and computed defaults."
+        ) from None
+
+
+def _globals_used(function: FunctionType) -> Iterator[str]:
+    import builtins
+    import dis
+
+    def codes(code: CodeType) -> Iterator[CodeType]:
+        yield code
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield from codes(constant)
+
+    for code in codes(function.__code__):
+        for instruction in dis.get_instructions(code):
+            name = instruction.argval
+            if instruction.opname not in {"LOAD_GLOBAL", "LOAD_NAME"} or name == function.__name__:
+                continue
+            if isinstance(name, str) and not name.startswith("__") and not hasattr(builtins, name):
+                yield name
