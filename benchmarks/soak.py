@@ -52,21 +52,23 @@ def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> boo
     turn = 0
     while turn < rounds:
         # A kernel that lost an interrupt is no judge of the next one: a new one takes over.
-        with Kernel(subject) as kernel:
-            kernel.need("pass")
-            places = [None, kernel.subshell()] if subshells else [None]
-            while turn < rounds:
-                turn += 1
-                shape, means, place = chance.choice(shapes), chance.choice(MEANS), chance.choice(places)
-                name = f"{shape.name}{' in a subshell' if place else ''} by {means}"
-                try:
-                    times[shape.name].append(end_by_interrupt(kernel, shape, means, place))
-                except Missed as missed:
-                    lost.append(f"round {turn}, {name}: {missed}")
-                    print(f"\n{lost[-1]}", file=sys.stderr, flush=True)
-                    break
-                forget(kernel)
-                progress(f"{subject.name}: {turn} of {rounds}, {len(lost)} lost, last {name}")
+        name = "start"
+        try:
+            with Kernel(subject) as kernel:
+                kernel.need("pass")
+                places = [None, kernel.subshell()] if subshells else [None]
+                while turn < rounds:
+                    shape, means, place = chance.choice(shapes), chance.choice(MEANS), chance.choice(places)
+                    name = f"{shape.name}{' in a subshell' if place else ''} by {means}"
+                    took = end_by_interrupt(kernel, shape, means, place)
+                    times[shape.name].append(took)
+                    turn += 1
+                    forget(kernel)
+                    progress(f"{subject.name}: {turn} of {rounds}, {len(lost)} lost, last {name}")
+        except Missed as missed:
+            turn += 1
+            lost.append(f"round {turn}, {name}: {missed}")
+            print(f"\n{lost[-1]}", file=sys.stderr, flush=True)
     every = [one for several in times.values() for one in several]
     progress(f"{subject.name}: {turn} of {rounds}, {len(lost)} lost", end=True)
     for name, several in times.items():

@@ -23,7 +23,7 @@ import psutil
 
 from .wire import Client, Missed, Received
 
-__all__ = ["Cell", "Kernel", "Means", "Subject", "write_connection"]
+__all__ = ["Cell", "Kernel", "Means", "Subject", "free_ports", "write_connection"]
 
 Backend = Literal["asyncio", "trio"]
 Means = Literal["message", "signal"]
@@ -77,24 +77,34 @@ class Cell(NamedTuple):
         return "" if self.ok else f"{content.get('ename', content['status'])}: {content.get('evalue', '')}"[:160]
 
 
-def write_connection(folder: Path, transport: str = "tcp") -> tuple[Path, dict[str, Any]]:
-    """Write a connection file into `folder`; return its path and its content. Ports are free at this moment."""
-    names = ("shell", "iopub", "stdin", "control", "hb")
+_SOCKETS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+def free_ports(kernels: int = 1) -> list[list[int]]:
+    """Five ports for each of so many kernels, all different, and free at this moment."""
+    held = [socket.socket() for _ in range(kernels * len(_SOCKETS))]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        ports = [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+    return [ports[start : start + len(_SOCKETS)] for start in range(0, len(ports), len(_SOCKETS))]
+
+
+def write_connection(
+    folder: Path, transport: str = "tcp", ports: Sequence[int] | None = None
+) -> tuple[Path, dict[str, Any]]:
+    """Write a connection file into `folder`; return its path and its content. `ports` are by default free ones."""
     connection: dict[str, Any] = {
         "transport": transport,
         "ip": "127.0.0.1" if transport == "tcp" else str(folder / "s"),
         "key": uuid.uuid4().hex,
         "signature_scheme": "hmac-sha256",
     }
-    held = []
-    for number, name in enumerate(names, 1):
-        if transport == "tcp":
-            held.append(socket.socket())
-            held[-1].bind(("127.0.0.1", 0))
-            number = held[-1].getsockname()[1]
-        connection[f"{name}_port"] = number
-    for one in held:
-        one.close()
+    numbers = ports or (free_ports()[0] if transport == "tcp" else range(1, 6))
+    connection |= {f"{name}_port": number for name, number in zip(_SOCKETS, numbers, strict=True)}
     path = folder / "kernel.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(connection))
@@ -102,17 +112,29 @@ def write_connection(folder: Path, transport: str = "tcp") -> tuple[Path, dict[s
 
 
 class Kernel:
-    """A running kernel. Leaving the block ends it and whatever it started, by force."""
+    """A running kernel. Leaving the block ends it and whatever it started, by force.
 
-    def __init__(self, subject: Subject, extra: Sequence[str] = (), transport: str = "tcp", **env: str) -> None:
+    `extra` is added to the argv. `info` is the content of its kernel_info_reply, once connected.
+    """
+
+    info: dict[str, Any]
+
+    def __init__(
+        self,
+        subject: Subject,
+        extra: Sequence[str] = (),
+        transport: str = "tcp",
+        ports: Sequence[int] | None = None,
+        connect: bool = True,
+    ) -> None:
         self.subject = subject
         self.folder = Path(tempfile.mkdtemp(prefix="needs-"))
-        self.connection_file, self.connection = write_connection(self.folder, transport)
+        self.connection_file, self.connection = write_connection(self.folder, transport, ports)
         self._log = (self.folder / "log").open("wb")
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
             subject.command(self.connection_file, extra),
-            env=subject.environment(IPYTHONDIR=str(self.folder / "ipython"), **env),
+            env=subject.environment(IPYTHONDIR=str(self.folder / "ipython")),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -120,10 +142,19 @@ class Kernel:
             start_new_session=True,  # as jupyter_client starts kernels; a signal goes to the group
         )
         self.client = Client(self.connection, self.alive)
+        if connect:
+            self.connect()
+
+    def connect(self) -> None:
+        """Wait until the kernel answers; a kernel that was made with `connect=False` still needs it."""
         try:
             self._connect()
-            if subject.before:
-                self.run(subject.before)
+            if self.subject.before:
+                self.run(self.subject.before)
+        except Missed as missed:
+            last = self.log().strip().splitlines()[-1:]
+            self.close()
+            raise Missed(": ".join([str(missed), *last])) from None
         except BaseException:
             self.close()
             raise
