@@ -8,9 +8,11 @@ Every wait has a deadline; `DeadlineError` says what was waited for and what cam
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
-from collections import defaultdict, deque
+from ast import literal_eval
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +23,7 @@ from jupyter_client.manager import KernelManager
 
 Message = dict[str, Any]
 
-DEADLINE = 30.0
+DEADLINE = 20.0
 """Seconds that any single wait may take; far above what is usual, because machines that run tests are busy."""
 
 
@@ -86,7 +88,6 @@ class KernelDriver:
         self._log = folder / "stderr.txt"
         self._replies: dict[str, Message] = {}
         self._published: dict[str, list[Message]] = defaultdict(list)
-        self._requests: deque[Message] = deque()
 
     # Life
 
@@ -213,7 +214,9 @@ class KernelDriver:
                 message = self.receive("iopub", end - time.monotonic())
             except DeadlineError as error:
                 types = [m["msg_type"] for m in kept]
-                raise DeadlineError(f"{what or 'a publication'} of {msg_id} did not come, only {types}; {error}") from None
+                raise DeadlineError(
+                    f"{what or 'a publication'} of {msg_id} did not come, only {types}; {error}"
+                ) from None
             self._published[message["parent_header"].get("msg_id", "")].append(message)
 
     def published(self, msg_id: str, *, seconds: float = DEADLINE) -> list[Message]:
@@ -254,8 +257,6 @@ class KernelDriver:
 
     def value(self, expression: str) -> Any:
         """The value of a literal that `expression` gives in the kernel, without a trace in the history."""
-        from ast import literal_eval
-
         reply = self.execute("", silent=True, store_history=False, user_expressions={"it": expression}).reply
         answer = reply["user_expressions"]["it"]
         assert answer["status"] == "ok", answer
@@ -275,3 +276,8 @@ class KernelDriver:
 def is_idle(message: Message) -> bool:
     """Whether this is the status `idle`."""
     return message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
+
+
+def plain(text: str) -> str:
+    """Text without its terminal colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)

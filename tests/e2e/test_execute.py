@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .driver import KernelDriver
+from .driver import KernelDriver, plain
 
 
 def types(cell_messages: list[dict[str, object]]) -> list[object]:
@@ -77,7 +77,7 @@ def test_an_error_is_published_and_replied_alike(kernel: KernelDriver) -> None:
     for content in (error, cell.reply):
         assert content["ename"] == "KeyError"
         assert content["evalue"] == "'lost'"
-        assert "fail()" in "\n".join(content["traceback"])
+        assert "fail()" in plain("\n".join(content["traceback"]))
     assert cell.reply["user_expressions"] == {}
 
 

@@ -123,8 +123,9 @@ def test_an_interrupt_spares_tasks_of_earlier_cells(kernel: KernelDriver) -> Non
             "import trio; manager = trio.open_nursery(); nursery = await manager.__aenter__()\n"
             "nursery.start_soon(trio.sleep, 60)"
         ).ok()
-        alive, end = "len(nursery.child_tasks) == 1", (
-            "nursery.cancel_scope.cancel(); await manager.__aexit__(None, None, None)"
+        alive, end = (
+            "len(nursery.child_tasks) == 1",
+            ("nursery.cancel_scope.cancel(); await manager.__aexit__(None, None, None)"),
         )
     for shape in BLOCKED.values():
         running = kernel.start_until_printed(shape.format(library=kernel.library), "in")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 from jupyter_kernel_test.msgspec_v5 import validate_message
 
-from .driver import KernelDriver
+from .driver import KernelDriver, plain
 
 # Questions
 
@@ -75,7 +74,7 @@ def test_inspect_shows_signature_and_docstring_and_source_when_asked(kernel: Ker
     little = kernel.request("inspect_request", asked | {"detail_level": 0})["content"]
     assert little["status"] == "ok"
     assert little["found"] is True
-    assert "quack(times: int = 2)" in re.sub("\x1b\\[[0-9;]*m", "", little["data"]["text/plain"])
+    assert "quack(times: int = 2)" in plain(little["data"]["text/plain"])
     assert "Say it." in little["data"]["text/plain"]
     assert "return 'quack'" not in little["data"]["text/plain"]
     much = kernel.request("inspect_request", asked | {"detail_level": 1})["content"]

@@ -14,9 +14,7 @@ DELIMITER = b"<IDS|MSG>"
 
 
 @pytest.fixture(scope="module")
-def kernel(
-    backend: str, specs: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> object:
+def kernel(backend: str, specs: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> object:
     """One kernel for this module, which is expected to say on its stderr what it dropped."""
     driver = KernelDriver(specs[backend], backend, tmp_path_factory.mktemp("kernel"))
     driver.expects_stderr = True
@@ -135,7 +133,9 @@ HOLDS = {
 
 
 @pytest.mark.parametrize("code", HOLDS.values(), ids=HOLDS)
-def test_the_heart_beats_while_a_cell_holds_on(start_kernel: Callable[..., KernelDriver], backend: str, code: str) -> None:
+def test_the_heart_beats_while_a_cell_holds_on(
+    start_kernel: Callable[..., KernelDriver], backend: str, code: str
+) -> None:
     kernel = start_kernel(backend)
     kernel.expects_stderr = True
     with zmq.Context() as context, context.socket(zmq.REQ) as heart:

@@ -1,0 +1,131 @@
+"""What cells show: text, rich displays, figures, the output of commands and of what outlives a cell; none of it lost."""
+
+from __future__ import annotations
+
+import base64
+import time
+
+from .driver import DEADLINE, Cell, KernelDriver, Message, is_idle
+
+
+def test_stdout_and_stderr_keep_their_order_and_names(kernel: KernelDriver) -> None:
+    cell = kernel.execute("import sys\nprint('a')\nprint('b', file=sys.stderr)\nprint('c')\n'd'").ok()
+    shown = [m for m in cell.published if m["msg_type"] in {"stream", "execute_result"}]
+    kinds = [m["content"].get("name", "result") for m in shown]
+    assert kinds == ["stdout", "stderr", "stdout", "result"]
+    assert [m["content"].get("text") for m in shown[:3]] == ["a\n", "b\n", "c\n"]
+
+
+def test_the_first_line_is_seen_while_the_cell_runs(kernel: KernelDriver) -> None:
+    running = kernel.start("import time\nprint('at once')\nwhile not 'answered' in globals(): time.sleep(0.01)\n'end'")
+    kernel.wait_printed(running, "at once")
+    kernel.send("interrupt_request", channel="control")
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+
+
+def test_display_update_and_clear(kernel: KernelDriver) -> None:
+    cell = kernel.execute(
+        "from IPython.display import display, clear_output, HTML\n"
+        "handle = display(HTML('<b>one</b>'), display_id=True)\n"
+        "handle.update(HTML('<b>two</b>'))\n"
+        "clear_output(wait=True)\n"
+        "display({'text/plain': 'raw'}, raw=True, metadata={'a': 1}, transient={'t': 2})"
+    ).ok()
+    first, raw = cell.contents("display_data")
+    [update] = cell.contents("update_display_data")
+    assert first["data"]["text/html"] == "<b>one</b>"
+    assert update["data"]["text/html"] == "<b>two</b>"
+    assert first["transient"]["display_id"] == update["transient"]["display_id"]
+    assert cell.contents("clear_output") == [{"wait": True}]
+    assert raw["data"] == {"text/plain": "raw"}
+    assert raw["metadata"] == {"a": 1}
+
+
+def test_rich_results_have_their_mime_types(kernel: KernelDriver) -> None:
+    cell = kernel.execute(
+        "class Rich:\n    def _repr_html_(self): return '<i>rich</i>'\n    def _repr_png_(self): return b'\\x89PNG'\n"
+        "    def __repr__(self): return 'plain'\nRich()"
+    ).ok()
+    [result] = cell.contents("execute_result")
+    assert result["data"]["text/html"] == "<i>rich</i>"
+    assert result["data"]["text/plain"] == "plain"
+    assert base64.b64decode(result["data"]["image/png"]) == b"\x89PNG"
+
+
+def test_out_and_underscore_hold_results(kernel: KernelDriver) -> None:
+    kernel.execute("'kept'").ok()
+    assert kernel.execute("_").ok().result == "'kept'"
+    assert kernel.execute("1;").ok().result is None
+
+
+def test_shell_commands_show_their_output(kernel: KernelDriver) -> None:
+    assert kernel.execute("!echo shown").ok().text().splitlines() == ["shown"]
+    assert kernel.execute("lines = !echo caught; echo twice\nprint(list(lines))").ok().text() == "['caught', 'twice']\n"
+    assert kernel.execute("%%bash\necho from bash").ok().text() == "from bash\n"
+
+
+def test_magics_that_show_and_capture(kernel: KernelDriver) -> None:
+    assert kernel.execute("%%capture caught\nprint('inside'); 1").ok().text() == ""
+    assert kernel.value("caught.stdout") == "inside\n"
+    assert "Wall time" in kernel.execute("%time sum(range(10))").ok().text()
+    cell = kernel.execute("%%writefile written.txt\ntext").ok()
+    assert "written.txt" in cell.text()
+    assert (kernel.folder / "written.txt").read_text() == "text\n"
+    assert kernel.execute("%no_such_magic").contents("error") or "not found" in kernel.execute("%no_such_magic").text(
+        "stderr"
+    )
+
+
+def test_figures_are_shown_inline(kernel: KernelDriver) -> None:
+    """With and without the magic; a kernel's figures are inline unless something else was asked for."""
+    for first in ("", "%matplotlib inline\n"):
+        cell = kernel.execute(first + "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);", seconds=60).ok()
+        [figure] = [content["data"] for content in cell.contents("display_data")]
+        assert base64.b64decode(figure["image/png"]).startswith(b"\x89PNG\r\n")
+        assert "Figure" in figure["text/plain"]
+
+
+def test_a_warning_goes_to_stderr_with_the_line_of_the_cell(kernel: KernelDriver) -> None:
+    cell = kernel.execute("import warnings\nwarnings.warn('careful')").ok()
+    assert "UserWarning: careful" in cell.text("stderr")
+    assert "warnings.warn('careful')" in cell.text("stderr")
+
+
+def test_logging_is_shown(kernel: KernelDriver) -> None:
+    cell = kernel.execute("import logging; logging.getLogger('a').warning('logged')").ok()
+    assert "logged" in cell.text("stderr")
+
+
+def test_text_of_a_thread_arrives_before_it_is_joined(kernel: KernelDriver) -> None:
+    cell = kernel.execute(
+        "import threading\nt = threading.Thread(target=print, args=('threaded',))\nt.start(); t.join()"
+    )
+    assert cell.ok().text() == "threaded\n"
+
+
+def test_every_display_reaches_a_slow_reader(kernel: KernelDriver) -> None:
+    """5000 messages that cannot be joined are more than the buffers of both sockets hold by default."""
+    running = kernel.start("from IPython.display import display\nfor n in range(5000): display(n)")
+    kernel.reply(running)
+    cell = Cell({"content": {}}, read_slowly(kernel, running))
+    assert [content["data"]["text/plain"] for content in cell.contents("display_data")] == [str(n) for n in range(5000)]
+
+
+def test_100_000_prints_to_a_slow_reader_lose_nothing_and_end_in_idle(kernel: KernelDriver) -> None:
+    running = kernel.start("for n in range(100_000): print('line', n)")
+    kernel.reply(running, seconds=60)
+    cell = Cell({"content": {}}, read_slowly(kernel, running))
+    assert cell.text() == "".join(f"line {n}\n" for n in range(100_000))
+    assert is_idle(cell.published[-1])
+    assert kernel.execute("'well'").ok().result == "'well'"
+
+
+def read_slowly(kernel: KernelDriver, msg_id: str) -> list[Message]:
+    """What was published for a request, read by a client that pauses after every message."""
+    messages: list[Message] = []
+    while not messages or not is_idle(messages[-1]):
+        message = kernel.receive("iopub", DEADLINE)
+        if message["parent_header"].get("msg_id") == msg_id:
+            messages.append(message)
+        time.sleep(0.001)
+    return messages

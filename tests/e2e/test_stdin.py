@@ -1,0 +1,71 @@
+"""input() and getpass() ask the front end that sent the cell, if it allows that (messaging spec, "stdin")."""
+
+from __future__ import annotations
+
+import pytest
+
+from .driver import KernelDriver, Message
+
+
+def answer(kernel: KernelDriver, value: str) -> Message:
+    """Answer the next question with `value` and return it."""
+    question = kernel.receive("stdin")
+    assert question["msg_type"] == "input_request"
+    kernel.send("input_reply", {"value": value, "status": "ok"}, channel="stdin", parent=question)
+    return question
+
+
+def test_input_asks_and_returns_what_was_typed(kernel: KernelDriver) -> None:
+    cell = kernel.start("name = input('Who? '); print('Hello,', name)", allow_stdin=True)
+    question = answer(kernel, "Ada 🦆")
+    assert question["content"] == {"prompt": "Who? ", "password": False}
+    assert question["parent_header"]["msg_id"] == cell
+    assert kernel.finish(cell).ok().text() == "Hello, Ada 🦆\n"
+
+
+def test_getpass_asks_for_a_password(kernel: KernelDriver) -> None:
+    cell = kernel.start("from getpass import getpass; len(getpass('Secret: '))", allow_stdin=True)
+    assert answer(kernel, "sesame")["content"] == {"prompt": "Secret: ", "password": True}
+    assert kernel.finish(cell).ok().result == "6"
+
+
+def test_input_without_a_prompt_and_several_in_a_row(kernel: KernelDriver) -> None:
+    cell = kernel.start("[input(), input(2), input('third')]", allow_stdin=True)
+    assert [answer(kernel, text)["content"]["prompt"] for text in "abc"] == ["", "2", "third"]
+    assert kernel.finish(cell).ok().result == "['a', 'b', 'c']"
+
+
+def test_what_was_printed_before_the_question_comes_before_it(kernel: KernelDriver) -> None:
+    cell = kernel.start("print('first, this'); input('then? ')", allow_stdin=True)
+    kernel.wait_printed(cell, "first, this")
+    answer(kernel, "")
+    kernel.finish(cell).ok()
+
+
+@pytest.mark.parametrize("code", ["input('Who? ')", "from getpass import getpass; getpass()"])
+def test_without_permission_a_question_is_a_clear_error(kernel: KernelDriver, code: str) -> None:
+    cell = kernel.execute(code, allow_stdin=False)
+    assert cell.status == "error"
+    assert "Stdin" in cell.reply["ename"]
+    assert "input" in cell.reply["evalue"]
+    assert "front end" in cell.reply["evalue"] or "frontend" in cell.reply["evalue"]
+    assert not kernel.socket("stdin").poll(0)
+
+
+def test_a_waiting_question_can_be_interrupted(kernel: KernelDriver) -> None:
+    cell = kernel.start("input('Who? ')", allow_stdin=True)
+    late = kernel.receive("stdin")
+    kernel.send("interrupt_request", channel="control")
+    assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
+    kernel.send("input_reply", {"value": "too late", "status": "ok"}, channel="stdin", parent=late)
+    cell = kernel.start("input('Again? ')", allow_stdin=True)
+    assert answer(kernel, "in time")["content"]["prompt"] == "Again? "
+    assert kernel.finish(cell).ok().result == "'in time'"
+
+
+def test_questions_are_answered_while_input_waits(kernel: KernelDriver) -> None:
+    cell = kernel.start("input('Who? ')", allow_stdin=True)
+    question = kernel.receive("stdin")
+    assert kernel.request("kernel_info_request", channel="control")["content"]["status"] == "ok"
+    kernel.send("input_reply", {"value": "x", "status": "ok"}, channel="stdin", parent=question)
+    assert kernel.finish(cell).ok().result == "'x'"

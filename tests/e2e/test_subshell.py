@@ -1,0 +1,137 @@
+"""Subshells (JEP 91): created, listed and deleted on control; cells in them run while the main shell is busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .driver import KernelDriver
+
+BUSY = "import time; print('in'); time.sleep(60)"
+
+
+def create(kernel: KernelDriver) -> str:
+    content = kernel.request("create_subshell_request", channel="control")["content"]
+    assert content["status"] == "ok"
+    return str(content["subshell_id"])
+
+
+def delete(kernel: KernelDriver, subshell: str) -> None:
+    asked = {"subshell_id": subshell}
+    assert kernel.request("delete_subshell_request", asked, channel="control")["content"]["status"] == "ok"
+
+
+def listed(kernel: KernelDriver) -> list[str]:
+    return list(kernel.request("list_subshell_request", channel="control")["content"]["subshell_id"])
+
+
+@pytest.fixture
+def subshell(kernel: KernelDriver) -> Iterator[str]:
+    """The id of a new subshell, deleted at the end."""
+    subshell = create(kernel)
+    yield subshell
+    if subshell in listed(kernel):
+        delete(kernel, subshell)
+
+
+def test_subshells_are_listed_from_creation_to_deletion(kernel: KernelDriver) -> None:
+    assert listed(kernel) == []
+    first, second = create(kernel), create(kernel)
+    assert first != second
+    assert sorted(listed(kernel)) == sorted([first, second])
+    delete(kernel, first)
+    assert listed(kernel) == [second]
+    delete(kernel, second)
+    assert listed(kernel) == []
+
+
+def test_a_subshell_runs_cells_while_the_main_shell_blocks(kernel: KernelDriver, subshell: str) -> None:
+    main = kernel.start_until_printed(BUSY, "in")
+    try:
+        cell = kernel.execute("print('beside'); 6 * 7", header={"subshell_id": subshell}).ok()
+        assert cell.result == "42"
+        assert cell.text() == "beside\n"
+        assert not kernel.socket("shell").poll(0)
+    finally:
+        kernel.send("interrupt_request", channel="control")
+        assert kernel.finish(main).reply["ename"] == "KeyboardInterrupt"
+
+
+def test_every_request_can_be_made_of_a_subshell_while_the_main_shell_blocks(
+    kernel: KernelDriver, subshell: str
+) -> None:
+    main = kernel.start_until_printed(BUSY, "in")
+    try:
+        for msg_type, content in {
+            "kernel_info_request": {},
+            "complete_request": {"code": "prin", "cursor_pos": 4},
+            "inspect_request": {"code": "print", "cursor_pos": 4, "detail_level": 0},
+            "is_complete_request": {"code": "1"},
+            "history_request": {"hist_access_type": "tail", "n": 1, "output": False, "raw": True},
+            "comm_info_request": {},
+        }.items():
+            reply = kernel.request(msg_type, content, header={"subshell_id": subshell})
+            assert reply["content"]["status"] in {"ok", "complete"}, msg_type
+    finally:
+        kernel.send("interrupt_request", channel="control")
+        kernel.finish(main)
+
+
+def test_the_namespace_is_shared(kernel: KernelDriver, subshell: str) -> None:
+    kernel.execute("shared = ['main']").ok()
+    kernel.execute("shared.append('sub')", header={"subshell_id": subshell}).ok()
+    assert kernel.value("shared") == ["main", "sub"]
+
+
+def test_top_level_await_works_in_a_subshell(kernel: KernelDriver, subshell: str) -> None:
+    code = f"import {kernel.library}; await {kernel.library}.sleep(0.01); print('slept'); 'awake'"
+    cell = kernel.execute(code, header={"subshell_id": subshell}).ok()
+    assert (cell.text(), cell.result) == ("slept\n", "'awake'")
+
+
+def test_a_subshell_runs_its_cells_one_after_the_other(kernel: KernelDriver, subshell: str) -> None:
+    kernel.execute("order = []").ok()
+    code = "import time; order.append(({0}, 'begin')); time.sleep(0.02); order.append(({0}, 'end'))"
+    for msg_id in [kernel.start(code.format(n), header={"subshell_id": subshell}) for n in range(5)]:
+        kernel.finish(msg_id).ok()
+    assert kernel.value("order") == [(n, what) for n in range(5) for what in ("begin", "end")]
+
+
+def test_an_error_in_one_shell_aborts_nothing_in_another(kernel: KernelDriver, subshell: str) -> None:
+    failing = kernel.start("import time; time.sleep(0.2); raise ValueError", header={"subshell_id": subshell})
+    queued = kernel.start("1", header={"subshell_id": subshell})
+    beside = kernel.start("2")
+    assert kernel.finish(failing).status == "error"
+    assert kernel.finish(queued).status == "aborted"
+    assert kernel.finish(beside).ok().result == "2"
+
+
+def test_a_request_to_an_unknown_or_deleted_subshell_gets_an_error(kernel: KernelDriver) -> None:
+    gone = create(kernel)
+    delete(kernel, gone)
+    for subshell in ("no such", gone):
+        cell = kernel.execute("1", header={"subshell_id": subshell})
+        assert cell.status == "error"
+        assert subshell in cell.reply["evalue"]
+    content = kernel.request("delete_subshell_request", {"subshell_id": "no such"}, channel="control")["content"]
+    assert content["status"] == "error"
+
+
+def test_an_interrupt_of_a_subshell_ends_its_cell_and_not_the_main_one(kernel: KernelDriver, subshell: str) -> None:
+    main = kernel.start_until_printed("import time; print('in'); time.sleep(1); 'main'", "in")
+    beside = kernel.start_until_printed("print('sub')\nwhile True: pass", "sub", header={"subshell_id": subshell})
+    kernel.send("interrupt_request", channel="control", header={"subshell_id": subshell})
+    assert kernel.finish(beside).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.finish(main).ok().result == "'main'"
+
+
+def test_a_subshell_in_use_can_be_deleted_and_the_kernel_lives(kernel: KernelDriver) -> None:
+    subshell = create(kernel)
+    running = kernel.start_until_printed(
+        "import time; print('in'); time.sleep(0.3)", "in", header={"subshell_id": subshell}
+    )
+    delete(kernel, subshell)
+    kernel.finish(running)
+    assert listed(kernel) == []
+    assert kernel.execute("'well'").ok().result == "'well'"
