@@ -8,6 +8,7 @@ known here.
 from __future__ import annotations
 
 import asyncio
+from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defined]
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -29,7 +30,7 @@ def resuming(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], a
             if loop.is_running() or loop.is_closed():
                 return own(future)  # raises what has to be raised
             task = asyncio.ensure_future(future, loop=loop)
-            task.add_done_callback(lambda _: loop.stop())
+            task.add_done_callback(_run_until_complete_cb)  # stops the loop; by this mark anyio knows a root task
             while not task.done():
                 try:
                     loop.run_forever()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine, Mapping
-from importlib import import_module
 from typing import Any
 
-from async_kernel.errors import UsageError
+from async_kernel.loops.imports import load
 from async_kernel.loops.plan import Plan
 
-__all__ = ["LOOPS", "load", "loop_path", "run"]
+__all__ = ["LOOPS", "loop_path", "run"]
 
 LOOPS: Mapping[str, str] = {
     "asyncio": "asyncio:SelectorEventLoop",
@@ -25,8 +24,14 @@ def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run `main()` in the calling thread, which must be the main thread; return when it returns.
 
     An exception of `main` comes out. On asyncio's loops a KeyboardInterrupt or SystemExit that leaves another task or
-    a callback does not end the run (see `loops.resume`); trio's own rules hold on trio.
+    a callback does not end the run (see `loops.resume`); trio's own rules hold on trio. With a host, the thread
+    belongs to the toolkit's main loop, and open windows or an application that was quit make no difference.
     """
+    if plan.host is not None:
+        from async_kernel.loops.hosts.guest import run_as_guest
+
+        run_as_guest(plan, main)
+        return
     import anyio
 
     options = dict(plan.backend_options)
@@ -56,19 +61,3 @@ def _woken(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Corout
 def loop_path(loop: str, platform: str) -> str:
     """The import string of a loop's factory, for example "uvloop:new_event_loop"."""
     return LOOPS.get(f"{loop}-{platform}") or LOOPS[loop]
-
-
-def load(path: str) -> Any:
-    """The object that an import string names: "package.module:name" or "package.module.name".
-
-    Raises `UsageError` when the module or the name is not there.
-    """
-    module, separator, name = path.partition(":")
-    if not separator:
-        module, _, name = path.rpartition(".")
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(
-            f"{path!r} cannot be imported: {error}", "Write it as package.module:name, and have the module on sys.path."
-        ) from error

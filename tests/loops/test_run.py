@@ -13,7 +13,8 @@ import pytest
 
 from async_kernel.errors import UsageError
 from async_kernel.loops.plan import Plan
-from async_kernel.loops.run import load, loop_path, run
+from async_kernel.loops.imports import load
+from async_kernel.loops.run import loop_path, run
 
 TRIO = Plan("trio", "", None, {}, {}, {})
 ASYNCIO = [Plan("asyncio", loop, None, {}, {}, {}) for loop in ("asyncio", "uvloop")]

@@ -1,0 +1,85 @@
+"""Hosts: main loops of GUI toolkits, which own the main thread while a backend runs in them as a guest.
+
+A `Host` needs few methods of its toolkit; `docs/hosts.md` tells how to write another. Toolkits are imported by their
+own modules only. Nothing here knows what the guest does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, ClassVar
+
+__all__ = ["HOSTS", "ErrorSink", "Host", "current_host"]
+
+HOSTS: Mapping[str, str] = {
+    "tk": "async_kernel.loops.hosts.tk:TkHost",
+    "qt": "async_kernel.loops.hosts.qt:QtHost",
+}
+"""Where the host of each name is."""
+
+ErrorSink = Callable[[type[BaseException], BaseException, TracebackType | None], object]
+"""What is told of an exception that left a callback of the toolkit, in the context of that callback."""
+
+
+class Host(ABC):
+    """A toolkit's main loop. Made, run and closed on the main thread.
+
+    The guest's life is a series of short callbacks that it asks for by `call_soon` and `call_soon_threadsafe`. They
+    run in the order in which they were asked for, must not starve the toolkit's own events when each asks for the
+    next, and run in nested main loops (a modal dialog) too. They do not raise.
+    """
+
+    gui: ClassVar[str] = ""
+    """The name that `%gui` and matplotlib have for the toolkit, "tk" or "qt"; "" when they know none."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """`options` are the host options without `host_class`."""
+        self.options = options
+
+    @abstractmethod
+    def run(self) -> None:
+        """Run the toolkit's main loop until `stop` is called.
+
+        It may come back earlier, for example when user code quits the application: it is called again then.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End `run`; called from a callback on the main thread."""
+
+    @abstractmethod
+    def call_soon_threadsafe(self, callback: Callable[[], object]) -> None:
+        """Have the main loop call `callback` soon. Called from any thread, before, during and after `run`."""
+
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        """The same from the main thread, where there may be a quicker way."""
+        self.call_soon_threadsafe(callback)
+
+    @abstractmethod
+    def step(self, timeout: float) -> None:
+        """Serve the toolkit's events for a moment, from code that blocks the main thread, so that windows live.
+
+        Waits at most `timeout` seconds for the first event; a callback given to `call_soon_threadsafe` ends the wait.
+        """
+
+    def dismiss(self) -> None:  # noqa: B027 - a toolkit without nested loops has nothing to do
+        """End main loops nested in `run`: close modal dialogs, so that the code that opened them goes on."""
+
+    def carry_contexts(self, sink: ErrorSink | None) -> None:  # noqa: B027
+        """From now on run each callback in a copy of the context (`contextvars`) in which it was created.
+
+        `sink` is told of what a callback raises; None leaves that to the toolkit. `close` undoes both.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """Give back what the host holds. Called once, after `run`."""
+
+
+_current: list[Host] = []
+
+
+def current_host() -> Host | None:
+    """The host that runs in this process, or None."""
+    return _current[-1] if _current else None

@@ -1,0 +1,162 @@
+"""The host `tk`: tkinter's main loop.
+
+The host is a bare Tcl interpreter. It opens no window, connects to no display and is no default root; Tcl serves all
+interpreters of a thread together, so the windows that user code makes with `tkinter.Tk()` live in its main loop.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import socket
+import sys
+import time
+import tkinter
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Any
+
+from async_kernel.loops.hosts import ErrorSink, Host
+
+__all__ = ["TkHost"]
+
+Callback = Callable[[], object]
+
+
+class TkHost(Host):
+    """Tk's main loop (`_tkinter` of this Python; Tcl with threads)."""
+
+    gui = "tk"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._tk: Any = tkinter.Tcl().tk
+        self._soon: deque[Callback] = deque()
+        self._threadsafe: deque[Callback] = deque()
+        self._stopped = False
+        self._undo = ExitStack()
+        self._tk.createcommand("async_kernel_soon", self._run_soon)
+        if hasattr(self._tk, "createfilehandler"):
+            self._wake = self._make_waker()
+        else:
+            self._tk.createcommand("async_kernel_threadsafe", self._run_threadsafe)
+            self._wake = self._wake_by_call
+
+    def run(self) -> None:
+        """Serve events until `stop`: neither the last window's end nor `quit()` by user code ends it."""
+        self._stopped = False
+        while not self._stopped:
+            try:
+                self._tk.mainloop(-1)  # the threshold is a number of windows: never few enough
+            except Exception:
+                # A file handler of user code raised: tkinter gives that to the main loop.
+                sys.excepthook(*sys.exc_info())
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._stopped = True
+        self._tk.quit()
+
+    def call_soon(self, callback: Callback) -> None:
+        """By a timer of Tcl's, which takes turns with windows' events."""
+        self._soon.append(callback)
+        self._tk.call("after", 0, "async_kernel_soon")
+
+    def call_soon_threadsafe(self, callback: Callback) -> None:
+        """By a socket that Tcl watches; by a call into the interpreter where it watches none (Windows)."""
+        self._threadsafe.append(callback)
+        self._wake()
+
+    def step(self, timeout: float) -> None:
+        """Serve what is there; wait up to `timeout` seconds for the first event."""
+        timer = self._tk.call("after", max(1, round(timeout * 1000)), "")
+        try:
+            self._tk.dooneevent(0)
+            while self._tk.dooneevent(tkinter._tkinter.DONT_WAIT):  # type: ignore[attr-defined]
+                pass
+        finally:
+            self._tk.call("after", "cancel", timer)
+
+    def dismiss(self) -> None:
+        """Destroy the windows that hold a grab, which modal dialogs of Tk do, and leave nested main loops."""
+        root = tkinter._default_root  # type: ignore[attr-defined]
+        while root is not None and (window := root.grab_current()) is not None:
+            window.destroy()
+        self._tk.quit()
+
+    def carry_contexts(self, sink: ErrorSink | None) -> None:
+        """By a `tkinter.CallWrapper` that keeps the context: all of tkinter's callbacks are made by it."""
+        before = tkinter.CallWrapper
+        tkinter.CallWrapper = _ContextCallWrapper  # type: ignore[misc]
+        self._undo.callback(setattr, tkinter, "CallWrapper", before)
+        if sink is not None:
+            report = tkinter.Tk.report_callback_exception
+
+            def to_sink(
+                root: tkinter.Tk, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+            ) -> None:
+                sink(kind, error, trace)
+
+            tkinter.Tk.report_callback_exception = to_sink  # type: ignore[assignment]
+            self._undo.callback(setattr, tkinter.Tk, "report_callback_exception", report)
+
+    def close(self) -> None:
+        """Give back the sockets and what `carry_contexts` put in place. Open windows close with the process."""
+        self._undo.close()
+        for name in ("async_kernel_soon", "async_kernel_threadsafe"):
+            with suppress(tkinter.TclError):
+                self._tk.deletecommand(name)
+
+    def _run_soon(self) -> None:
+        self._soon.popleft()()
+
+    def _run_threadsafe(self) -> None:
+        for _ in range(len(self._threadsafe)):
+            self._threadsafe.popleft()()
+
+    def _make_waker(self) -> Callback:
+        reader, writer = socket.socketpair()
+        for end in (reader, writer):
+            end.setblocking(False)
+            self._undo.enter_context(end)
+
+        def wake() -> None:
+            with suppress(BlockingIOError):  # full: it wakes anyway
+                writer.send(b"\0")
+
+        def woken(*_: object) -> None:
+            with suppress(BlockingIOError):
+                reader.recv(4096)
+            self._run_threadsafe()
+
+        self._tk.createfilehandler(reader, tkinter.READABLE, woken)
+        self._undo.callback(self._tk.deletefilehandler, reader)
+        return wake
+
+    def _wake_by_call(self) -> None:
+        """tkinter carries a call from another thread over to the interpreter's, and waits until it is done.
+
+        It gives up after a second in which the main loop does not run, for example before `run`.
+        """
+        while True:
+            try:
+                self._tk.call("after", 0, "async_kernel_threadsafe")
+            except RuntimeError:
+                time.sleep(0.01)
+            else:
+                return
+
+
+class _ContextCallWrapper(tkinter.CallWrapper):
+    """A callback of tkinter that runs in (a copy of) the context in which it was created."""
+
+    def __init__(self, func: Any, subst: Any, widget: Any) -> None:
+        super().__init__(func, subst, widget)
+        self.context = contextvars.copy_context()
+        # The main loop that runs is the host's; so that other threads may call this interpreter, say that it is served.
+        widget.tk.willdispatch()
+
+    def __call__(self, *args: Any) -> Any:
+        # A copy: a context cannot be entered twice, and a callback may come again while it runs a nested main loop.
+        return self.context.copy().run(super().__call__, *args)
