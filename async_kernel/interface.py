@@ -159,14 +159,11 @@ class ZMQInterface:
         """Import the interpreter and put the streams in place."""
         from async_kernel.ipython import user_code_entries
 
-        interpreter: Interpreter = _load(INTERPRETER)()
+        interpreter: Interpreter = _load(INTERPRETER)(self._settings.attributes)
         self._interpreter = interpreter
         self._interrupter.entries = frozenset(user_code_entries())
         self._restore.append(_load(STREAMS)(echo=self._settings.attributes.get("kernel.quiet") is False))
-        interpreter.configure(dict(self._settings.attributes))
-        comms = _load(COMMS)()
-        comms.install()
-        return interpreter, comms
+        return interpreter, _load(COMMS)(self.kernel.publish)
 
     def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""

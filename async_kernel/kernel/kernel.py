@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from async_kernel.concurrency.portal import Portal
 from async_kernel.errors import RequestError
 from async_kernel.protocol.codec import Codec
-from async_kernel.protocol.messages import Content, Message
-from async_kernel.protocol.names import Channel
+from async_kernel.protocol.messages import Buffer, Content, Message
+from async_kernel.protocol.names import Channel, topic_of
 
 from .aside import Asides
 from .dispatch import SyncHandler, refuse, serve_now
@@ -51,6 +51,8 @@ class Kernel:
         self.restart = False
         self.debugger: Debugger | None = None
         self.interrupts: Interrupts | None = None
+        self._codec = codec
+        self._transport = transport
         self._parts: tuple[Interpreter, Comms] | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -180,6 +182,13 @@ class Kernel:
         self.subshells.close()
         self.interrupt()
         self._ended.set()
+
+    def publish(self, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
+        """Publish on iopub on behalf of no request: what is said outside any cell."""
+        frames = self._codec.encode(
+            msg_type, content, b"{}", metadata, buffers, (topic_of(self._codec.session, msg_type),)
+        )
+        self._transport.send(Channel.IOPUB, frames)
 
     def refuse(self, request: Request, error: BaseException) -> None:
         """Answer `request` with an error."""
