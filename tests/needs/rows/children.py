@@ -11,7 +11,7 @@ from ..probe import Missed, Outcome, passed, probe
 
 
 class Writer(NamedTuple):
-    """Code that writes "written N" to file descriptor 1 (or 2) by a way that passes Python's sys.stdout by."""
+    """Code that writes "written @" (the round for @) to file descriptor 1 (or 2) by a way that passes Python's sys.stdout by."""
 
     name: str
     code: str
@@ -19,15 +19,15 @@ class Writer(NamedTuple):
 
 
 WRITERS = (
-    Writer("os.write", "import os\nos.write(1, b'written N\\n')"),
-    Writer("os.write-stderr", "import os\nos.write(2, b'written N\\n')", "stderr"),
-    Writer("os.system", "import os\nos.system('echo written N')"),
-    Writer("subprocess", "import subprocess\nsubprocess.run(['echo', 'written N'])"),
-    Writer("subprocess-stderr", "import subprocess\nsubprocess.run('echo written N >&2', shell=True)", "stderr"),
-    Writer("bang", "!echo written N"),
-    Writer("c-printf", "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.printf(b'written N\\n')\nlibc.fflush(None)"),
-    Writer("sys.__stdout__", "import sys\nprint('written N', file=sys.__stdout__, flush=True)"),
-    Writer("fileno", "import os, sys\nos.write(sys.stdout.fileno(), b'written N\\n')"),
+    Writer("os.write", "import os\nos.write(1, b'written @\\n')"),
+    Writer("os.write-stderr", "import os\nos.write(2, b'written @\\n')", "stderr"),
+    Writer("os.system", "import os\nos.system('echo written @')"),
+    Writer("subprocess", "import subprocess\nsubprocess.run(['echo', 'written @'])"),
+    Writer("subprocess-stderr", "import subprocess\nsubprocess.run('echo written @ >&2', shell=True)", "stderr"),
+    Writer("bang", "!echo written @"),
+    Writer("c-printf", "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.printf(b'written @\\n')\nlibc.fflush(None)"),
+    Writer("sys.__stdout__", "import sys\nprint('written @', file=sys.__stdout__, flush=True)"),
+    Writer("fileno", "import os, sys\nos.write(sys.stdout.fileno(), b'written @\\n')"),
 )
 
 
@@ -37,7 +37,7 @@ def _enter(writer: Writer) -> None:
         with Kernel(subject) as kernel:
             client = kernel.client
             for number in range(3):
-                request = client.execute(writer.code.replace("N", str(number)))
+                request = client.execute(writer.code.replace("@", str(number)))
                 cell = kernel.finish(request)
                 if not cell.ok:
                     raise Missed(cell.error)

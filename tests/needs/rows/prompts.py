@@ -11,6 +11,10 @@ from ..probe import Missed, Outcome, passed, probe
 from ..wire import Received
 
 
+def _questions(kernel: Kernel) -> list[Received]:
+    return [m for m in kernel.client.messages if m.msg_type == "input_request"]
+
+
 def _serve(kernel: Kernel, request: str, count: int, seconds: float = 8.0) -> list[Received]:
     """Answer `count` questions of a cell with "to " and the prompt; return the questions.
 
@@ -18,9 +22,10 @@ def _serve(kernel: Kernel, request: str, count: int, seconds: float = 8.0) -> li
     """
     client = kernel.client
     asked: list[Received] = []
+    before = len(_questions(kernel)) - len([m for m in client.by_parent[request] if m.msg_type == "input_request"])
 
     def questions() -> list[Received]:
-        return [m for m in client.messages if m.msg_type == "input_request"]
+        return _questions(kernel)[before:]
 
     for number in range(count):
         client.wait(lambda: len(questions()) > number, seconds, f"prompt {number + 1} of {count}")
@@ -170,20 +175,24 @@ def _(subject: Subject) -> Outcome:
     return passed()
 
 
-@probe(26, "input-breakpoint", "breakpoint() and %debug ask and go on")
-def _(subject: Subject) -> Outcome:
+def _debugged(subject: Subject, call: str) -> Outcome:
     with Kernel(subject) as kernel:
         client = kernel.client
-        request = client.execute("x = 41\nbreakpoint()\nprint('went on')", allow_stdin=True)
-        answers = ["p x + 1", "c"]
-        for number, answer in enumerate(answers):
-
-            def questions() -> list[Received]:
-                return [m for m in client.messages if m.msg_type == "input_request"]
-
-            client.wait(lambda: len(questions()) > number, 8, f"prompt {number + 1} of the debugger")
-            client.answer(questions()[number], answer)
+        request = client.execute(f"x = 41\n{call}\nprint('went on')", allow_stdin=True)
+        for number, answer in enumerate(["p x + 1", "c"]):
+            client.wait(lambda: len(_questions(kernel)) > number, 8, f"prompt {number + 1} of the debugger")
+            client.answer(_questions(kernel)[number], answer)
         cell = kernel.finish(request)
         if "42" not in cell.text or "went on" not in cell.text:
             raise Missed(f"gave {cell.text[-200:]!r} {cell.error}")
     return passed()
+
+
+@probe(26, "input-pdb", "pdb.set_trace() asks, answers and goes on")
+def _(subject: Subject) -> Outcome:
+    return _debugged(subject, "import pdb; pdb.set_trace()")
+
+
+@probe(26, "input-breakpoint", "breakpoint() asks, answers and goes on")
+def _(subject: Subject) -> Outcome:
+    return _debugged(subject, "breakpoint()")
