@@ -38,7 +38,7 @@ class Option(NamedTuple):
         elif "." in self.name:
             names.append(f"kernel.{self.name}")
         elif self.name in _OF_THE_INTERFACE:
-            names += [f"interface.{name}" for name in names]
+            names += [f"{outer}interface.{name}" for outer in ("", "kernel.") for name in names]
         return tuple(dict.fromkeys(plain(name) for name in names))
 
 
