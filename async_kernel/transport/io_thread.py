@@ -1,7 +1,11 @@
-"""The I/O thread: it owns the sockets, brings in what clients send and sends out what the other threads put.
+"""The I/O thread, and how the other threads send.
 
-Text is gathered here: sent at once while the line is quiet, many pieces as one message while it is busy, always in
-order with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered.
+The sockets belong to whoever has the turn. A thread that has something to send puts it in the outbox, takes the turn if
+it is free and empties the outbox, so that a reply leaves without waiting for another thread to wake; if the turn is
+taken, it rings for the I/O thread. The I/O thread brings in what arrives and sends what is due later.
+
+Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
+with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered.
 """
 
 from __future__ import annotations
@@ -61,13 +65,13 @@ class _Text:
         return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
 
 
-_Item: TypeAlias = tuple[Channel, Sequence[Buffer]] | _Text | Callable[[], None]
+_Item: TypeAlias = tuple[Channel, Sequence[Buffer]] | _Text
 
 
 class IOThread:
     """Moves messages between the sockets and the kernel (`kernel.ports.Transport`).
 
-    `deliver(channel, frames)` is called in this thread for each message that arrives, and must return at once;
+    `deliver(channel, frames)` is called in the I/O thread for each message that arrives, and must return at once;
     `welcome(topic)` gives the frames that greet a new subscriber.
     """
 
@@ -80,12 +84,14 @@ class IOThread:
         self._sockets = sockets
         self._deliver = deliver
         self._welcome = welcome
+        self._lock = threading.RLock()  # of the outbox; reentrant: a signal handler may print while its thread prints
         self._outbox: deque[_Item] = deque()
-        self._backlog: deque[Sequence[Buffer]] = deque()  # of iopub: what a subscriber could not take yet
-        self._lock = threading.RLock()  # reentrant: a signal handler may print while its thread prints
         self._open: _Text | None = None  # the last item of the outbox, while further text may join it
+        self._turn = threading.Lock()  # whoever has it, and nobody else, uses the sockets and what follows
+        self._backlog: deque[Sequence[Buffer]] = deque()  # of iopub: what a subscriber could not take yet
+        self._barriers: deque[Callable[[], None]] = deque()
         self._last_text = 0.0
-        self._awake = False
+        self._rung = False
         self._stop_at: float | None = None
         self._alarm, self._bell = sockets_of_the_system.socketpair()
         self._alarm.setblocking(False)
@@ -99,18 +105,15 @@ class IOThread:
     def stop(self, grace: float = 1.0) -> None:
         """Send what was put until now, for up to `grace` seconds, then close the sockets. Returns when that is done."""
         self._stop_at = time.monotonic() + grace
-        self._wake()
+        self._ring()
         self._thread.join()
 
-    # What other threads call
+    # What any thread calls
 
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message."""
-        with self._lock:
-            self._open = None
-            self._outbox.append((channel, frames))
-        if not self._awake:
-            self._wake()
+        self._put((channel, frames))
+        self._push()
 
     def gather(self, key: tuple[Message, str], text: str, build: Build) -> None:
         """Send text on iopub, alone or with its neighbours of the same key."""
@@ -119,81 +122,110 @@ class IOThread:
             if opened is not None and opened.key == key and opened.length < GATHER_CHARACTERS:
                 opened.pieces.append(text)
                 opened.length += len(text)
-                return  # the thread knows of it already, and when it is due
+                return  # the I/O thread knows when it is due
             self._open = _Text(key, text, build)
             self._outbox.append(self._open)
-        if not self._awake:
-            self._wake()
+        self._push()
 
     def barrier(self, reached: Callable[[], None]) -> None:
-        """Call `reached()` here once everything that had arrived at the sockets was delivered."""
+        """Call `reached()` in the I/O thread once everything that had arrived at the sockets was delivered."""
+        self._barriers.append(reached)
+        self._ring()
 
-        def read_then_tell() -> None:
-            while any(list(map(self._read, self._sockets.by_channel))):
-                pass
-            reached()
-
+    def _put(self, item: _Item) -> None:
         with self._lock:
             self._open = None
-            self._outbox.append(read_then_tell)
-        self._wake()
+            self._outbox.append(item)
 
-    def _wake(self) -> None:
-        self._awake = True
-        with suppress(OSError):  # it is being rung already, or the thread has ended
-            self._bell.send(b"!")
+    def _push(self) -> None:
+        """Send now what can be sent now, and let the I/O thread see to the rest."""
+        if not self._turn.acquire(blocking=False):
+            self._ring()  # whoever has the turn may have looked into the outbox for the last time already
+            return
+        try:
+            waits = self._drain() is not None
+            # Sending takes in the news of what has arrived, which then no longer wakes the I/O thread.
+            if waits or any(_has_arrivals(socket) for socket in self._sockets.by_channel.values()):
+                self._ring()
+        finally:
+            self._turn.release()
 
-    # The thread
+    def _ring(self) -> None:
+        if not self._rung:
+            self._rung = True
+            with suppress(OSError):  # it is being rung already, or the thread has ended
+                self._bell.send(b"!")
+
+    # The I/O thread
 
     def _run(self) -> None:
         poller = zmq.Poller()
         for socket in self._sockets.by_channel.values():
-            poller.register(socket, zmq.POLLIN)
+            poller.register(socket.get(zmq.FD), zmq.POLLIN)
         poller.register(self._alarm, zmq.POLLIN)
-        channels = {socket: channel for channel, socket in self._sockets.by_channel.items()}
         try:
             while True:
-                pause = self._flush()
-                if self._stop_at is not None:
-                    left = self._stop_at - time.monotonic()
-                    if left <= 0 or not (self._outbox or self._backlog):
-                        return
-                    pause = min(left if pause is None else pause, left)
-                for ready, _ in poller.poll(None if pause is None else max(1, round(pause * 1000))):
-                    if ready in channels:
-                        self._read(channels[ready])
-                    else:
+                standing = len(self._barriers)
+                with self._turn:
+                    arrived = self._receive()
+                    pause = self._drain()
+                for channel, frames in arrived:
+                    self._hand_over(channel, frames)
+                if arrived:
+                    continue  # more may be there, and nothing but looking tells (the descriptors say it once)
+                for _ in range(standing):
+                    self._barriers.popleft()()
+                pause = self._time_left(pause)
+                if pause is not None and pause <= 0:
+                    return
+                if poller.poll(None if pause is None else max(1, round(pause * 1000))):
+                    self._rung = False  # before anything is looked at: what is put from now on rings again
+                    with suppress(BlockingIOError):
                         self._alarm.recv(4096)
-                        self._awake = False  # before the outbox is read: what is put from now on rings again
         except BaseException:
             log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
             raise
         finally:
+            self._turn.acquire()  # for good
             self._alarm.close()
             self._bell.close()
             self._sockets.close()
 
-    def _read(self, channel: Channel) -> bool:
-        """Deliver what has arrived on one socket, up to a fair share. True when there was anything."""
-        socket = self._sockets.by_channel[channel]
-        for count in range(READ_AT_ONCE):
-            try:
-                frames = socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return count > 0
-            if channel is Channel.IOPUB:
-                if frames[0][:1] == b"\x01":
-                    self._publish(self._welcome(frames[0][1:]))
-            else:
-                try:
-                    self._deliver(channel, frames)
-                except Exception:  # a fault of ours in one message must not end the others' way in
-                    log.exception("a message on %s could not be taken in", channel)
-        return True
+    def _time_left(self, pause: float | None) -> float | None:
+        """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
+        if self._stop_at is None:
+            return pause
+        if not (self._outbox or self._backlog):
+            return 0.0
+        left = max(0.0, self._stop_at - time.monotonic())
+        return left if pause is None else min(left, pause)
 
-    def _flush(self) -> float | None:
+    def _hand_over(self, channel: Channel, frames: list[bytes]) -> None:
+        if channel is Channel.IOPUB:
+            if frames[0][:1] == b"\x01":
+                self.send(channel, self._welcome(frames[0][1:]))
+            return
+        try:
+            self._deliver(channel, frames)
+        except Exception:  # a fault of ours in one message must not end the others' way in
+            log.exception("a message on %s could not be taken in", channel)
+
+    # What needs the turn
+
+    def _receive(self) -> list[tuple[Channel, list[bytes]]]:
+        """What has arrived, up to a fair share of each channel."""
+        arrived = []
+        for channel, socket in self._sockets.by_channel.items():
+            left = READ_AT_ONCE
+            while left and _has_arrivals(socket):
+                arrived.append((channel, socket.recv_multipart(zmq.NOBLOCK)))
+                left -= 1
+        return arrived
+
+    def _drain(self) -> float | None:
         """Send what can be sent now. The seconds until the next try is due, None when nothing waits."""
-        self._send_backlog()
+        while self._backlog and self._try_publish(self._backlog[0]):
+            self._backlog.popleft()
         outbox = self._outbox
         while outbox:
             item = outbox[0]
@@ -209,12 +241,11 @@ class IOThread:
                 self._publish(item.build(item.key, "".join(item.pieces)))
                 continue
             outbox.popleft()
-            if callable(item):
-                item()
-            elif item[0] is Channel.IOPUB:
-                self._publish(item[1])
+            channel, frames = item
+            if channel is Channel.IOPUB:
+                self._publish(frames)
             else:
-                self._sockets.by_channel[item[0]].send_multipart(item[1])
+                self._sockets.by_channel[channel].send_multipart(frames)
         return RETRY_SECONDS if self._backlog else None
 
     def _wait_of(self, text: _Text) -> float:
@@ -229,13 +260,13 @@ class IOThread:
         if self._backlog or not self._try_publish(frames):
             self._backlog.append(frames)
 
-    def _send_backlog(self) -> None:
-        while self._backlog and self._try_publish(self._backlog[0]):
-            self._backlog.popleft()
-
     def _try_publish(self, frames: Sequence[Buffer]) -> bool:
         try:
             self._sockets.by_channel[Channel.IOPUB].send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:
             return False
         return True
+
+
+def _has_arrivals(socket: zmq.Socket[bytes]) -> bool:
+    return bool(int(socket.get(zmq.EVENTS)) & zmq.POLLIN)
