@@ -117,6 +117,13 @@ class Client:
             raise ValueError("the kernel sent a message with a wrong signature")
         return json.loads(arrival.frames[1])["msg_type"], json.loads(arrival.frames[4])
 
+    def check(self, exchange: Exchange) -> None:
+        """Raise `ValueError` unless every reply is signed and says ok: a kernel that fails fast must not look fast."""
+        for arrival in exchange.answers:
+            kind, content = self.read(arrival)
+            if content.get("status") != "ok":
+                raise ValueError(f"{kind}: {content.get('status')} {content.get('ename')}: {content.get('evalue')}")
+
     def collect(self, requests: Iterable[str], timeout: float, *, idle: bool = True, quiet: float = 0.0) -> Exchange:
         """Receive until every request has its reply and, with `idle`, its idle status.
 
@@ -179,7 +186,7 @@ class Client:
             request, frames = self.execute("None", silent=True)
             self.shell.send_multipart(frames)
             exchange = self.collect([request], max(0.1, end - time.perf_counter()), idle=False)
-            self.read(exchange.answers[-1])
+            self.check(exchange)
             try:
                 self.collect_idle(request, exchange, 0.2)
             except DeadlineError:

@@ -45,8 +45,8 @@ def start(kernel: KernelProcess, client: Client, size: Size) -> Figures:
     second, frames = client.execute("1")
     client.shell.send_multipart(frames)
     executed = client.collect([second], START_SECONDS, idle=False)
-    for arrival in (*info.answers, *executed.answers):
-        client.read(arrival)
+    client.check(info)
+    client.check(executed)
     client.settle(START_SECONDS)
     _, frames = client.build("shutdown_request", {"restart": False})
     asked = time.perf_counter()
@@ -65,6 +65,7 @@ def first_execute(kernel: KernelProcess, client: Client, size: Size) -> Figures:
     request, frames = client.execute("1")
     client.shell.send_multipart(frames)
     exchange = client.collect([request], START_SECONDS, idle=False)
+    client.check(exchange)
     return {"start_execute": 1000 * (exchange.replies[request] - kernel.started)}
 
 
@@ -87,6 +88,7 @@ def run(client: Client, code: str, *, store_history: bool = False) -> tuple[floa
     sent = time.perf_counter()
     client.shell.send_multipart(frames)
     exchange = client.collect([request], REPLY_SECONDS)
+    client.check(exchange)
     return exchange.replies[request] - sent, exchange.idles[request] - sent
 
 
@@ -124,6 +126,7 @@ def pipeline(kernel: KernelProcess, client: Client, size: Size) -> Figures:
     for _, frames in built:
         client.shell.send_multipart(frames)
     exchange = client.collect([request for request, _ in built], START_SECONDS)
+    client.check(exchange)
     return {
         "pipeline_replies": 1000 * (max(exchange.replies.values()) - sent),
         "pipeline_idles": 1000 * (max(exchange.idles.values()) - sent),
@@ -163,6 +166,7 @@ def flood(client: Client, name: str, code: str, stream: str, lines: int) -> Figu
     exchange = client.collect([request], FLOOD_SECONDS, quiet=QUIET_SECONDS)
     if request not in exchange.replies:
         raise DeadlineError(f"{lines} lines: no reply within {FLOOD_SECONDS:.0f} s")
+    client.check(exchange)
     texts: list[str] = []
     times: list[float] = []
     for arrival in exchange.iopub:
