@@ -1,10 +1,18 @@
 """What the tests of loops share."""
 
+import os
+import select
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+DEBIAN_GI = Path("/usr/lib/python3/dist-packages/gi")
+"""PyGObject as Debian has it, for Debian's CPython: PyPI has no wheels of it."""
 
 
 @pytest.fixture
@@ -40,3 +48,51 @@ def interrupt_when() -> Iterator[Callable[[threading.Event], None]]:
     for thread in threads:
         thread.join(30)
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """The name of a display of our own (Xvfb), for example ":1"."""
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        assert select.select([read], [], [], 30)[0], "Xvfb names no display within 30 s"
+        yield f":{os.read(read, 64).decode().strip()}"
+    finally:
+        server.terminate()
+        server.wait(30)
+        os.close(read)
+
+
+@pytest.fixture
+def play(display: str, tmp_path: Path) -> Callable[..., str]:
+    """`play(scenario, host, backend)` runs a function of `scenarios` in a host, in a process of its own.
+
+    `host` is "tk", "qt" (on the display), "qt offscreen" or "module:Class". What it printed comes back; an error, a
+    warning or anything else on stderr fails the test.
+    """
+
+    def run(scenario: str, host: str, backend: str) -> str:
+        name, _, platform = host.partition(" ")
+        env = {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": platform or "xcb", "PYTHONPATH": str(tmp_path)}
+        env.pop("WAYLAND_DISPLAY", None)
+        if "gtk" in name:
+            (tmp_path / "gi").symlink_to(DEBIAN_GI)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "tests.loops.scenarios", scenario, name, backend],
+            cwd=Path(__file__).parents[2],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=110,
+        )
+        assert done.stderr == ""
+        assert done.returncode == 0
+        return done.stdout
+
+    return run

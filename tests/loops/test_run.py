@@ -12,8 +12,8 @@ import anyio.lowlevel
 import pytest
 
 from async_kernel.errors import UsageError
-from async_kernel.loops.plan import Plan
 from async_kernel.loops.imports import load
+from async_kernel.loops.plan import Plan
 from async_kernel.loops.run import loop_path, run
 
 TRIO = Plan("trio", "", None, {}, {}, {})

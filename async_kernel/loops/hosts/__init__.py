@@ -34,6 +34,9 @@ class Host(ABC):
     gui: ClassVar[str] = ""
     """The name that `%gui` and matplotlib have for the toolkit, "tk" or "qt"; "" when they know none."""
 
+    guest_depth = 0
+    """How many callbacks of the guest are being run now: more than none in a main loop that a cell has nested."""
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         """`options` are the host options without `host_class`."""
         self.options = options
@@ -66,6 +69,13 @@ class Host(ABC):
 
     def dismiss(self) -> None:  # noqa: B027 - a toolkit without nested loops has nothing to do
         """End main loops nested in `run`: close modal dialogs, so that the code that opened them goes on."""
+
+    def end_nested(self) -> None:
+        """`dismiss`, soon, if code of the guest has nested a main loop and waits in it. Called from any thread.
+
+        A blocking dialog runs no code of the caller into which an exception could be raised: so it has to go first.
+        """
+        self.call_soon_threadsafe(lambda: self.dismiss() if self.guest_depth else None)
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:  # noqa: B027
         """From now on run each callback in a copy of the context (`contextvars`) in which it was created.

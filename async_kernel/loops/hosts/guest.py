@@ -61,13 +61,20 @@ def _start(
         name: load(value) if name in ("loop_factory", "task_factory") else value
         for name, value in plan.backend_options.items()
     }
+
+    def soon(callback: Callable[[], object]) -> None:
+        host.call_soon(lambda: _turn(host, callback))
+
+    def soon_threadsafe(callback: Callable[[], object]) -> None:
+        host.call_soon_threadsafe(lambda: _turn(host, callback))
+
     if plan.backend == "trio":
         import trio
 
         trio.lowlevel.start_guest_run(
             main,
-            run_sync_soon_threadsafe=host.call_soon_threadsafe,
-            run_sync_soon_not_threadsafe=host.call_soon,
+            run_sync_soon_threadsafe=soon_threadsafe,
+            run_sync_soon_not_threadsafe=soon,
             done_callback=lambda outcome: done(outcome.unwrap),
             **options,
         )
@@ -76,8 +83,16 @@ def _start(
 
         start_guest_run(
             main,
-            run_sync_soon_threadsafe=host.call_soon_threadsafe,
-            run_sync_soon_not_threadsafe=host.call_soon,
+            run_sync_soon_threadsafe=soon_threadsafe,
+            run_sync_soon_not_threadsafe=soon,
             done_callback=lambda task: done(task.result),
             **options,
         )
+
+
+def _turn(host: Host, callback: Callable[[], object]) -> None:
+    host.guest_depth += 1
+    try:
+        callback()
+    finally:
+        host.guest_depth -= 1

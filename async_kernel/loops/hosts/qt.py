@@ -9,10 +9,15 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib import import_module
+from inspect import signature
+from types import FunctionType, MethodType
 from typing import Any
+from weakref import WeakValueDictionary
 
 from async_kernel.errors import HostUnavailableError
+from async_kernel.loops.contexts import carry
 from async_kernel.loops.hosts import ErrorSink, Host
 
 __all__ = ["QtHost"]
@@ -80,15 +85,25 @@ class QtHost(Host):
         limit.stop()
 
     def dismiss(self) -> None:
-        """Leave all nested event loops, modal dialogs included; `run` starts its own again."""
-        self._app.exit()
+        """Reject the modal dialogs; where there is none, leave all event loops (`run` starts its own again)."""
+        window, last = self._app.activeModalWidget(), None
+        if window is None:
+            self._app.exit()
+        while window is not None and window is not last:  # the same again: it refuses to close
+            window.reject() if hasattr(window, "reject") else window.close()
+            window, last = self._app.activeModalWidget(), window
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:
-        """Tell `sink` of exceptions in slots, which bindings give to `sys.excepthook`.
+        """By a `connect` of PySide's signals that binds functions to the context; exceptions by `sys.excepthook`.
 
-        Slots run in the context of the main loop: the bindings' `connect` cannot be hooked. Wrap a slot by hand,
-        `button.clicked.connect(loops.contexts.carry(slot))`, to have it run in the context that connects it.
+        Methods of QObjects stay as they are, for Qt looks at their thread and life; so do all slots of PyQt, whose
+        signals take no other `connect`. `loops.contexts.carry(slot)` binds those by hand.
         """
+        signals = getattr(self._core, "SignalInstance", None)
+        if signals is not None:
+            slots = _Slots(signals, self._core.QObject)
+            signals.connect, signals.disconnect = slots.hooks()
+            self._undo.callback(slots.unhook)
         if sink is not None:
             before, sys.excepthook = sys.excepthook, sink
             self._undo.callback(setattr, sys, "excepthook", before)
@@ -116,6 +131,58 @@ class QtHost(Host):
         connection = getattr(core.Qt, "ConnectionType", core.Qt)
         poster.posted.connect(self._run_threadsafe, connection.QueuedConnection)
         return poster
+
+
+class _Slots:
+    """PySide's `connect` and `disconnect`, with functions bound to the context that connects them."""
+
+    def __init__(self, signals: Any, qobject: type) -> None:
+        self._signals = signals
+        self._own = signals.connect, signals.disconnect
+        self._qobject = qobject
+        # Qt keeps what is connected; `disconnect(slot)` has to find it. It holds its slot, so the ids are unique.
+        self._carried: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()
+
+    def hooks(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        connect, disconnect = self._own
+
+        def connect_in_context(signal: Any, slot: Any, *args: Any, **kwargs: Any) -> Any:
+            return connect(signal, self._carry(slot), *args, **kwargs)
+
+        def disconnect_in_context(signal: Any, *slots: Any) -> Any:
+            return disconnect(signal, *(self._carried.get(_identity(slot), slot) for slot in slots))
+
+        return connect_in_context, disconnect_in_context
+
+    def unhook(self) -> None:
+        self._signals.connect, self._signals.disconnect = self._own
+
+    def _carry(self, slot: Any) -> Any:
+        if not isinstance(slot, FunctionType | MethodType | partial) or isinstance(
+            getattr(slot, "__self__", None), self._qobject
+        ):
+            return slot
+        known = self._carried.get(_identity(slot))
+        if known is None:
+            known = self._carried[_identity(slot)] = _with_arity(slot, carry(slot))
+        return known
+
+
+def _identity(slot: Any) -> tuple[int, int]:
+    """The same for the same function or method: bound methods are made anew each time."""
+    return id(getattr(slot, "__self__", None)), id(getattr(slot, "__func__", slot))
+
+
+def _with_arity(slot: Any, carried: Callable[..., Any]) -> Callable[..., Any]:
+    """`carried`, called with as many arguments as `slot` takes: PySide counts them and gives no more."""
+    try:
+        parameters = signature(slot).parameters.values()
+    except (TypeError, ValueError):
+        return carried
+    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        return carried
+    most = sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)
+    return lambda *args: carried(*args[:most])
 
 
 def _exec(app: Any) -> None:

@@ -37,11 +37,8 @@ class TkHost(Host):
         self._stopped = False
         self._undo = ExitStack()
         self._tk.createcommand("async_kernel_soon", self._run_soon)
-        if hasattr(self._tk, "createfilehandler"):
-            self._wake = self._make_waker()
-        else:
-            self._tk.createcommand("async_kernel_threadsafe", self._run_threadsafe)
-            self._wake = self._wake_by_call
+        self._tk.createcommand("async_kernel_threadsafe", self._run_threadsafe)
+        self._wake = self._make_waker() if hasattr(self._tk, "createfilehandler") else self._wake_by_call
 
     def run(self) -> None:
         """Serve events until `stop`: neither the last window's end nor `quit()` by user code ends it."""

@@ -1,0 +1,415 @@
+"""What happens in a host, scenario by scenario, each run in a process of its own: see the fixture `play`.
+
+    python -m tests.loops.scenarios SCENARIO HOST BACKEND
+
+A scenario is a coroutine function that runs as the guest. It gets a `Window` of the toolkit and asserts for itself.
+"""
+
+import asyncio
+import contextvars
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import anyio
+import anyio.lowlevel
+
+from async_kernel.loops.contexts import carry
+from async_kernel.loops.hosts import current_host
+from async_kernel.loops.plan import Plan
+from async_kernel.loops.run import run
+
+cell = contextvars.ContextVar("cell", default="no cell")
+
+
+class TkWindow:
+    def __init__(self):
+        import tkinter
+
+        self.tkinter, self.root = tkinter, tkinter.Tk()
+        self.button = None
+
+    def every(self, milliseconds, callback):
+        def tick():
+            self.timer = self.root.after(milliseconds, tick)
+            callback()
+
+        self.timer = self.root.after(milliseconds, tick)
+
+    def soon(self, callback):
+        self.root.after(1, callback)
+
+    def on_click(self, callback):
+        self.button = self.tkinter.Button(self.root, command=callback)
+
+    def click(self):
+        self.root.after_idle(self.button.invoke)
+
+    def quit(self):
+        self.root.quit()
+
+    def close(self):
+        with suppress(AttributeError):
+            self.root.after_cancel(self.timer)
+        self.root.destroy()
+
+    def dialog(self):
+        window = self.tkinter.Toplevel(self.root)
+        window.wait_visibility()
+        window.grab_set()
+        self.root.wait_window(window)
+
+
+class QtWindow:
+    def __init__(self):
+        from PySide6 import QtCore, QtWidgets
+
+        self.core, self.widgets = QtCore, QtWidgets
+        self.button = QtWidgets.QPushButton("window")
+        self.button.show()
+
+    def every(self, milliseconds, callback):
+        self.timer = self.core.QTimer(self.button)
+        self.timer.setTimerType(self.core.Qt.TimerType.PreciseTimer)
+        self.timer.timeout.connect(callback)
+        self.timer.start(milliseconds)
+
+    def soon(self, callback):
+        self.single = self.core.QTimer(self.button)
+        self.single.setSingleShot(True)
+        self.single.timeout.connect(callback)
+        self.single.start(1)
+
+    def on_click(self, callback):
+        self.button.clicked.connect(callback)
+
+    def click(self):
+        self.click_timer = self.core.QTimer(self.button)
+        self.click_timer.setSingleShot(True)
+        self.click_timer.timeout.connect(self.button.click)
+        self.click_timer.start(0)
+
+    def quit(self):
+        self.widgets.QApplication.quit()
+
+    def close(self):
+        with suppress(AttributeError):
+            self.timer.stop()
+        self.button.close()
+
+    def dialog(self):
+        self.widgets.QDialog(self.button).exec()
+
+
+class GtkWindow:
+    def __init__(self):
+        from gi.repository import GLib, Gtk
+
+        self.glib, self.gtk = GLib, Gtk
+        self.window = Gtk.Window()
+        self.button = Gtk.Button()
+        self.window.add(self.button)
+        self.window.show_all()
+
+    def every(self, milliseconds, callback):
+        self.timer = self.glib.timeout_add(milliseconds, lambda: callback() or True)
+
+    def soon(self, callback):
+        self.glib.timeout_add(1, lambda: callback() and False)
+
+    def on_click(self, callback):
+        self.button.connect("clicked", lambda _: callback())
+
+    def click(self):
+        self.glib.idle_add(lambda: self.button.clicked())
+
+    def quit(self):
+        current_host()._loop.quit()
+
+    def close(self):
+        with suppress(AttributeError):
+            self.glib.source_remove(self.timer)
+        self.window.destroy()
+
+    def dialog(self):
+        dialog = self.gtk.Dialog(transient_for=self.window)
+        dialog.run()
+        dialog.destroy()
+
+
+async def until(condition, seconds=30):
+    """Wait until `condition()` is true; AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        await anyio.sleep(0.002)
+
+
+async def a_window_lives_while_main_awaits_and_main_ends_though_it_is_open(window):
+    ticks = []
+    window.every(5, lambda: ticks.append(time.monotonic()))
+    await until(lambda: len(ticks) > 20)
+    finished = []
+
+    async def work(number):
+        for _ in range(20):
+            await anyio.sleep(0.001)
+        finished.append(number)
+
+    async with anyio.create_task_group() as group:
+        for number in range(5):
+            group.start_soon(work, number)
+    assert sorted(finished) == [0, 1, 2, 3, 4]
+    assert await anyio.to_thread.run_sync(lambda: threading.current_thread() is not threading.main_thread())
+
+
+async def neither_quitting_nor_closing_the_last_window_ends_main(window):
+    window.soon(window.quit)
+    ticks = []
+    window.every(5, lambda: ticks.append(1))
+    await until(lambda: len(ticks) > 5)
+    window.close()
+    await anyio.sleep(0.02)
+    again = type(window)()
+    again.on_click(lambda: ticks.clear())
+    again.click()
+    await until(lambda: not ticks)
+
+
+async def a_callback_starts_tasks(window):
+    done = anyio.Event()
+
+    async def handler():
+        await anyio.sleep(0.001)
+        done.set()
+
+    if anyio.lowlevel.current_token().backend_class.__name__.startswith("Trio"):
+        import trio
+
+        def start():
+            tasks.append(trio.lowlevel.spawn_system_task(handler))
+
+    else:
+
+        def start():
+            assert asyncio.get_running_loop().is_running()
+            tasks.append(asyncio.create_task(handler()))
+
+    tasks = []
+    window.on_click(start)
+    window.click()
+    with anyio.fail_after(30):
+        await done.wait()
+
+
+async def interrupts(window):
+    """A handler that raises does so where user code runs; the host and the guest live on."""
+    handled = threading.Event()
+
+    def handler(signum, frame):
+        handled.set()
+        if "block" in frame.f_code.co_name:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, handler)
+
+    def send_until_handled():
+        while not handled.wait(0.02):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def send_once():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    for _ in range(5):  # idle: nothing but the signal wakes the host
+        handled.clear()
+        woke = await anyio.to_thread.run_sync(lambda: (send_once(), handled.wait(30))[1])
+        assert woke
+
+    def block():
+        time.sleep(60)  # main itself: raised in place
+
+    for _ in range(5):
+        handled.clear()
+        thread = threading.Thread(target=send_until_handled)
+        thread.start()
+        try:
+            block()
+        except KeyboardInterrupt:
+            thread.join()
+        else:
+            raise AssertionError("not interrupted")
+
+    interrupted = []
+
+    def blocking_callback():
+        threading.Thread(target=send_until_handled).start()
+        try:
+            block()
+        finally:
+            interrupted.append(True)
+
+    current_host().carry_contexts(lambda kind, *_: interrupted.append(kind))
+    handled.clear()
+    window = type(window)()
+    window.soon(blocking_callback)
+    await until(lambda: interrupted)
+    await until(lambda: len(interrupted) == 2)
+    assert interrupted == [True, KeyboardInterrupt]
+    await anyio.sleep(0.01)
+
+
+async def callbacks_run_in_the_context_that_made_them(window):
+    seen = []
+
+    def sink(kind, error, trace):
+        seen.append((kind, cell.get(), trace is not None))
+
+    current_host().carry_contexts(sink)
+    window = type(window)()
+    cell.set("first")
+    window.on_click(lambda: seen.append(cell.get()))
+    cell.set("second")
+    window.click()
+    await until(lambda: seen)
+    assert seen == ["first"]
+
+    def fail():
+        raise ZeroDivisionError
+
+    window.soon(fail)
+    cell.set("third")
+    await until(lambda: len(seen) == 2)
+    assert seen[1][0] is ZeroDivisionError
+    assert seen[1][2]
+    if hasattr(window, "root"):  # Qt reports after the slot was left
+        assert seen[1][1] == "second"
+    ticks = []
+    window.every(2, carry(lambda: ticks.append(cell.get())))
+    await until(lambda: len(ticks) > 3)
+    assert set(ticks) == {"third"}
+
+
+async def slots_are_found_again(window):
+    """Qt only: what was connected through a wrapper is disconnected by its own name, and is called as ever."""
+    current_host().carry_contexts(None)
+    seen = []
+
+    class Plain:
+        def method(self, checked):
+            seen.append(("method", checked))
+
+    def function():
+        seen.append("function")
+
+    plain, button = Plain(), window.button
+    button.clicked.connect(function)
+    button.clicked.connect(plain.method)
+    button.clicked.connect(lambda *args: seen.append(args))
+    button.click()
+    assert seen == ["function", ("method", False), (False,)]
+    button.clicked.disconnect(function)
+    button.clicked.disconnect(plain.method)
+    seen.clear()
+    button.click()
+    assert seen == [(False,)]
+    button.clicked.connect(button.hide)  # a method of a QObject
+    button.click()
+    assert not button.isVisible()
+
+
+async def stepping_serves_windows_while_main_blocks(window):
+    host, ticks = current_host(), []
+    window.every(5, lambda: ticks.append(1))
+    deadline = time.monotonic() + 30
+    while len(ticks) < 10 and time.monotonic() < deadline:
+        host.step(0.05)
+    assert len(ticks) >= 10
+    window.close()
+    for _ in range(20):  # let go of what the window still has to say
+        host.step(0.001)
+    threading.Timer(0.05, host.call_soon_threadsafe, [lambda: ticks.clear()]).start()
+    start = time.monotonic()
+    while ticks:
+        host.step(30)
+    assert time.monotonic() - start < 20, "the wait did not end with the callback"
+    await anyio.sleep(0.001)
+
+
+async def a_modal_dialog_can_be_ended(window):
+    host, ticks = current_host(), []
+    window.every(5, lambda: ticks.append(1))
+
+    def end():
+        deadline = time.monotonic() + 30
+        while len(ticks) < 10 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        host.end_nested()
+
+    for _ in range(3):
+        ticks.clear()
+        thread = threading.Thread(target=end)
+        thread.start()
+        window.dialog()  # blocks main; the window's timer goes on
+        assert len(ticks) >= 10
+        thread.join()
+    await anyio.sleep(0.01)
+    host.end_nested()  # nothing is nested: nothing happens
+    await anyio.sleep(0.01)
+
+
+async def an_hour_of_ticks_leaks_nothing(window):
+    """360,000 ticks of 10 ms are an hour; here they come at speed. A twentieth goes through the waiting thread."""
+    import psutil
+
+    process, ticks = psutil.Process(), 0
+
+    async def tick(count):
+        nonlocal ticks
+        for number in range(count):
+            if number % 20:
+                await anyio.lowlevel.checkpoint()
+            else:
+                await anyio.sleep(0.00001)
+            if not number % 100:
+                window.soon(lambda: None)
+            ticks += 1
+
+    def state():
+        gc.collect()
+        return process.memory_info().rss, process.num_fds(), threading.active_count(), len(gc.get_objects())
+
+    await tick(20_000)
+    await anyio.sleep(0.1)
+    before = state()
+    await tick(340_000)
+    await anyio.sleep(0.1)
+    after = state()
+    assert ticks == 360_000
+    assert after[1:3] == before[1:3], "handles or threads"
+    assert after[0] - before[0] < 4 * 2**20, f"memory: {before[0]} to {after[0]} bytes"
+    assert after[3] - before[3] < 1000, f"objects: {before[3]} to {after[3]}"
+
+
+def play(scenario, host, backend):
+    windows = {"tk": TkWindow, "qt": QtWindow}
+    options = {}
+    if ":" in host:
+        options, host = {"host_class": host}, host.partition(":")[2]
+    window = GtkWindow if "Gtk" in host else windows.get(host, TkWindow)
+
+    async def main():
+        await globals()[scenario](window())
+        print("done")
+
+    run(Plan(backend, "asyncio" if backend == "asyncio" else "", host, {}, options, {}), main)
+    assert current_host() is None
+    assert signal.set_wakeup_fd(-1) == -1
+    print("returned", os.getpid() and "")
+
+
+if __name__ == "__main__":
+    play(*sys.argv[1:])
