@@ -105,7 +105,7 @@ def write(folder: Path, spec: KernelSpec, files: Mapping[str, bytes] | None = No
     A spec of ours that is there is renewed; logos that are there stay. One of somebody else is refused without `force`;
     with it, their kernel.json is kept beside ours. Raises `SpecError`; then what was there is as it was.
     """
-    content = {**logos(), **(files or {}), KERNEL_JSON: spec.to_json().encode()}
+    content = {**(files or {}), KERNEL_JSON: spec.to_json().encode()}
     _refuse_escape(folder)
     foreign = _is_foreign(folder)
     if foreign and not force:
@@ -119,7 +119,7 @@ def write(folder: Path, spec: KernelSpec, files: Mapping[str, bytes] | None = No
         with _staging(folder.parent) as stage:
             new = stage / folder.name
             new.mkdir()
-            for name, data in content.items():
+            for name, data in {**logos(), **content}.items():
                 _write_file(new / name, data)
             _sync(new)
             if folder.exists() or not _moved(new, folder):
