@@ -11,7 +11,7 @@ from ..probe import Missed, Outcome, passed, probe
 
 
 class Writer(NamedTuple):
-    """Code that writes "written @" (the round for @) to file descriptor 1 (or 2) by a way that passes Python's sys.stdout by."""
+    """Code that writes "written @" (a number for @) to descriptor 1 or 2 past Python's sys.stdout."""
 
     name: str
     code: str

@@ -13,6 +13,7 @@ from ..probe import Missed, Outcome, passed, probe, within
 LINES = 100_000
 DISPLAYS = 20_000
 END_SECONDS = 90.0
+QUIET_SECONDS = 10.0
 MEMORY_MIB = 200.0  # 100,000 lines are about 10 MB; a kernel that holds them twice as Python objects stays below
 
 PRINTS = f"for n in range({LINES}): print('line', n, 'x' * 60)"
@@ -39,7 +40,7 @@ def _flood(subject: Subject, code: str, stop: float) -> tuple[Kernel, Cell, dict
                 peak = max(peak, kernel.memory())
             client.resume("iopub")
         reply = client.reply(request, END_SECONDS, "reply to the flood")
-        client.idle(request, END_SECONDS, "idle after the flood")
+        _idle(kernel, request)
         peak = max(peak, kernel.memory())
         cell = kernel.cell(request, reply)
         figures = {
@@ -51,6 +52,21 @@ def _flood(subject: Subject, code: str, stop: float) -> tuple[Kernel, Cell, dict
         if "42" not in after.displayed:
             raise Missed(f"the next cell gave {after.error or after.displayed}")
     return kernel, cell, figures
+
+
+def _idle(kernel: Kernel, request: str) -> None:
+    """Wait for the idle of a flood for as long as anything arrives at all."""
+    client = kernel.client
+    while True:
+        count = len(client.messages)
+        try:
+            client.idle(request, QUIET_SECONDS, "idle after the flood")
+        except Missed:
+            if len(client.messages) == count:
+                lost = f"{len(client.outputs(request, 'stream', 'display_data')):,} output messages had come"
+                raise Missed(f"idle never came; {lost}") from None
+        else:
+            return
 
 
 def _judge(found: list[int], wanted: int, figures: dict[str, float], limit: float) -> Outcome:
@@ -114,7 +130,7 @@ def _(subject: Subject) -> Outcome:
             peak = max(peak, kernel.memory())
         client.resume("iopub")
         client.reply(request, END_SECONDS, "reply to the flood")
-        client.idle(request, END_SECONDS, "idle after the flood")
+        _idle(kernel, request)
         lost = LINES - len(set(_numbers(client.text(request))))
         said = bool(re.search(r"\d", client.text(request, "stderr")))
         note = f"{lost:,} lines lost, {'said' if said else 'not said'}, memory +{peak - before:.0f} MiB"
