@@ -164,34 +164,29 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         running_compiled_code: bool = False,
     ) -> None:
         """Publish the given or current exception as an `error`, whatever it is and whatever fails on the way."""
-        value = exc_tuple[1] if exc_tuple is not None else sys.exc_info()[1]
+        _, value, tb = exc_tuple or sys.exc_info()
+        if value is None:  # %tb: the latest one again
+            value, tb = getattr(sys, "last_value", None), getattr(sys, "last_traceback", None)
         if value is None:
             super().showtraceback(exc_tuple, filename, tb_offset, exception_only, running_compiled_code)
             return
-        cell = current_cell()
+        cell, request = current_cell(), find_request()
         if cell is not None:
             cell.error = None
-        request = find_request()
         shown: BaseException = value
         if request is not None and request.interrupted:
             shown = interruption(value) or value
-        info = (type(shown), shown, shown.__traceback__ if exc_tuple is None else exc_tuple[2])
         if has_group(shown):
-            self._get_exc_info(info)  # where %tb and %debug look
-            self._showtraceback(info[0], shown, plain_traceback(shown))
+            self._get_exc_info((type(shown), shown, tb))  # where %tb and %debug look
+            self._showtraceback(type(shown), shown, plain_traceback(shown))
             if self.call_pdb:
                 self.debugger(force=True)
         else:
-            super().showtraceback(
-                info if exc_tuple is not None or shown is not value else None,
-                filename,
-                tb_offset,
-                exception_only,
-                running_compiled_code,
-            )
+            given = exc_tuple if shown is value else (type(shown), shown, tb)
+            super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
         if cell is not None:
             if cell.error is None:  # formatting failed or was interrupted; IPython has at best printed something
-                self._showtraceback(info[0], shown, plain_traceback(shown))
+                self._showtraceback(type(shown), shown, plain_traceback(shown))
             cell.failed = value
 
     def show_usage_error(self, exc: BaseException) -> None:
