@@ -23,7 +23,7 @@ import psutil
 
 from .wire import Client, Missed, Received
 
-__all__ = ["Cell", "Kernel", "Means", "Subject", "free_ports", "write_connection"]
+__all__ = ["Cell", "Kernel", "Means", "NotStarted", "Subject", "free_ports", "write_connection"]
 
 Backend = Literal["asyncio", "trio"]
 Means = Literal["message", "signal"]
@@ -75,6 +75,10 @@ class Cell(NamedTuple):
         """The name and value of the exception, for example "ValueError: 3", or "" without one."""
         content = self.reply.content
         return "" if self.ok else f"{content.get('ename', content['status'])}: {content.get('evalue', '')}"[:160]
+
+
+class NotStarted(Missed):
+    """A kernel did not come to answer."""
 
 
 _SOCKETS = ("shell", "iopub", "stdin", "control", "hb")
@@ -154,7 +158,7 @@ class Kernel:
         except Missed as missed:
             last = self.log().strip().splitlines()[-1:]
             self.close()
-            raise Missed(": ".join([str(missed), *last])) from None
+            raise NotStarted(": ".join([str(missed), *last])) from None
         except BaseException:
             self.close()
             raise

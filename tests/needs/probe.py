@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from .kernel import Backend, Subject
+from .kernel import Backend, NotStarted, Subject
 from .wire import Missed
 
 __all__ = ["Missed", "Outcome", "Probe", "passed", "probe", "probes", "run_probe", "within"]
@@ -75,6 +75,8 @@ def run_probe(one: Probe, subject: Subject) -> Outcome:
     start = time.perf_counter()
     try:
         outcome = one.run(subject)
+    except NotStarted as missed:
+        outcome = Outcome("failed", f"did not start: {missed}")
     except Missed as missed:
         outcome = Outcome("failed", str(missed))
     return outcome._replace(figures={**outcome.figures, "probe": round(time.perf_counter() - start, 2)})

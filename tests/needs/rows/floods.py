@@ -164,12 +164,15 @@ def _(subject: Subject) -> Outcome:
     )
     with Kernel(subject) as kernel:
         cell = kernel.need(code)
-        order = []
+        said: list[tuple[str, str]] = []  # a kernel may cut a line into several messages, so neighbours are joined
         for message in kernel.client.outputs(cell.id, "stream", "display_data", "execute_result"):
-            if message.msg_type == "stream":
-                order += [(message.content["name"], line) for line in message.content["text"].split("\n") if line]
+            if message.msg_type != "stream":
+                said.append((message.msg_type, message.content["data"]["text/plain"]))
+            elif said and said[-1][0] == message.content["name"]:
+                said[-1] = (said[-1][0], said[-1][1] + message.content["text"])
             else:
-                order.append((message.msg_type, message.content["data"]["text/plain"]))
+                said.append((message.content["name"], message.content["text"]))
+        order = [(name, line) for name, text in said for line in text.split("\n") if line]
         wanted = [
             pair
             for n in range(50)
