@@ -236,7 +236,9 @@ def test_settings_cannot_be_changed_by_accident() -> None:
 
 
 def test_the_command_line_wins_over_the_spec_name_by_name() -> None:
-    spec = started("--backend=trio", "--host=qt", "--host_options={'module': 'PySide2'}", "--quiet=False", "--shell.pdb")
+    spec = started(
+        "--backend=trio", "--host=qt", "--host_options={'module': 'PySide2'}", "--quiet=False", "--shell.pdb"
+    )
     given = started("--backend=asyncio", "--host_options={'x': 1}", "--shell.pdb=False", "--kernel_name=mine")
     merged = merge(spec._replace(display_name="Shown"), given)
     assert merged == Settings(

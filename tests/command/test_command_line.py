@@ -1,0 +1,179 @@
+"""What the commands print, and their exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from async_kernel import __version__
+from async_kernel.command import kernels, output
+from async_kernel.kernelspec import store
+
+from .conftest import Run
+
+
+@pytest.mark.parametrize("words", [["-V"], ["--version"]])
+def test_version(run: Run, words: list[str]) -> None:
+    assert run(*words) == (0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [[], ["-h"], ["--help"], ["doctor", "-h"]])
+def test_help(run: Run, words: list[str]) -> None:
+    status, out, err = run(*words)
+    assert (status, err) == (0, "")
+    assert out.startswith("Usage: async-kernel")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-a", "x", "--bakend=trio"],
+        ["-a", "../x"],
+        ["-a", "x\n"],
+        ["-a", "con"],
+        ["-a", "x", "--backend=curio"],
+        ["-a", "x", "--shell.timeout=soon"],
+        ["-a", "x", "--folder=$NO_SUCH_VARIABLE"],
+        ["-a", "x", "--metadata={'a': b'bytes'}"],
+        ["-r", "../x"],
+        ["-f", ".", "--bakend=trio"],
+    ],
+)
+def test_a_mistake_exits_with_2_and_writes_nothing(run: Run, prefix: Path, words: list[str]) -> None:
+    status, out, err = run(*words)
+    assert (status, out) == (2, "")
+    assert err.startswith("async-kernel: ")
+    assert len(err.splitlines()) >= 2  # what is wrong, and what to do
+    assert sorted(path.name for path in prefix.iterdir()) == ["bin"]
+    assert not list((prefix.parent / "home").iterdir())
+
+
+def test_what_cannot_be_done_exits_with_1(run: Run) -> None:
+    status, out, err = run("-r", "x")
+    assert (status, out) == (1, "")
+    assert "no kernel spec x" in err
+
+
+def test_add_and_remove_say_what_they_did(run: Run, prefix: Path) -> None:
+    folder = prefix / "share/jupyter/kernels/x"
+    assert run("-a", "x", "--dry-run").out.startswith(f"Would write {folder}/kernel.json:\n{{")
+    assert run("-a", "x") == (0, f"Wrote the kernel spec x in {folder}\n", "")
+    assert run("-a", "x") == (0, f"Replaced the kernel spec x in {folder}\n", "")
+    assert run("-r", "x", "--dry-run").out == f"Would remove the kernel spec x from {folder}\n"
+    assert run("-r", "x") == (0, f"Removed the kernel spec x from {folder}\n", "")
+
+
+def test_install_and_uninstall(run: Run, prefix: Path) -> None:
+    assert run("install", "--name", "mine", "--display-name", "Mine", "--env", "A", "b").status == 0
+    data = json.loads((prefix / "share/jupyter/kernels/mine/kernel.json").read_text())
+    assert (data["display_name"], data["env"]) == ("Mine", {"A": "b"})
+    assert run("uninstall", "mine").status == 0
+
+
+def test_a_place_that_jupyter_does_not_search_is_said(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("-a", "x", f"--prefix={tmp_path}/elsewhere")
+    assert status == 0
+    assert "JUPYTER_PATH" in err
+
+
+def test_list(run: Run, prefix: Path) -> None:
+    assert "Jupyter sees no kernel spec" in run("list").out
+    run("-a", "x", "--backend=trio", "--host=tk")
+    run("-a", "x", "--user")
+    (prefix / "share/jupyter/kernels/bad").mkdir()
+    (prefix / "share/jupyter/kernels/bad/kernel.json").write_text("{")
+    header, bad, x, hidden = run("list").out.splitlines()
+    assert header.split() == ["NAME", "BACKEND", "HOST", "STATE", "FOLDER"]
+    assert "is not JSON" in bad
+    assert x.split() == ["x", "trio", "tk", "ready", str(prefix / "share/jupyter/kernels/x")]
+    assert f"hidden by {prefix}" in hidden
+    status, out, _ = run("list", "--json")
+    assert status == 0
+    assert [(one["name"], one["wins"]) for one in json.loads(out)] == [("bad", True), ("x", True), ("x", False)]
+
+
+def test_prune(run: Run, prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("prune", "--yes").out.startswith("No kernel spec")
+    run("-a", "mine", "--user")
+    theirs = prefix / "share/jupyter/kernels/theirs"
+    theirs.mkdir(parents=True)
+    (theirs / "kernel.json").write_text('{"argv": ["/no/where"]}')
+    (prefix / "bin/python").unlink()
+    mine = prefix.parent / "home/.local/share/jupyter/kernels/mine"
+    assert "dead: " in run("list").out
+
+    assert run("prune", "--dry-run").out == f"{mine}: {prefix}/bin/python is gone\n"
+    status, _, err = run("prune")  # nobody is there to ask
+    assert status == 2
+    assert "--yes" in err
+    monkeypatch.setattr(kernels, "ask", lambda question: False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    assert run("prune").status == 1
+    assert mine.exists()
+
+    status, out, err = run("prune", "--yes")
+    assert status == 0
+    assert f"Removed {mine}" in out
+    assert "It is not ours" in err
+    assert not mine.exists()
+    assert theirs.exists()
+    assert run("prune", "--yes", "--force").status == 0
+    assert not theirs.exists()
+
+
+def test_the_program_as_a_module_and_as_scripts(tmp_path: Path) -> None:
+    scripts = Path(sys.executable).parent
+    suffix = ".exe" if sys.platform == "win32" else ""
+    for program in (
+        [sys.executable, "-m", "async_kernel"],
+        [str(scripts / f"async-kernel{suffix}")],
+        [str(scripts / f"async_kernel{suffix}")],
+    ):
+        ran = subprocess.run([*program, "-V"], capture_output=True, text=True, timeout=60)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{__version__}\n", "")
+        wrong = subprocess.run([*program, "-x"], capture_output=True, text=True, timeout=60)
+        assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX pipe")
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run(
+        [sys.executable, "-m", "async_kernel", "-h"], stdout=writer, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+class Terminal:
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "colour"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True)],
+)
+def test_colour_is_for_a_terminal_that_wants_it(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], colour: bool
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert ("\x1b" in output.styled("x", "red", Terminal())) is colour  # type: ignore[arg-type]
+    if "FORCE_COLOR" not in environ:
+        assert output.styled("x", "red") == "x"  # pytest's own stdout is none
+
+
+def test_the_store_is_where_the_folder_is_named(run: Run, prefix: Path) -> None:
+    assert run("-a", "Mixed-Case").status == 0
+    assert store.read(prefix / "share/jupyter/kernels/mixed-case").display_name == "Mixed-Case"
