@@ -13,8 +13,8 @@ from async_kernel.ipython.history import history
 from async_kernel.ipython.profile import start_shell
 from async_kernel.ipython.settings import set_attributes, shell_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
-from async_kernel.ipython.tracebacks import error_content, interruption, plain_traceback
-from async_kernel.kernel.request import Request, current_request
+from async_kernel.ipython.tracebacks import error_content, plain_traceback
+from async_kernel.kernel.request import current_request
 from async_kernel.protocol.messages import Content
 
 __all__ = ["IPythonInterpreter"]
@@ -60,70 +60,74 @@ class IPythonInterpreter:
         if request is not None and not silent:
             request.publish("execute_input", {"code": code, "execution_count": cell.input_number})
         with running(cell):
-            error = await self._run(code, cell, silent, store_history, cell_id, metadata or {})
-            return self._reply(cell, error, request, user_expressions or {})
+            failure, result = await self._run(code, cell, silent, store_history, cell_id, metadata or {})
+            failure = self._after(cell, failure, None if silent else result)
+            values: dict[str, Content] = {}
+            if failure is None:
+                failure, values = self._evaluate(cell, user_expressions or {})
+            reply: Content = {"status": "ok"} if failure is None else {**failure, "status": "error"}
+            return reply | {"execution_count": cell.number, "user_expressions": values, "payload": cell.payload}
 
     async def _run(
         self, code: str, cell: Cell, silent: bool, store_history: bool, cell_id: str | None, metadata: Content
-    ) -> BaseException | None:
-        """Run the cell and show what it gives; return what made it fail, or None."""
+    ) -> tuple[Content | None, Any]:
+        """Run the cell and show what it gives. Return the error that it has shown, or None, and IPython's result."""
         shell = self.shell
-        failure: Any = None
+        rejected: Any = None
         try:
             cell.code = shell.transform_cell(code)
         except (Exception, KeyboardInterrupt):
-            cell.code, failure = code, sys.exc_info()
+            cell.code, rejected = code, sys.exc_info()
         options: dict[str, Any] = {"cell_id": cell_id}
         if _TAKES_CELL_META:
             options["cell_meta"] = metadata
-        result = None
-        error: BaseException | None
         try:
             result = await shell.run_cell_async(
                 code,
                 store_history=store_history,
                 silent=silent,
                 transformed_cell=cell.code,
-                preprocessing_exc_tuple=failure,
+                preprocessing_exc_tuple=rejected,
                 **options,
             )
-            error = result.error_before_exec or result.error_in_exec
         except GeneratorExit:
             raise
-        except BaseException as escaped:  # out of IPython's own code: what user code raises is in the result
-            error = escaped
-        if error is not None and cell.failed is not error:
-            shell.showtraceback((type(error), error, error.__traceback__))
-        shown, cell.failed = cell.error, None
-        shell.events.trigger("post_execute")
-        if not silent and result is not None:
-            shell.events.trigger("post_run_cell", result)
-        if error is None and isinstance(cell.failed, KeyboardInterrupt):
-            return cell.failed  # callbacks were interrupted, matplotlib drawing a figure for one: so was the cell
-        cell.error = shown
-        return error
-
-    def _reply(
-        self, cell: Cell, error: BaseException | None, request: Request | None, expressions: dict[str, str]
-    ) -> Content:
-        reply: Content = {
-            "status": "ok",
-            "execution_count": cell.number,
-            "user_expressions": {},
-            "payload": cell.payload,
-        }
+        except BaseException as escaped:  # an interrupt between two pieces of user code; the rest is in the result
+            return self._show(cell, escaped), None
+        error = result.error_before_exec or result.error_in_exec
         if error is not None:
-            shown = (interruption(error) if request is not None and request.interrupted else None) or error
-            reply |= cell.error or error_content(type(shown), shown, plain_traceback(shown))
-            reply["status"] = "error"
-        elif cell.unshowable and cell.error is not None:
-            reply |= cell.error
-            reply["status"] = "error"
-        else:
-            values = self.shell.user_expressions(expressions) if expressions else {}
-            reply["user_expressions"] = {name: _expression(value) for name, value in values.items()}
-        reply["payload"] = cell.payload
-        return reply
+            return self._show(cell, error), result
+        return cell.error if cell.unshowable else None, result
+
+    def _after(self, cell: Cell, failure: Content | None, result: Any) -> Content | None:
+        """Fire the events at the end of a cell. Return its failure: what it was, or that the callbacks were interrupted
+        (matplotlib draws in one)."""
+        cell.failed = None
+        try:
+            self.shell.events.trigger("post_execute")
+            if result is not None:
+                self.shell.events.trigger("post_run_cell", result)
+        except BaseException as escaped:
+            return failure or self._show(cell, escaped)
+        if failure is None and isinstance(cell.failed, KeyboardInterrupt):
+            return cell.error
+        return failure
+
+    def _evaluate(self, cell: Cell, expressions: dict[str, str]) -> tuple[Content | None, dict[str, Content]]:
+        """The values of the user_expressions, unless an interrupt ends that: then the error that was shown."""
+        if not expressions:
+            return None, {}
+        try:
+            values = self.shell.user_expressions(expressions)
+        except BaseException as escaped:
+            return self._show(cell, escaped), {}
+        return None, {name: _expression(value) for name, value in values.items()}
+
+    def _show(self, cell: Cell, error: BaseException) -> Content:
+        """Show `error`, unless that was done already; return its content."""
+        if cell.failed is not error:
+            self.shell.showtraceback((type(error), error, error.__traceback__))
+        return cell.error or error_content(type(error), error, plain_traceback(error))
 
     def complete(self, code: str, cursor_pos: int) -> Content:
         """Completions at `cursor_pos` (code points): the content of a complete_reply."""

@@ -9,6 +9,7 @@ import builtins
 import os
 import sys
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -183,7 +184,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
                 self.debugger(force=True)
         else:
             given = exc_tuple if shown is value else (type(shown), shown, tb)
-            super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
+            with suppress(KeyboardInterrupt):  # the cell has failed already: nothing is left to end but the formatting
+                super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
         if cell is not None:
             if cell.error is None:  # formatting failed or was interrupted; IPython has at best printed something
                 self._showtraceback(type(shown), shown, plain_traceback(shown))
