@@ -15,7 +15,7 @@ from ..probe import Missed, Outcome, passed, probe, within
 
 __all__ = ["SHAPES", "Shape", "end_by_interrupt", "shapes_of"]
 
-ANSWER_SECONDS = 4.0  # the slowest peer that answers at all takes 1.3 s
+ANSWER_SECONDS = 3.0  # the slowest peer that answers at all takes 1.3 s
 SETTLE_SECONDS = 0.15  # a cell can say that it is about to hang, not that it hangs
 
 
@@ -122,8 +122,10 @@ def _enter(shape: Shape, place: str, means: Means) -> None:
         with Kernel(subject) as kernel:
             subshell = kernel.subshell() if place == "subshell" else None
             kernel.need("pass", subshell=subshell)
+            # The first traceback of a process imports what formats tracebacks: told, but not judged as an interrupt.
+            first = end_by_interrupt(kernel, shape, means, subshell)
             took = end_by_interrupt(kernel, shape, means, subshell)
-        return within(shape.limit, took)
+        return within(shape.limit, took, first=first)
 
 
 MEANS: tuple[Means, ...] = ("message", "signal")
