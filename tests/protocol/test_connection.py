@@ -1,0 +1,97 @@
+"""The text of connection files, to values and back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from async_kernel.errors import ConnectionFileError
+from async_kernel.protocol.connection import ConnectionInfo, parse_connection
+from async_kernel.protocol.names import Channel
+
+ports = st.integers(0, 65535)
+infos = st.builds(
+    ConnectionInfo,
+    ports,
+    ports,
+    ports,
+    ports,
+    ports,
+    ip=st.sampled_from(["127.0.0.1", "*", "::1"]),
+    transport=st.sampled_from(["tcp", "ipc"]),
+    key=st.text(),
+    kernel_name=st.text(),
+)
+
+
+@given(infos)
+@settings(deadline=None)
+def test_what_is_rendered_is_parsed(info: ConnectionInfo) -> None:
+    assert parse_connection(info.to_text()) == info
+
+
+def test_what_jupyter_writes_is_read() -> None:
+    """The example of the messaging spec, "Connection files", with a field that is not ours."""
+    text = """{"control_port": 50160, "shell_port": 57503, "transport": "tcp", "signature_scheme": "hmac-sha256",
+    "stdin_port": 52597, "hb_port": 42540, "ip": "127.0.0.1", "iopub_port": 40885, "key": "a0436f6c", "jupyter": {}}"""
+    info = parse_connection(text, "kernel-1.json")
+    assert {channel: info.port(channel) for channel in Channel} == {
+        Channel.SHELL: 57503,
+        Channel.IOPUB: 40885,
+        Channel.STDIN: 52597,
+        Channel.CONTROL: 50160,
+        Channel.HB: 42540,
+    }
+    assert info.key == "a0436f6c"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"shell_port": "1"}',
+        '{"shell_port": true}',
+        '{"shell_port": 1.5}',
+        '{"shell_port": null}',
+        '{"shell_port": -1}',
+        '{"shell_port": 65536}',
+        '{"key": 1}',
+        '{"transport": "inproc"}',
+        '{"ip": ["127.0.0.1"]}',
+    ],
+    ids=lambda text: text[:30],
+)
+def test_what_is_wrong_names_the_file(text: str) -> None:
+    with pytest.raises(ConnectionFileError) as caught:
+        parse_connection(text, "/run/kernel-1.json")
+    assert caught.value.path == "/run/kernel-1.json"
+    assert "/run/kernel-1.json" in str(caught.value)
+    assert caught.value.next_step
+
+
+@given(st.text() | st.dictionaries(st.sampled_from(ConnectionInfo._fields), st.text() | st.integers()).map(json.dumps))
+@settings(deadline=None)
+def test_no_text_raises_anything_else(text: str) -> None:
+    with suppress(ConnectionFileError):
+        parse_connection(text)
+
+
+def test_addresses() -> None:
+    info = ConnectionInfo(shell_port=1, ip="127.0.0.1")
+    assert info.address(Channel.SHELL) == "tcp://127.0.0.1:1"
+    assert info.address(Channel.IOPUB) == "tcp://127.0.0.1:*"
+    ipc = ConnectionInfo(shell_port=1, ip="/run/kernel", transport="ipc")
+    assert ipc.address(Channel.SHELL) == "ipc:///run/kernel-1"
+
+
+def test_another_port_for_one_channel() -> None:
+    info = ConnectionInfo(shell_port=1, key="key")
+    assert info.with_port(Channel.HB, 5) == info._replace(hb_port=5)
