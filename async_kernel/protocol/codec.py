@@ -13,6 +13,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from async_kernel.errors import MalformedMessageError
@@ -22,6 +23,9 @@ from .names import DELIMITER, PROTOCOL_VERSION
 from .signing import Signer
 
 __all__ = ["Codec", "to_json"]
+
+DEPTH = 100
+"""Layers of data that are made to fit: deeper data than any front end reads is shown as text."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -41,21 +45,22 @@ def to_json(value: object) -> bytes:
         return _encode(_fit(value)).encode("utf-8", "replace")
 
 
-def _fit(value: object, depth: int = 0) -> Any:
-    """`value` with everything replaced that JSON has no form for."""
+def _fit(value: object, around: tuple[int, ...] = ()) -> Any:
+    """`value` with everything replaced that JSON has no form for; `around` are the ids of what it stands in."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # a subclass may show itself otherwise
     if isinstance(value, int):
-        return int(value)
+        return _fit_number(int(value))
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else repr(float(value))
-    if depth < 100:  # deeper data than any front end reads, or data that holds itself
+    if len(around) < DEPTH and id(value) not in around:
+        inside = (*around, id(value))
         if isinstance(value, Mapping):
-            return {str(key): _fit(item, depth + 1) for key, item in value.items()}
+            return {key if type(key) is str else _show(key, str): _fit(item, inside) for key, item in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [_fit(item, depth + 1) for item in value]
+            return [_fit(item, inside) for item in value]
     if isinstance(value, (bytes, bytearray, memoryview)):
         from base64 import b64encode
 
@@ -64,10 +69,26 @@ def _fit(value: object, depth: int = 0) -> Any:
     for kind, method in ((int, "__index__"), (float, "__float__")):
         if hasattr(value, method):
             try:
-                return _fit(kind(value), depth + 1)  # type: ignore[arg-type, call-overload]
+                return _fit(kind(value))  # type: ignore[arg-type, call-overload]
             except Exception:
                 break
-    return repr(value)
+    return _show(value, repr)
+
+
+def _fit_number(number: int) -> int | str:
+    try:
+        repr(number)
+    except ValueError:  # Python refuses to write very long numbers in decimal (sys.set_int_max_str_digits)
+        return hex(number)
+    return number
+
+
+def _show(value: object, form: Callable[[object], str]) -> str:
+    """`form(value)`, which for a class of somebody's own, or for deep data, may go wrong."""
+    try:
+        return form(value)
+    except Exception:
+        return f"<{type(value).__name__} that cannot be shown>"
 
 
 class Codec:
@@ -81,7 +102,7 @@ class Codec:
         self._signer = signer
         self.session = session
         self._now = now
-        self._sent = 0
+        self._numbers = count(1)
         self._tail = f',"username":{_encode(username)},"session":"{session}","version":"{PROTOCOL_VERSION}"}}'
 
     def decode(self, frames: Sequence[bytes]) -> Message:
@@ -138,12 +159,12 @@ class Codec:
             f'{{"msg_id":"{msg_id or self.new_id()}","msg_type":"{msg_type}","date":"{self._now()}"{self._tail}'
         ).encode()
         signed = (header, parent, to_json(metadata) if metadata else b"{}", to_json(content))
-        return [*identities, DELIMITER, self._signer.sign(signed), *signed, *buffers]
+        # Copies of the buffers that can change: they leave later, and ZMQ takes none that has gaps.
+        return [*identities, DELIMITER, self._signer.sign(signed), *signed, *map(bytes, buffers)]
 
     def new_id(self) -> str:
         """A new msg_id, unique among all kernels and their forked children: "4f0c…_1234_1"."""
-        self._sent += 1
-        return f"{self.session}_{os.getpid()}_{self._sent}"
+        return f"{self.session}_{os.getpid()}_{next(self._numbers)}"
 
 
 def _read_header(frame: bytes) -> Header:

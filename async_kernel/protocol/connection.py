@@ -60,7 +60,7 @@ def parse_connection(text: str, path: str = "") -> ConnectionInfo:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(f"is not JSON: {error}", path) from None
     if not isinstance(data, dict):
         raise _wrong("does not hold a JSON object", path)
@@ -68,6 +68,8 @@ def parse_connection(text: str, path: str = "") -> ConnectionInfo:
     for name, default in ConnectionInfo._field_defaults.items():
         value = data.get(name, default)
         if isinstance(value, bool) or not isinstance(value, type(default)):
+            raise _wrong(f"has {value!r} as its {name}", path)
+        if isinstance(value, int) and not 0 <= value < 1 << 16:
             raise _wrong(f"has {value!r} as its {name}", path)
         fields[name] = value
     if fields["transport"] not in ("tcp", "ipc"):

@@ -27,12 +27,16 @@ class Signer:
 
     def __init__(self, key: bytes, scheme: str = "hmac-sha256") -> None:
         method, _, name = scheme.partition("-")
-        if method != "hmac" or name not in hashlib.algorithms_available:
+        try:
+            made = hmac.new(key, digestmod=name) if method == "hmac" and name in hashlib.algorithms_available else None
+        except ValueError:  # a digest of no fixed length, as "shake_128"
+            made = None
+        if made is None:
             raise ConnectionFileError(
                 f"The signature scheme {scheme!r} of the connection file is unknown.",
                 next_step='Jupyter writes "hmac-sha256".',
             )
-        self._hmac = hmac.new(key, digestmod=name) if key else None
+        self._hmac = made if key else None
         self._seen: set[bytes] = set()
         self._seen_before: set[bytes] = set()
 
