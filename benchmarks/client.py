@@ -189,9 +189,9 @@ class Client:
             self.check(exchange)
             try:
                 self.collect_idle(request, exchange, 0.2)
-            except DeadlineError:
+            except DeadlineError as error:
                 if time.perf_counter() > end:
-                    raise
+                    raise DeadlineError(f"no idle of any silent cell within {timeout:.0f} s, all replied to") from error
             else:
                 return
 
