@@ -19,7 +19,7 @@ __all__ = ["KernelMagics"]
 
 @magics_class
 class KernelMagics(Magics):  # type: ignore[misc]
-    """Line magics: autosave, clear, connect_info, ed and edit, less, man, more, qtconsole, subshell."""
+    """Line magics: autosave, clear, connect_info, ed and edit, gui, less, man, more, qtconsole, subshell."""
 
     def __init__(self, shell: Any, **kwargs: Any) -> None:
         super().__init__(shell, **kwargs)
@@ -40,6 +40,11 @@ class KernelMagics(Magics):  # type: ignore[misc]
     def clear(self, line: str) -> None:
         """%clear: clear the terminal of a console front end."""
         sys.stdout.write("\x1b[H\x1b[2J")
+
+    @line_magic
+    def gui(self, line: str) -> None:
+        """%gui [TOOLKIT]: check that the main loop of a toolkit runs here; it is chosen when the kernel starts."""
+        self.shell.enable_gui(line.strip() or None)  # IPython's own only logs what this raises
 
     @line_magic
     def less(self, line: str) -> None:

@@ -8,6 +8,7 @@ What ipykernel users have in `profile_default` works here: `ipython_config.py`, 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,13 +63,20 @@ def start_shell(attributes: Mapping[str, Any]) -> ZMQInteractiveShell:
     UsageError for one that the shell does not have or take.
     """
     sections, rest = config_sections(ZMQInteractiveShell, attributes)
-    app = _configured_app()
-    app.update_config(Config(sections))
+    main = sys.modules["__main__"]
+    app = _configured_app(sections)
     app.init_path()
     try:
         app.init_shell()
-    except TraitError as error:
-        raise UsageError(f"The shell does not take its settings: {error}") from error
+    except Exception:
+        _log.error("The IPython profile is left out: it cannot be used", exc_info=True)
+        sys.modules["__main__"] = main
+        app = _bare_app(sections)
+        try:
+            app.init_shell()
+        except TraitError as error:
+            sys.modules["__main__"] = main
+            raise UsageError(f"The shell does not take its settings: {error}") from error
     shell: ZMQInteractiveShell = app.shell
     set_attributes(shell, rest)
     for step in (app.init_gui_pylab, app.init_extensions, app.init_code):
@@ -79,12 +87,18 @@ def start_shell(attributes: Mapping[str, Any]) -> ZMQInteractiveShell:
     return shell
 
 
-def _configured_app() -> IPKernelApp:
+def _configured_app(sections: dict[str, dict[str, Any]]) -> IPKernelApp:
     app = IPKernelApp()
     try:
         app.initialize([])
     except (Exception, SystemExit):
         _log.error("The IPython profile is left out: it cannot be loaded", exc_info=True)
-        app = IPKernelApp()
-        app.init_profile_dir()
+        return _bare_app(sections)
+    app.update_config(Config(sections))
+    return app
+
+
+def _bare_app(sections: dict[str, dict[str, Any]]) -> IPKernelApp:
+    app = IPKernelApp(config=Config(sections))
+    app.init_profile_dir()
     return app

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import os
 import sys
 import threading
@@ -29,6 +30,8 @@ from async_kernel.kernel.request import find_request
 from async_kernel.protocol.messages import Content
 
 __all__ = ["ZMQInteractiveShell"]
+
+_log = logging.getLogger(__name__)
 
 _ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 
@@ -106,6 +109,15 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         os.environ.update(_ENVIRONMENT)
         for name, value in _ENVIRONMENT_DEFAULTS.items():
             os.environ.setdefault(name, value)
+
+    def init_history(self) -> None:
+        """Open the history; in memory when its file cannot be used, which is no reason not to start."""
+        try:
+            super().init_history()
+        except Exception:
+            _log.error("The history file cannot be used, so history is kept in memory", exc_info=True)
+            self.config.HistoryManager.hist_file = ":memory:"
+            super().init_history()
 
     def init_events(self) -> None:
         """Register, before anybody else does, what must happen as soon as IPython has started a cell."""

@@ -1,0 +1,166 @@
+"""Comms: opened and closed by either side, with buffers, and callbacks of both kinds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import comm
+import pytest
+
+from async_kernel.comms import CommHandlers
+from async_kernel.kernel.request import Request, serving
+from async_kernel.protocol.messages import Content, Header, Message
+
+
+class Outlet:
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[Any, ...]] = []
+
+    def publish(self, parent: Message, *parts: Any) -> None:
+        self.messages.append(parts)
+
+    def stream(self, *parts: Any) -> None:
+        raise AssertionError
+
+    def reply(self, *parts: Any) -> None:
+        raise AssertionError("comm messages have no reply")
+
+    def ask(self, *parts: Any) -> str:
+        raise AssertionError
+
+
+outside: list[tuple[Any, ...]] = []
+
+
+@pytest.fixture
+def handlers() -> Iterator[CommHandlers]:
+    outside.clear()
+    made = CommHandlers(lambda *parts: outside.append(parts))
+    yield made
+    made.restore()
+
+
+def serve(
+    handler: Callable[[Request], Awaitable[None]], msg_type: str, content: Content, buffers: tuple[bytes, ...] = ()
+) -> list[tuple[Any, ...]]:
+    """Serve one message as the kernel does; return what was published."""
+    outlet = Outlet()
+    request = Request(Message(Header("m", msg_type), b"{}", content, {"meta": 1}, {}, (), buffers), outlet)
+
+    async def main() -> None:
+        with serving(request):
+            await handler(request)
+
+    asyncio.run(main())
+    return outlet.messages
+
+
+def test_the_kernel_opens_sends_and_closes(handlers: CommHandlers) -> None:
+    async def cell(request: Request) -> None:
+        channel = comm.create_comm(target_name="target", comm_id="id", data={"a": 1}, metadata={"m": 1}, buffers=[b"0"])
+        channel.send({"b": 2}, buffers=[b"1", b"2"])
+        channel.close({"c": 3})
+        channel.close()
+
+    opened, sent, closed = serve(cell, "execute_request", {})
+    content = {"data": {"a": 1}, "comm_id": "id", "target_name": "target", "target_module": None}
+    assert opened == ("comm_open", content, {"m": 1}, [b"0"], b"comm-id")
+    assert sent == ("comm_msg", {"data": {"b": 2}, "comm_id": "id"}, {}, [b"1", b"2"], b"comm-id")
+    assert closed == ("comm_close", {"data": {"c": 3}, "comm_id": "id"}, {}, (), b"comm-id")
+    assert handlers.info({})["comms"] == {}
+
+
+def test_the_front_end_opens_sends_and_closes(handlers: CommHandlers) -> None:
+    seen: list[tuple[str, Any, Any, Any]] = []
+
+    def target(channel: Any, message: dict[str, Any]) -> None:
+        seen.append(("open", message["content"]["data"], message["buffers"], message["metadata"]))
+        channel.on_msg(
+            lambda m: (seen.append(("msg", m["content"]["data"], m["buffers"], None)), channel.send("back"))[0]
+        )
+        channel.on_close(lambda m: seen.append(("close", m["content"]["data"], None, None)))
+
+    comm.get_comm_manager().register_target("target", target)
+    assert serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "target", "data": 1}, (b"x",)) == []
+    assert handlers.info({}) == {"status": "ok", "comms": {"1": {"target_name": "target"}}}
+    assert handlers.info({"target_name": "target"})["comms"].keys() == {"1"}
+    assert handlers.info({"target_name": "other"})["comms"] == {}
+    (answer,) = serve(handlers.message, "comm_msg", {"comm_id": "1", "data": 2}, (b"y", b"z"))
+    assert answer[:2] == ("comm_msg", {"data": "back", "comm_id": "1"})
+    assert serve(handlers.close, "comm_close", {"comm_id": "1", "data": 3}) == []
+    assert seen == [("open", 1, [b"x"], {"meta": 1}), ("msg", 2, [b"y", b"z"], None), ("close", 3, None, None)]
+    assert handlers.info({})["comms"] == {}
+
+
+def test_callbacks_may_await(handlers: CommHandlers) -> None:
+    seen: list[str] = []
+
+    async def target(channel: Any, message: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+
+        async def on_msg(message: dict[str, Any]) -> None:
+            await asyncio.sleep(0)
+            seen.append("msg")
+            channel.send({})
+
+        async def on_close(message: dict[str, Any]) -> None:
+            await asyncio.sleep(0)
+            seen.append("close")
+
+        channel.on_msg(on_msg)
+        channel.on_close(on_close)
+
+    comm.get_comm_manager().register_target("target", target)
+    serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "target", "data": {}})
+    assert [message[0] for message in serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})] == ["comm_msg"]
+    serve(handlers.close, "comm_close", {"comm_id": "1", "data": {}})
+    assert seen == ["msg", "close"]
+
+
+def fail(*args: object) -> None:
+    raise RuntimeError("on purpose")
+
+
+@pytest.mark.parametrize("target", [None, fail])
+def test_a_comm_that_cannot_be_opened_is_closed_and_logged(
+    handlers: CommHandlers, caplog: pytest.LogCaptureFixture, target: Any
+) -> None:
+    if target is not None:
+        comm.get_comm_manager().register_target("target", target)
+    (closed,) = serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "target", "data": {}})
+    assert closed[:2] == ("comm_close", {"data": {}, "comm_id": "1"})
+    assert handlers.info({})["comms"] == {}
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_messages_for_no_comm_and_failing_callbacks_are_logged(
+    handlers: CommHandlers, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert serve(handlers.message, "comm_msg", {"comm_id": "nobody", "data": {}}) == []
+    assert serve(handlers.close, "comm_close", {"comm_id": "nobody", "data": {}}) == []
+    comm.get_comm_manager().register_target("t", lambda channel, _: (channel.on_msg(fail), channel.on_close(fail))[0])
+    serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
+    serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})
+    serve(handlers.close, "comm_close", {"comm_id": "1", "data": {}})
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2 + [logging.ERROR] * 2
+
+
+def test_comms_outside_any_request_use_the_outlet_of_the_kernel(handlers: CommHandlers) -> None:
+    comm.create_comm(target_name="target", comm_id="id", data={"a": 1}).close()
+    assert [parts[0] for parts in outside] == ["comm_open", "comm_close"]
+    assert outside[0][1]["data"] == {"a": 1}
+
+
+def test_the_hooks_are_given_back() -> None:
+    before = comm.create_comm, comm.get_comm_manager
+    made = CommHandlers()
+    channel = comm.create_comm(target_name="target")
+    assert comm.get_comm_manager() is made.manager
+    made.restore()
+    assert (comm.create_comm, comm.get_comm_manager) == before
+    assert channel._closed
