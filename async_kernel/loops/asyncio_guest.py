@@ -92,6 +92,7 @@ class _GuestSelector(selectors.BaseSelector):
         self.inner = inner
         self.wanted: float | None = 0
         self.looked: Callback = int  # called at each look
+        self.touched: Callback = int  # called when a wait that is under way has to begin anew
         self.changed = False  # select() does not notice what is registered while it waits; epoll and kqueue do
         self._notices = hasattr(inner, "fileno")
 
@@ -102,16 +103,21 @@ class _GuestSelector(selectors.BaseSelector):
         return events
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.changed = not self._notices
+        self._change()
         return self.inner.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        self.changed = not self._notices
+        self._change()
         return self.inner.unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.changed = not self._notices
+        self._change()
         return self.inner.modify(fileobj, events, data)
+
+    def _change(self) -> None:
+        if not self._notices:
+            self.changed = True
+            self.touched()
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self.inner.get_map() or {}
@@ -184,6 +190,7 @@ class _Guest:
         own.update(adapted)
         self._at_end.callback(lambda: [own.pop(name) for name in adapted])
         self._selector.looked = self._looked
+        self._selector.touched = self._touch
 
     def _looked(self) -> None:
         self._entering = False

@@ -19,6 +19,7 @@ class GtkHost(Host):
     """GLib's main loop, with GTK."""
 
     gui = "gtk3"
+    uses_signal_set_wakeup_fd = True  # PyGObject does, in GLib.MainLoop.run
 
     def __init__(self, options):
         super().__init__(options)

@@ -50,7 +50,7 @@ class ByCall(load(HOSTS["tk"])):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("scenario", [*EXAMPLE, scenarios.interrupts], ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize("scenario", EXAMPLE, ids=lambda scenario: scenario.__name__)
 def test_tk_without_file_handlers(play, scenario, backend):
     assert play(scenario.__name__, f"{__name__}:ByCall", backend).split() == ["done", "returned"]
 

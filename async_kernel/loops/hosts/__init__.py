@@ -34,6 +34,9 @@ class Host(ABC):
     gui: ClassVar[str] = ""
     """The name that `%gui` and matplotlib have for the toolkit, "tk" or "qt"; "" when they know none."""
 
+    uses_signal_set_wakeup_fd: ClassVar[bool] = False
+    """Whether the toolkit wakes its main loop for signals by `signal.set_wakeup_fd`; the guest does so otherwise."""
+
     guest_depth = 0
     """How many callbacks of the guest are being run now: more than none in a main loop that a cell has nested."""
 

@@ -61,6 +61,7 @@ def _start(
         name: load(value) if name in ("loop_factory", "task_factory") else value
         for name, value in plan.backend_options.items()
     }
+    options.setdefault("host_uses_signal_set_wakeup_fd", host.uses_signal_set_wakeup_fd)
 
     def soon(callback: Callable[[], object]) -> None:
         host.call_soon(lambda: _turn(host, callback))

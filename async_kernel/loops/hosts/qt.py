@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from importlib import import_module
-from inspect import signature
+from inspect import CO_VARARGS
 from types import FunctionType, MethodType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -94,7 +94,7 @@ class QtHost(Host):
             window, last = self._app.activeModalWidget(), window
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:
-        """By a `connect` of PySide's signals that binds functions to the context; exceptions by `sys.excepthook`.
+        """By PySide's `connect` and `singleShot`, which bind functions now; exceptions by `sys.excepthook`.
 
         Methods of QObjects stay as they are, for Qt looks at their thread and life; so do all slots of PyQt, whose
         signals take no other `connect`. `loops.contexts.carry(slot)` binds those by hand.
@@ -104,6 +104,10 @@ class QtHost(Host):
             slots = _Slots(signals, self._core.QObject)
             signals.connect, signals.disconnect = slots.hooks()
             self._undo.callback(slots.unhook)
+            timer = self._core.QTimer
+            single_shot = timer.singleShot
+            timer.singleShot = lambda *args: single_shot(*(slots.carry(each) for each in args))
+            self._undo.callback(setattr, timer, "singleShot", single_shot)
         if sink is not None:
             before, sys.excepthook = sys.excepthook, sink
             self._undo.callback(setattr, sys, "excepthook", before)
@@ -147,7 +151,7 @@ class _Slots:
         connect, disconnect = self._own
 
         def connect_in_context(signal: Any, slot: Any, *args: Any, **kwargs: Any) -> Any:
-            return connect(signal, self._carry(slot), *args, **kwargs)
+            return connect(signal, self.carry(slot), *args, **kwargs)
 
         def disconnect_in_context(signal: Any, *slots: Any) -> Any:
             return disconnect(signal, *(self._carried.get(_identity(slot), slot) for slot in slots))
@@ -157,7 +161,8 @@ class _Slots:
     def unhook(self) -> None:
         self._signals.connect, self._signals.disconnect = self._own
 
-    def _carry(self, slot: Any) -> Any:
+    def carry(self, slot: Any) -> Any:
+        """`slot` bound to the calling context, if it is a function."""
         if not isinstance(slot, FunctionType | MethodType | partial) or isinstance(
             getattr(slot, "__self__", None), self._qobject
         ):
@@ -174,15 +179,24 @@ def _identity(slot: Any) -> tuple[int, int]:
 
 
 def _with_arity(slot: Any, carried: Callable[..., Any]) -> Callable[..., Any]:
-    """`carried`, called with as many arguments as `slot` takes: PySide counts them and gives no more."""
-    try:
-        parameters = signature(slot).parameters.values()
-    except (TypeError, ValueError):
-        return carried
-    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
-        return carried
-    most = sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)
-    return lambda *args: carried(*args[:most])
+    """`carried`, with as many positional parameters as `slot`: PySide counts them and calls with no more.
+
+    What takes any number, or hides it as a `partial` does, PySide calls with the signal's shortest form.
+    """
+    code = getattr(slot, "__code__", None)
+    if code is None or code.co_flags & CO_VARARGS:
+        return lambda *args: carried(*args)
+    count = code.co_argcount - isinstance(slot, MethodType)
+    return _BY_ARITY[count](carried) if count < len(_BY_ARITY) else lambda *args: carried(*args)
+
+
+_BY_ARITY: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    lambda call: lambda: call(),
+    lambda call: lambda a: call(a),
+    lambda call: lambda a, b: call(a, b),
+    lambda call: lambda a, b, c: call(a, b, c),
+    lambda call: lambda a, b, c, d: call(a, b, c, d),
+)
 
 
 def _exec(app: Any) -> None:
