@@ -1,0 +1,112 @@
+"""`async-kernel doctor`: a kernel that works, and every way in which one does not, with what mends it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from async_kernel import launcher
+from async_kernel.command import doctor
+from async_kernel.errors import MissingPackageError
+from async_kernel.kernelspec import write_kernel_spec
+from async_kernel.settings import Settings
+
+
+@pytest.fixture
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kernels folder that Jupyter searches first."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    return tmp_path / "kernels"
+
+
+def ask(name: str) -> tuple[int, dict[str, Any]]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "async_kernel", "doctor", name, "--json"], capture_output=True, text=True, timeout=100
+    )
+    assert not ran.stderr
+    return ran.returncode, json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_kernel_that_works(kernels: Path, backend: str) -> None:
+    write_kernel_spec("ill", folder=str(kernels), backend=backend)
+    status, report = ask("ill")
+    assert report["problems"] == []
+    assert status == 0
+    assert report["kernel"]["sys.prefix"] == sys.prefix
+    assert report["kernel"]["argv"][0] == sys.executable
+    assert "{connection_file}" not in report["kernel"]["argv"]
+    assert {"ready after", "one cell", "shut down after"} <= set(report["kernel"])
+    assert report["plan"]["backend"].startswith(backend)
+    assert report["spec"]["folder"] == str(kernels / "ill")
+    assert report["packages"]["ipython"]
+
+
+def test_a_kernel_that_dies_tells_why(kernels: Path) -> None:
+    folder = write_kernel_spec("ill", folder=str(kernels), start_interface="no_such_module.start")
+    status, report = ask(folder.name)
+    assert status == 1
+    (problem,) = report["problems"]
+    assert "no_such_module" in problem["what"]
+    assert problem["mend"]
+
+
+def test_no_spec(kernels: Path) -> None:
+    report = doctor.examine("nobody")
+    assert report.problems == [doctor.Problem("Jupyter sees no kernel spec nobody.", "async-kernel -a nobody")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interpreters made of a shell script")
+@pytest.mark.parametrize(
+    ("script", "what", "mend"),
+    [(None, "is gone", "async-kernel prune"), ("exit 1", "cannot import async_kernel", "-m pip install async-kernel")],
+)
+def test_an_interpreter_that_is_gone_or_bare(kernels: Path, script: str | None, what: str, mend: str) -> None:
+    folder = write_kernel_spec("ill", folder=str(kernels))
+    python = kernels / "python"
+    if script:
+        python.write_text(f"#!/bin/sh\n{script}\n")
+        python.chmod(0o755)
+    data = json.loads((folder / "kernel.json").read_text())
+    data["argv"][0] = str(python)
+    (folder / "kernel.json").write_text(json.dumps(data))
+    (problem,) = doctor.examine("ill").problems
+    assert what in problem.what
+    assert mend in problem.mend
+
+
+def test_a_plan_that_cannot_run(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(settings: Settings) -> None:
+        raise MissingPackageError("trio is not installed.", "trio", "python -m pip install trio")
+
+    monkeypatch.setattr(launcher, "make_plan", refuse)
+    write_kernel_spec("ill", folder=str(kernels), backend="trio")
+    report = doctor.examine("ill")
+    assert report.problems == [doctor.Problem("trio is not installed.", "python -m pip install trio")]
+    assert "kernel" not in report.facts
+
+
+def test_a_malformed_spec(kernels: Path) -> None:
+    (kernels / "ill").mkdir(parents=True)
+    (kernels / "ill" / "kernel.json").write_text("{")
+    (problem,) = doctor.examine("ill").problems
+    assert "is not JSON" in problem.what
+    assert "--force" in problem.mend
+
+
+def test_for_a_person_every_problem_comes_with_what_mends_it(
+    kernels: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = doctor.Report({"python": {"version": "3", "argv": ["a", "b"], "none": None}}, [])
+    monkeypatch.setattr(doctor, "examine", lambda name: report)
+    assert doctor.run(doctor.Doctor()) == 0
+    assert "a b" in (out := capsys.readouterr().out)
+    assert out.endswith("Everything works.\n")
+    report.problems.append(doctor.Problem("It is ill.", "mend it"))
+    assert doctor.run(doctor.Doctor()) == 1
+    assert capsys.readouterr().out.endswith("Problem: It is ill.\n  mend it\n")
