@@ -140,7 +140,6 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("is_complete_request", {}),
     ("history_request", {"hist_access_type": "no such way", "output": False, "raw": True}),
     ("no_such_request", {}),
-    ("create_subshell_request", {}),
 ]
 
 

@@ -85,9 +85,9 @@ def test_a_restart_gives_a_fresh_kernel_at_the_same_address(start_kernel: StartK
 def test_tasks_that_cells_left_behind_are_cancelled_at_shutdown(start_kernel: StartKernel, backend: str) -> None:
     kernel = start_kernel(backend)
     work = (
-        "import pathlib, {0}\nasync def work():\n    try:\n        await {0}.sleep(60)\n"
+        f"import pathlib, {kernel.library}\nasync def work():\n    try:\n        await {kernel.library}.sleep(60)\n"
         "    finally:\n        pathlib.Path('finally').write_text('ran')\n"
-    ).format(kernel.library)
+    )
     begin = {
         "asyncio": "task = asyncio.create_task(work()); await asyncio.sleep(0)",
         "trio": "manager = trio.open_nursery(); nursery = await manager.__aenter__(); nursery.start_soon(work)\n"

@@ -1,0 +1,138 @@
+"""The clients that people use, as processes of their own or as libraries, on each backend."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbclient
+import nbformat
+import papermill
+import pexpect
+import pytest
+
+TIMEOUT = 60
+
+
+def notebook(*cells: str) -> nbformat.NotebookNode:
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+
+
+def jupyter(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a jupyter command of this interpreter's environment; its output is in the error when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_core", *arguments], cwd=folder, timeout=TIMEOUT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_nbclient_executes_a_notebook(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    book = notebook("import anyio; x = 6", "await anyio.sleep(0.01); print('slept')", "x * 7")
+    nbclient.NotebookClient(book, kernel_name=specs[backend], timeout=TIMEOUT, resources=at(tmp_path)).execute()
+    assert book.cells[1].outputs[0].text == "slept\n"
+    assert book.cells[2].outputs[0].data["text/plain"] == "42"
+    assert [cell.execution_count for cell in book.cells] == [1, 2, 3]
+
+
+def test_nbclient_stops_at_an_error(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    book = notebook("1 / 0", "print('never')")
+    client = nbclient.NotebookClient(book, kernel_name=specs[backend], timeout=TIMEOUT, resources=at(tmp_path))
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="ZeroDivisionError"):
+        client.execute()
+    assert book.cells[0].outputs[0].ename == "ZeroDivisionError"
+    assert book.cells[1].outputs == []
+
+
+def test_nbclient_interrupts_a_cell_that_takes_too_long(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    book = notebook("import time; time.sleep(60)", "'on'")
+    client = nbclient.NotebookClient(
+        book,
+        kernel_name=specs[backend],
+        timeout=1,
+        interrupt_on_timeout=True,
+        allow_errors=True,
+        resources=at(tmp_path),
+    )
+    client.execute()
+    assert book.cells[0].outputs[-1].ename == "KeyboardInterrupt"
+    assert book.cells[1].outputs[0].data["text/plain"] == "'on'"
+
+
+def at(folder: Path) -> dict[str, dict[str, str]]:
+    return {"metadata": {"path": str(folder)}}
+
+
+# papermill itself calls datetime.utcnow and leaves sockets to the collector.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:papermill", "ignore::ResourceWarning")
+def test_papermill_gives_parameters(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    book = notebook("n = 1", "print(n * 2)")
+    book.cells[0].metadata["tags"] = ["parameters"]
+    book.metadata["kernelspec"] = {"name": specs[backend], "display_name": "async", "language": "python"}
+    nbformat.write(book, tmp_path / "in.ipynb")
+    done = papermill.execute_notebook(
+        str(tmp_path / "in.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        parameters={"n": 21},
+        cwd=str(tmp_path),
+        progress_bar=False,
+        start_timeout=TIMEOUT,
+    )
+    assert done.cells[-1].outputs[0].text == "42\n"
+
+
+def test_jupyter_run_runs_a_file(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import anyio\nawait anyio.sleep(0.01)\nprint('ran on', __name__)\n")
+    done = jupyter("run", f"--kernel={specs[backend]}", "script.py", folder=tmp_path)
+    assert done.stdout == "ran on __main__\n"
+
+
+def test_jupyter_execute_writes_outputs(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    nbformat.write(notebook("import anyio; await anyio.sleep(0.01)", "print('done')"), tmp_path / "book.ipynb")
+    jupyter("execute", f"--kernel_name={specs[backend]}", "--output=executed", "book.ipynb", folder=tmp_path)
+    book = nbformat.read(tmp_path / "executed.ipynb", as_version=4)
+    assert book.cells[1].outputs[0].text == "done\n"
+
+
+def test_jupyter_kernelspec_list_shows_the_specs(specs: Mapping[str, str], tmp_path: Path) -> None:
+    listed = jupyter("kernelspec", "list", folder=tmp_path).stdout
+    assert all(name in listed for name in specs.values())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals for pexpect")
+# pexpect forks; with threads in this process CPython 3.12 warns of that.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_jupyter_console_in_a_terminal(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    """Typed by hand: a prompt, results, top-level await, an interrupt, input(), and the end."""
+    arguments = ["-m", "jupyter_console", f"--kernel={specs[backend]}", "--simple-prompt"]
+    console = pexpect.spawn(
+        sys.executable, arguments, cwd=str(tmp_path), timeout=TIMEOUT, encoding="utf-8", echo=False
+    )
+    try:
+        console.expect_exact("In [1]: ")
+        console.sendline("6 * 7")
+        console.expect_exact("Out[1]: 42")
+        console.expect_exact("In [2]: ")
+        console.sendline("import anyio; await anyio.sleep(0.01); print('sle' + 'pt')")
+        console.expect_exact("slept")
+        console.expect_exact("In [3]: ")
+        console.sendline("name = input('Who? ')")
+        console.expect_exact("Who? ")
+        console.sendline("Ada")
+        console.expect_exact("In [4]: ")
+        console.sendline("print('Hello, ' + name)")
+        console.expect_exact("Hello, Ada")
+        console.expect_exact("In [5]: ")
+        console.sendline("import time; print('i' + 'n'); time.sleep(60)")
+        console.expect_exact("in\r\n")
+        console.sendintr()
+        console.expect_exact("KeyboardInterrupt")
+        console.expect_exact("In [6]: ")
+        console.sendline("exit")
+        console.expect(pexpect.EOF)
+        console.wait()
+        assert console.exitstatus == 0
+    finally:
+        console.close(force=True)
