@@ -24,6 +24,9 @@ __all__ = ["conda_dependency", "conda_name", "convert_wheel"]
 CONDA_FORGE_NAMES = {"jupyter-client": "jupyter_client", "jupyter-core": "jupyter_core"}
 """Where conda-forge's name is not the normalised name of PyPI, for the packages that the recipe names."""
 
+LEFT_OUT = ("jedi/third_party/", "tzdata/zoneinfo/")
+"""Data that no test here needs: type stubs and time zones are two thirds of all files, and linking files takes time."""
+
 SCRIPT = """#!{python}
 import sys
 from {module} import {name}
@@ -68,7 +71,7 @@ def convert_wheel(wheel: Path, channel: Path, subdir: str) -> Path:
 def _contents(archive: zipfile.ZipFile, site_packages: str) -> list[Content]:
     contents = []
     for info in archive.infolist():
-        if info.is_dir() or info.filename.endswith(".dist-info/RECORD"):
+        if info.is_dir() or info.filename.endswith(".dist-info/RECORD") or info.filename.startswith(LEFT_OUT):
             continue
         data = archive.read(info)
         path = _installed_path(info.filename, site_packages)

@@ -21,10 +21,19 @@ OURS = ("PYTHON", "VIRTUAL_ENV", "JUPYTER", "CONDA")
 """Beginnings of the names of variables through which this test run would reach into what it installs."""
 
 
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
 @pytest.fixture(scope="session")
-def installing(outside: Mapping[str, str]) -> dict[str, str]:
+def installing_variables(outside: Mapping[str, str]) -> dict[str, str]:
     """The variables that pip runs with: the user's, as settings of pip may say where it downloads from."""
     return {name: value for name, value in outside.items() if not name.startswith(OURS)}
+
+
+@pytest.fixture
+def installing(installing_variables: dict[str, str]) -> dict[str, str]:
+    """The same, for one test to change."""
+    return dict(installing_variables)
 
 
 @pytest.fixture
@@ -34,10 +43,23 @@ def using() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def wheels(wheel: Path, installing: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def wheels(
+    wheel: Path, installing_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, ...]:
     """pip's arguments to install the wheel with nothing but files that were downloaded once."""
     folder = tmp_path_factory.mktemp("wheels")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", folder, wheel, env=installing, timeout=300)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--wheel-dir",
+        folder,
+        wheel,
+        env=installing_variables,
+        timeout=300,
+    )
     return "install", "--quiet", "--no-index", "--find-links", str(folder), "async-kernel"
 
 
@@ -48,8 +70,12 @@ def make_venv(folder: Path, python: Path, *options: str) -> Path:
 
 
 def run_a_cell(python: Path, variables: dict[str, str]) -> list[Path]:
-    """The cell's sys.prefix and the folder its async_kernel came from."""
-    return [Path(line).resolve() for line in run(python, ONE_CELL, env=variables).splitlines()]
+    """The cell's sys.prefix and the folder its async_kernel came from.
+
+    Started in a folder of no interest: `python -m async_kernel` in the checkout would run the checkout.
+    """
+    printed = run(python, ONE_CELL, env=variables, cwd=Path(variables["HOME"]))
+    return [Path(line).resolve() for line in printed.splitlines()]
 
 
 def test_into_a_target(
@@ -67,17 +93,24 @@ def test_into_a_target(
 def test_for_the_user(
     wheels: tuple[str, ...], installing: dict[str, str], using: dict[str, str], tmp_path: Path
 ) -> None:
-    """Through a virtual environment that sees the user's packages: the base interpreter may be externally managed."""
-    base = tmp_path / "user"
-    installing, using = installing | {"PYTHONUSERBASE": str(base)}, using | {"PYTHONUSERBASE": str(base)}
-    python = make_venv(tmp_path / "venv", Path(sys.executable), "--system-site-packages")
-    run(python, "-m", "pip", *wheels, "--user", "--ignore-installed", env=installing, timeout=300)
-    assert (base / SPEC).is_file()
-    prefix, package = run_a_cell(python, using)
-    assert prefix == (tmp_path / "venv").resolve()
-    assert package.is_relative_to(base.resolve())
-    run(python, "-m", "pip", "uninstall", "--quiet", "--yes", "async-kernel", env=installing)
-    assert not (base / SPEC.parent).exists()
+    """By the base interpreter, as pip refuses `--user` in a virtual environment; its folder for the user is ours.
+
+    The pip is a virtual environment's, and may do so where a distributor manages the interpreter's own packages.
+    """
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    with_pip = run(make_venv(tmp_path / "venv", Path(sys.executable)), "-c", code, env=using).strip()
+    base_python = Path(sys.base_prefix, "python.exe" if sys.platform == "win32" else f"bin/python{VERSION}")
+    user_base = {"PYTHONUSERBASE": str(tmp_path / "user")}
+    installing |= {"PYTHONPATH": with_pip, "PIP_BREAK_SYSTEM_PACKAGES": "1"} | user_base
+    spec = tmp_path / "user" / SPEC
+
+    run(base_python, "-m", "pip", *wheels, "--user", "--ignore-installed", env=installing, timeout=300)
+    assert spec.is_file()
+    prefix, package = run_a_cell(base_python, using | user_base)
+    assert prefix == Path(sys.base_prefix).resolve()
+    assert package.is_relative_to((tmp_path / "user").resolve())
+    run(base_python, "-m", "pip", "uninstall", "--quiet", "--yes", "async-kernel", env=installing)
+    assert not spec.parent.exists()
 
 
 @pytest.mark.parametrize("options", [(), ("--system-site-packages",)], ids=["alone", "system-site-packages"])
