@@ -21,7 +21,7 @@ class Cell:
 
     `input_number` is the number that its input is shown with, `number` the one of its result and reply: the same when
     it is stored in the history, else that of the latest stored cell (as ipykernel has it). `counted` is False until
-    IPython has seen its number. `code` is the transformed code. `payload` goes into the reply. `error` is the content
+    IPython has counted it. `code` is the transformed code. `payload` goes into the reply. `error` is the content
     of the latest `error` message that it showed, `failed` the exception behind it. `formatting` is True while its
     result is formatted, `unshowable` once that gave an error.
     """
@@ -31,7 +31,7 @@ class Cell:
     def __init__(self, input_number: int, stored: bool) -> None:
         self.input_number = input_number
         self.number = input_number if stored else input_number - 1
-        self.counted = False
+        self.counted = not stored
         self.code = ""
         self.payload: list[dict[str, Any]] = []
         self.error: Content | None = None
@@ -58,3 +58,4 @@ def running(cell: Cell) -> Iterator[None]:
         _current.reset(token)
         # Tasks that outlive the cell keep it through their context: it must not keep frames alive.
         cell.failed = None
+        cell.counted = True

@@ -73,8 +73,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
     @property
     def execution_count(self) -> int:
-        """The number of the next stored cell. While IPython starts a cell: the number that the cell was given, so
-        that cells starting on two threads at once never share one."""
+        """The number of the next stored cell. Inside a cell that IPython has not counted yet (it does so before or
+        after running it, depending on its version): the number that the cell was given, so that cells starting on two
+        threads at once never share one."""
         cell = current_cell()
         return self._next_number if cell is None or cell.counted else cell.input_number
 
@@ -118,11 +119,6 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
             _log.error("The history file cannot be used, so history is kept in memory", exc_info=True)
             self.config.HistoryManager.hist_file = ":memory:"
             super().init_history()
-
-    def init_events(self) -> None:
-        """Register, before anybody else does, what must happen as soon as IPython has started a cell."""
-        super().init_events()
-        self.events.register("pre_execute", _cell_started)
 
     def init_hooks(self) -> None:
         """Let the pager write payloads."""
@@ -264,12 +260,6 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)
-
-
-def _cell_started() -> None:
-    cell = current_cell()
-    if cell is not None:
-        cell.counted = True
 
 
 def _no_nested_loop(coroutine: Any) -> Any:

@@ -81,7 +81,8 @@ def test_forked_workers_run_functions_of_cells(tmp_path: Path) -> None:
 def test_spawned_workers_do_not_start_the_kernel_again(tmp_path: Path, method: str) -> None:
     stdout, _ = python(
         f"print(run('''import math, multiprocessing\\n"
-        f"with multiprocessing.get_context(\"{method}\").Pool(1) as pool: found = pool.map(math.sqrt, [4, 9])\\nfound'''))",
+        f'with multiprocessing.get_context("{method}").Pool(1) as pool:'
+        f" found = pool.map(math.sqrt, [4, 9])\\nfound'''))",
         tmp_path,
     )
     assert stdout == "['[2.0, 3.0]']\n"
@@ -89,12 +90,13 @@ def test_spawned_workers_do_not_start_the_kernel_again(tmp_path: Path, method: s
 
 def test_the_default_profile_is_honoured(tmp_path: Path) -> None:
     profile_file(tmp_path, "startup/10-first.py", "from_startup = [1]\n")
-    profile_file(tmp_path, "startup/20-second.ipy", "from_startup.append(2)\n%alias_magic t timeit\n")
+    profile_file(tmp_path, "startup/20-second.ipy", "from_startup.append(2)\nhere = %pwd\n")
     profile_file(tmp_path, "ipython_config.py", "c.InteractiveShellApp.exec_lines = ['from_lines = 3']\n")
     profile_file(
         tmp_path,
         "ipython_kernel_config.py",
-        "c.IPKernelApp.exec_files = ['more.py']\nc.ZMQInteractiveShell.xmode = 'Plain'\nc.InteractiveShell.cache_size = 7\n"
+        "c.IPKernelApp.exec_files = ['more.py']\nc.ZMQInteractiveShell.xmode = 'Plain'\n"
+        "c.InteractiveShell.cache_size = 7\n"
         "c.IPCompleter.use_jedi = False\n",
     )
     (tmp_path / "more.py").write_text("from_file = 4\n")
@@ -105,13 +107,7 @@ def test_the_default_profile_is_honoured(tmp_path: Path) -> None:
         tmp_path,
         attributes="{'shell.cache_size': 8, 'shell.timeout': 2, 'history.hist_file': ':memory:', 'kernel.quiet': True}",
     )
-    assert stdout.splitlines() == [
-        "['([1, 2], 3, 4, \\'Plain\\', 8, False, True)']",
-        "['[]']",
-    ] or stdout.splitlines() == [
-        "[\"([1, 2], 3, 4, 'Plain', 8, False, True)\"]",
-        "['[]']",
-    ]
+    assert stdout.splitlines() == ["[\"([1, 2], 3, 4, 'Plain', 8, False, True)\"]", "['[]']"]
     assert not (tmp_path / "ipython" / "profile_default" / "history.sqlite").exists()
 
 
@@ -169,7 +165,7 @@ def test_closing_gives_everything_back(tmp_path: Path) -> None:
 def test_wrong_settings_are_refused(tmp_path: Path) -> None:
     for attributes in ("{'shell.xmode': 'Nonsense'}", "{'shell.no_such_thing': 1}"):
         _, stderr = python("", tmp_path, attributes=attributes, check=False)
-        assert "async_kernel.errors.UsageError" in stderr.splitlines()[-1] or "UsageError" in stderr
+        assert "\nasync_kernel.errors.UsageError: " in stderr
 
 
 def test_importing_the_package_imports_no_ipython() -> None:
