@@ -1,0 +1,181 @@
+"""Interrupts are bound to an execution: they end it, once, and hit nothing else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from async_kernel.concurrency.portal import current_portal
+from async_kernel.system.interrupt import Interrupt, Interrupter
+
+from .harness import DEADLINE, FakeInterpreter, Harness, Interrupting, run_loop
+
+
+@pytest.fixture(autouse=True)
+def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+
+@pytest.fixture
+def interrupts(kernel: Harness) -> Interrupting:
+    kernel.kernel.interrupts = interrupting = Interrupting()
+    return interrupting
+
+
+def test_an_interrupt_ends_what_a_cell_awaits(kernel: Harness, interrupts: Interrupting) -> None:
+    waiting = kernel.execute("forever")
+    kernel.interpreter.wait_for("forever")
+    assert kernel.ask("interrupt_request") == {"status": "ok"}
+    assert kernel.whats(waiting) == ["busy", "execute_reply", "idle"]
+    assert kernel.status(waiting) == "error"
+    (interrupt,) = interrupts.interrupts
+    assert interrupt.delivered
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
+def test_an_interrupt_ends_one_cell(kernel: Harness, interrupts: Interrupting) -> None:
+    first = kernel.execute("forever", stop_on_error=False)
+    second = kernel.execute("await second")
+    kernel.interpreter.wait_for("forever")
+    kernel.ask("interrupt_request")
+    assert kernel.status(first) == "error"
+    kernel.interpreter.wait_for("await second")
+    assert interrupts.interrupts[0].settled
+    kernel.interpreter.release("second")
+    assert kernel.status(second) == "ok"
+
+
+def test_a_late_interrupt_does_not_hit_the_next_cell(kernel: Harness) -> None:
+    first = kernel.execute("await first")
+    kernel.interpreter.wait_for("await first")
+    execution = kernel.kernel.execution
+    assert execution is not None
+    late = Interrupt(execution)
+    kernel.interpreter.release("first")
+    assert kernel.status(first) == "ok"
+    second = kernel.execute("await second")
+    kernel.interpreter.wait_for("await second")
+    execution.end_wait(late)
+    kernel.interpreter.release("second")
+    assert kernel.status(second) == "ok"
+    assert late.settled
+    assert not late.delivered
+
+
+def test_two_interrupts_of_one_cell_end_one_cell(kernel: Harness, interrupts: Interrupting) -> None:
+    first = kernel.execute("forever", stop_on_error=False)
+    kernel.interpreter.wait_for("forever")
+    execution = kernel.kernel.execution
+    assert execution is not None
+    both = [Interrupt(execution), Interrupt(execution)]
+    for interrupt in both:
+        execution.end_wait(interrupt)
+    assert kernel.status(first) == "error"
+    second = kernel.execute("await second")
+    kernel.interpreter.wait_for("await second")
+    kernel.interpreter.release("second")
+    assert kernel.status(second) == "ok"
+
+
+def test_an_interrupt_of_an_idle_kernel_does_nothing(kernel: Harness, interrupts: Interrupting) -> None:
+    assert kernel.status(kernel.execute("ok")) == "ok"
+    assert kernel.ask("interrupt_request") == {"status": "ok"}
+    assert interrupts.interrupts == []
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
+@pytest.mark.parametrize("content", [["no object"], {"code": 1}], ids=["no object", "wrong field"])
+def test_a_request_that_cannot_be_served_leaves_nothing_to_interrupt(
+    kernel: Harness, interrupts: Interrupting, content: object
+) -> None:
+    assert kernel.ask("execute_request", content)["status"] == "error"
+    assert kernel.ask("interrupt_request") == {"status": "ok"}
+    assert interrupts.interrupts == []
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
+def test_an_interrupt_reaches_the_subshells_too(kernel: Harness, interrupts: Interrupting) -> None:
+    subshell = kernel.ask("create_subshell_request")["subshell_id"]
+    main, sub = kernel.execute("await main"), kernel.execute("forever", subshell_id=subshell)
+    kernel.interpreter.wait_for("await main")
+    kernel.interpreter.wait_for("forever")
+    kernel.ask("interrupt_request")
+    assert kernel.status(sub) == "error"
+    assert kernel.status(main) == "error"
+    for where in (None, subshell):
+        assert kernel.status(kernel.execute("ok", subshell_id=where)) == "ok"
+
+
+def test_an_interrupt_ends_a_question(kernel: Harness, interrupts: Interrupting) -> None:
+    asking = kernel.execute("ask name", allow_stdin=True)
+    kernel.wait(lambda sent: any(one.what == "input_request" for one in sent))
+    kernel.ask("interrupt_request")
+    assert kernel.reply(asking)["ename"] == "KeyboardInterrupt"
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
+# With the real interrupter, in the main thread, whose signals it uses
+
+
+class Blocking(FakeInterpreter):
+    """Its "spin" is user code that keeps the thread to itself."""
+
+    user_code = compile("while True: pass", "<cell>", "exec")
+
+    def enter(self, argument: str) -> None:
+        exec(self.user_code, {"__name__": "__main__"})
+
+    async def _spin(self, argument: str) -> None:
+        self.enter(argument)
+
+
+@pytest.fixture
+def main_thread_kernel(backend: str) -> Iterator[tuple[Harness, Interrupter]]:
+    import signal
+
+    from async_kernel.system.interrupt_posix import wake_main_thread
+
+    harness = Harness(backend)
+    harness.interpreter = Blocking()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupter = Interrupter(wake_main_thread, lambda: harness.kernel.execution, [Blocking.enter.__code__])
+    harness.kernel.interrupts = interrupter
+    yield harness, interrupter
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("code", ["forever", "spin"])
+def test_cells_in_the_main_thread_are_interrupted(main_thread_kernel: tuple[Harness, Interrupter], code: str) -> None:
+    harness, interrupter = main_thread_kernel
+    seen: list[object] = []
+
+    def client() -> None:
+        try:
+            for turn in range(5):
+                msg_id = harness.execute(f"{code} {turn}", stop_on_error=False)
+                following = harness.execute("ok")
+                harness.interpreter.wait_for(f"{code} {turn}")
+                harness.ask("interrupt_request")
+                seen.append((harness.status(msg_id), harness.status(following)))
+        except BaseException as error:
+            seen.append(error)
+        finally:
+            harness.kernel.shut_down()
+
+    thread = threading.Thread(target=client, daemon=True)
+
+    async def main() -> None:
+        portal = current_portal()
+        interrupter.install()
+        thread.start()
+        try:
+            await harness.kernel.serve(portal, harness.load)
+        finally:
+            interrupter.restore()
+
+    run_loop(harness.backend)(main)
+    thread.join(DEADLINE)
+    assert seen == [("error", "ok")] * 5

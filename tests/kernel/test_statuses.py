@@ -1,0 +1,170 @@
+"""busy, the reply, idle: in this order, once each, for every request and whatever happens in between."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from async_kernel.kernel.routes import ROUTES, Order
+from async_kernel.protocol.names import Channel, reply_type
+
+from .harness import Harness
+
+REQUESTS = {
+    "kernel_info_request": {},
+    "connect_request": {},
+    "execute_request": {"code": "ok"},
+    "comm_open": {"comm_id": "1"},
+    "comm_msg": {"comm_id": "1"},
+    "comm_close": {"comm_id": "1"},
+    "complete_request": {"code": "a", "cursor_pos": 1},
+    "inspect_request": {"code": "a", "cursor_pos": 1},
+    "is_complete_request": {"code": "a"},
+    "history_request": {},
+    "comm_info_request": {},
+    "interrupt_request": {},
+    "debug_request": {"command": "initialize"},
+    "create_subshell_request": {},
+    "delete_subshell_request": {"subshell_id": "none"},
+    "list_subshell_request": {},
+    "shutdown_request": {"restart": False},
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+
+def test_the_table_is_complete() -> None:
+    assert set(REQUESTS) == {name for name, route in ROUTES.items() if route.order is not Order.STDIN}
+
+
+@pytest.mark.parametrize("msg_type", REQUESTS)
+def test_each_type_is_busy_answered_idle(kernel: Harness, msg_type: str) -> None:
+    msg_id = kernel.send(msg_type, REQUESTS[msg_type])
+    extra = ["shutdown_reply"] if msg_type == "shutdown_request" else []
+    reply = [] if msg_type.startswith("comm_") and msg_type != "comm_info_request" else [reply_type(msg_type)]
+    assert kernel.whats(msg_id) == ["busy", *extra, *reply, "idle"]
+    for sent in kernel.served(msg_id):
+        assert sent.message.parent_header == {"msg_id": msg_id, "msg_type": msg_type, "session": "client"}
+        if sent.message.header.msg_type == "status":
+            assert sent.channel is Channel.IOPUB
+        if sent.channel is not Channel.IOPUB:
+            assert sent.message.identities == (b"client",)
+
+
+@pytest.mark.parametrize("name", ["RuntimeError", "Mute", "Fatal", "KeyboardInterrupt", "SystemExit", "CancelledError"])
+def test_what_an_interpreter_lets_out_becomes_the_reply(kernel: Harness, name: str) -> None:
+    if name == "CancelledError" and kernel.backend == "trio":
+        name = "Fatal"  # trio makes its cancellations itself: see test_interrupts
+    msg_id = kernel.execute(f"raise {name}")
+    assert kernel.whats(msg_id) == ["busy", "execute_reply", "idle"]
+    assert kernel.reply(msg_id)["status"] == "error"
+    assert kernel.reply(msg_id)["ename"] == name
+    assert kernel.status(kernel.execute("ok")) == "ok", "the lane goes on"
+
+
+@pytest.mark.parametrize("name", ["RuntimeError", "Mute", "Fatal"])
+def test_what_a_comm_lets_out_harms_nobody(kernel: Harness, name: str) -> None:
+    msg_id = kernel.send("comm_msg", {"comm_id": "1", "raise": name})
+    assert kernel.whats(msg_id)[-1] == "idle"
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
+@pytest.mark.parametrize("name", ["RuntimeError", "Mute", "Fatal"])
+def test_what_an_aside_lets_out_becomes_its_reply(kernel: Harness, name: str) -> None:
+    assert kernel.status(kernel.execute("ok")) == "ok"
+    msg_id = kernel.send("complete_request", {"code": f"raise {name}"})
+    assert kernel.whats(msg_id) == ["busy", "complete_reply", "idle"]
+    assert kernel.reply(msg_id)["ename"] == name
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
+@pytest.mark.parametrize("channel", [Channel.SHELL, Channel.CONTROL])
+@pytest.mark.parametrize("msg_type", ["no_such_request", "input_reply", "status", "execute_reply"])
+def test_an_unknown_type_is_answered(kernel: Harness, msg_type: str, channel: Channel) -> None:
+    msg_id = kernel.send(msg_type, channel=channel)
+    assert kernel.whats(msg_id) == ["busy", reply_type(msg_type), "idle"]
+    assert msg_type in kernel.reply(msg_id)["evalue"]
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "channel"), [("execute_request", Channel.CONTROL), ("debug_request", Channel.SHELL)]
+)
+def test_the_wrong_channel_is_an_error(kernel: Harness, msg_type: str, channel: Channel) -> None:
+    msg_id = kernel.send(msg_type, REQUESTS[msg_type], channel=channel)
+    assert kernel.status(msg_id) == "error"
+    assert str(channel) in kernel.reply(msg_id)["evalue"]
+    assert {sent.channel for sent in kernel.served(msg_id)} == {channel, Channel.IOPUB}
+    assert kernel.interpreter.log == []
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "content", "field"),
+    [
+        ("execute_request", {"code": 1}, "code"),
+        ("execute_request", {"code": "ok", "silent": "no"}, "silent"),
+        ("execute_request", {"code": "ok", "store_history": []}, "store_history"),
+        ("execute_request", {"code": "ok", "user_expressions": ["a"]}, "user_expressions"),
+        ("complete_request", {"code": ["a"]}, "code"),
+        ("complete_request", {"code": "a", "cursor_pos": "1"}, "cursor_pos"),
+        ("inspect_request", {"code": "a", "detail_level": "1"}, "detail_level"),
+        ("is_complete_request", {"code": {}}, "code"),
+        ("delete_subshell_request", {"subshell_id": 1}, "subshell_id"),
+        ("shutdown_request", {"restart": "yes"}, "restart"),
+    ],
+)
+def test_a_field_of_the_wrong_type_is_named(kernel: Harness, msg_type: str, content: object, field: str) -> None:
+    reply = kernel.ask(msg_type, content)
+    assert reply["status"] == "error"
+    assert repr(field) in reply["evalue"]
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
+@pytest.mark.parametrize("msg_type", ["execute_request", "complete_request", "list_subshell_request"])
+def test_content_that_is_no_object_is_an_error(kernel: Harness, msg_type: str) -> None:
+    msg_id = kernel.send(msg_type, ["code"])
+    assert kernel.whats(msg_id) == ["busy", reply_type(msg_type), "idle"]
+    assert "content" in kernel.reply(msg_id)["evalue"]
+
+
+@pytest.mark.parametrize(("position", "used"), [(None, 3), (-1, 3), (99, 3), (2, 2), (0, 0)])
+def test_a_cursor_outside_the_code_is_at_its_end(kernel: Harness, position: int | None, used: int) -> None:
+    reply = kernel.ask("complete_request", {"code": "abc", "cursor_pos": position})
+    assert reply["cursor_end"] == used
+
+
+@pytest.mark.parametrize(
+    ("content", "silent", "store_history"),
+    [
+        ({}, False, True),
+        ({"silent": True, "store_history": True}, True, False),
+        ({"store_history": False}, False, False),
+    ],
+)
+def test_silence_is_not_stored(kernel: Harness, content: dict[str, bool], silent: bool, store_history: bool) -> None:
+    assert kernel.status(kernel.execute("ok", **content)) == "ok"
+    (fields,) = kernel.interpreter.fields
+    assert (fields["silent"], fields["store_history"]) == (silent, store_history)
+
+
+def test_output_belongs_to_its_request(kernel: Harness) -> None:
+    ids = [kernel.execute(f"print {number}") for number in range(5)]
+    for number, msg_id in enumerate(ids):
+        assert kernel.whats(msg_id) == ["busy", "stream", "execute_reply", "idle"]
+        assert kernel.served(msg_id)[1].message.content == {"name": "stdout", "text": str(number)}
+
+
+def test_kernel_info_is_answered_before_anybody_serves(unserved: Harness) -> None:
+    assert unserved.ask("kernel_info_request")["implementation"] == "fake"
+    assert unserved.ask("connect_request")["shell_port"] == 1
+    assert unserved.ask("list_subshell_request")["subshell_id"] == []
+
+
+def test_a_stray_message_on_stdin_is_dropped(kernel: Harness) -> None:
+    for msg_type in ("input_reply", "execute_request", "no_such_request"):
+        kernel.send(msg_type, {"value": "x", "code": "ok"}, channel=Channel.STDIN)
+    assert kernel.status(kernel.execute("ok")) == "ok"
+    assert len(kernel.interpreter.log) == 1
