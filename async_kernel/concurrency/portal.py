@@ -132,9 +132,14 @@ class _TrioPortal:
             return
         import trio
 
-        with trio.CancelScope() as self._scope:
-            yield
-        self._scope = None
+        try:
+            with trio.CancelScope() as scope:
+                self._scope = scope
+                yield
+        finally:
+            self._scope = None
+        if scope.cancelled_caught:  # nobody below took the cancellation in
+            raise KeyboardInterrupt
 
     async def settle(self) -> None:
         import trio

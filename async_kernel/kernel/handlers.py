@@ -42,7 +42,7 @@ class Handlers:
             set_fallback(request)
         silent = _field(content, "silent", False)
         return await self._kernel.interpreter.execute(
-            _field(content, "code", ""),
+            _code(content),
             silent=silent,
             store_history=_field(content, "store_history", not silent) and not silent,
             user_expressions=_field(content, "user_expressions", {}),
@@ -66,18 +66,18 @@ class Handlers:
 
     def complete(self, request: Request) -> Content:
         """ "Completion"."""
-        code = _field(request.content, "code", "")
+        code = _code(request.content)
         return self._kernel.interpreter.complete(code, _cursor(request.content, code))
 
     def inspect(self, request: Request) -> Content:
         """ "Introspection"."""
-        code = _field(request.content, "code", "")
+        code = _code(request.content)
         detail_level = _field(request.content, "detail_level", 0)
         return self._kernel.interpreter.inspect(code, _cursor(request.content, code), detail_level)
 
     def is_complete(self, request: Request) -> Content:
         """ "Code completeness"."""
-        return self._kernel.interpreter.is_complete(_field(request.content, "code", ""))
+        return self._kernel.interpreter.is_complete(_code(request.content))
 
     def history(self, request: Request) -> Content:
         """ "History"."""
@@ -137,6 +137,13 @@ def _field(content: Content, name: str, default: T) -> T:
         expected = type(default).__name__
         raise RequestError(f"The field {name!r} of the request has to be of type {expected}, not {value!r:.80}.")
     return value
+
+
+def _code(content: Content) -> str:
+    """The code of a request. RequestError when it has none."""
+    if "code" not in content:
+        raise RequestError("The request lacks the field 'code'.")
+    return _field(content, "code", "")
 
 
 def _cursor(content: Content, code: str) -> int:

@@ -123,9 +123,10 @@ class Lane:
         if item.can_abort and item.number <= self._aborted:
             abort(item.request)
             return
-        execution = self.execution = Execution(item.request, portal, self._prompts)
 
         async def handler(request: Request) -> dict[str, object] | None:
+            # From here on there is something to interrupt; a request with a problem does not come this far.
+            execution = self.execution = Execution(request, portal, self._prompts)
             try:
                 with portal.waiting():
                     return await item.handler(request)

@@ -141,4 +141,8 @@ def serving(request: Request) -> Iterator[None]:
 
 def error_content(error: BaseException) -> Mapping[str, Any]:
     """The content of an error reply, without a traceback: `{"status": "error", "ename": ..., "evalue": ..., ...}`."""
-    return {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
+    try:
+        evalue = str(error)
+    except Exception:  # a class of somebody's own
+        evalue = ""
+    return {"status": "error", "ename": type(error).__name__, "evalue": evalue, "traceback": []}
