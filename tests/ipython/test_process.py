@@ -102,7 +102,7 @@ def test_the_default_profile_is_honoured(tmp_path: Path) -> None:
     (tmp_path / "more.py").write_text("from_file = 4\n")
     stdout, _ = python(
         "print(run('(from_startup, from_lines, from_file, get_ipython().InteractiveTB.mode, get_ipython().cache_size,"
-        ' get_ipython().Completer.use_jedi, get_ipython().find_line_magic("t") is not None)\'))\n'
+        " get_ipython().Completer.use_jedi, type(here) is str)'))\n"
         'print(run(\'get_ipython().run_line_magic("who_ls", "")\'))',
         tmp_path,
         attributes="{'shell.cache_size': 8, 'shell.timeout': 2, 'history.hist_file': ':memory:', 'kernel.quiet': True}",
