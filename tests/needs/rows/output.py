@@ -56,7 +56,7 @@ STARTERS = (
     Starter(
         "trio-task",
         "import trio\nasync def later():\n    while not go.is_set(): await trio.sleep(0.01)\n    speak()\n"
-        "trio.lowlevel.spawn_system_task(later)",
+        "nursery = await trio.open_nursery().__aenter__()\nnursery.start_soon(later)",
         TRIO,
     ),
 )
