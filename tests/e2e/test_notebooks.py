@@ -1,0 +1,172 @@
+"""Whole notebooks: the tour that was written for this project, and notebooks that nobody here wrote.
+
+The latter are the test notebooks in nbclient's source distribution, fetched when the tests run. They are executed under
+ipykernel and under this kernel, and the outputs have to be equal, after `normal` has taken away what differs between
+two runs of one and the same kernel, and the names that kernels give to the files of their cells.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from .driver import plain
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 60
+
+EXCLUDED: dict[str, str] = {}
+"""Notebooks that are not compared: name -> reason. There are none."""
+
+TOGETHER = {"Parallel Execute A.ipynb", "Parallel Execute B.ipynb"}
+"""Two notebooks that wait for a file of each other, and therefore run side by side."""
+
+NORMAL = [
+    (re.compile(r"0x[0-9a-f]{6,}"), "0xADDRESS"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"File \S*ipykernel_\d+/\d+\.py:(\d+)"), r"Cell In[N], line \1"),
+    (re.compile(r"<ipython-input-\S+?>"), "CELL"),
+    (re.compile(r"\S*ipykernel_\d+/\d+\.py"), "CELL"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*"), "TIME"),
+    (re.compile(r"-{10,}"), "-----"),
+]
+"""What differs between runs: addresses, ids of widgets and displays, times; and the file names of cells."""
+
+
+def normal(value: Any) -> Any:
+    """A value of an output without what differs from run to run; see `NORMAL`."""
+    if isinstance(value, str):
+        value = plain(value)
+        for pattern, replacement in NORMAL:
+            value = pattern.sub(replacement, value)
+        return value
+    if isinstance(value, dict):
+        return {normal(key): normal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [normal(item) for item in value]
+    return value
+
+
+def outputs(book: nbformat.NotebookNode) -> list[Any]:
+    """The normalised outputs and counts of each code cell; neighbouring texts of one stream are one."""
+    cells = []
+    for cell in book.cells:
+        if cell.cell_type != "code":
+            continue
+        merged: list[dict[str, Any]] = []
+        for output in copy.deepcopy(cell.outputs):
+            last = merged[-1] if merged else {}
+            if output["output_type"] == "stream" == last.get("output_type") and output["name"] == last["name"]:
+                last["text"] += output["text"]
+            else:
+                merged.append(output)
+        cells.append((cell.execution_count, normal(merged)))
+    return cells
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory, outside: Mapping[str, str]) -> Path:
+    """The folder of nbclient's test notebooks, out of its source distribution."""
+    folder = tmp_path_factory.mktemp("nbclient")
+    command = ["download", "--quiet", "--no-deps", "--no-binary=:all:", f"--dest={folder}", "nbclient"]
+    subprocess.run([sys.executable, "-m", "pip", *command], check=True, timeout=300, env=dict(outside))
+    [archive] = folder.glob("nbclient-*.tar.gz")
+    with tarfile.open(archive) as file:
+        file.extractall(folder, filter="data")
+    [notebooks] = folder.glob("nbclient-*/tests/files")
+    assert len(list(notebooks.glob("*.ipynb"))) > 15
+    return notebooks
+
+
+def execute(path: Path, kernel: str, folder: Path) -> tuple[str, list[Any]]:
+    """How a notebook ended under a kernel, and its outputs up to there."""
+    book = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+    resources = {"metadata": {"path": str(folder)}}
+    options = {"kernel_name": kernel, "timeout": TIMEOUT, "resources": resources}
+    if path.name == "Interrupt.ipynb":
+        options |= {"timeout": 1, "interrupt_on_timeout": True}
+    try:
+        nbclient.NotebookClient(book, **options).execute()
+    except CellExecutionError as error:
+        return f"{error.ename}: {error.evalue}", outputs(book)
+    except DeadKernelError:
+        return "the kernel died", outputs(book)
+    return "ok", outputs(book)
+
+
+def execute_together(paths: list[Path], kernel: str, folder: Path) -> list[tuple[str, list[Any]]]:
+    """Execute notebooks at the same time, each with a kernel of its own; as processes, since each needs a loop."""
+    running = []
+    for path in paths:
+        command = ["execute", f"--kernel_name={kernel}", f"--output={folder / path.stem}", str(path)]
+        environment = {**os.environ, "NBEXECUTE_TEST_PARALLEL_TMPDIR": str(folder)}
+        running.append(subprocess.Popen([sys.executable, "-m", "jupyter_core", *command], cwd=folder, env=environment))
+    for process in running:
+        assert process.wait(TIMEOUT) == 0
+    return [("ok", outputs(nbformat.read(folder / path.name, as_version=4))) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def under_ipykernel(foreign: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Any]]:
+    """How every foreign notebook went under ipykernel."""
+    return execute_all(foreign, "python3", tmp_path_factory.mktemp("ipykernel"))
+
+
+def execute_all(notebooks: Path, kernel: str, folder: Path) -> dict[str, tuple[str, Any]]:
+    """How every notebook of a folder went under a kernel: `{"Error.ipynb": ("ZeroDivisionError: ...", outputs)}`."""
+    for file in notebooks.iterdir():
+        if file.is_file() and file.suffix != ".ipynb":
+            (folder / file.name).write_bytes(file.read_bytes())
+    paths = sorted(path for path in notebooks.glob("*.ipynb") if path.name not in EXCLUDED)
+    done = {path.name: execute(path, kernel, folder) for path in paths if path.name not in TOGETHER}
+    together = [path for path in paths if path.name in TOGETHER]
+    return done | dict(zip([path.name for path in together], execute_together(together, kernel, folder), strict=True))
+
+
+# nbclient leaves the sockets of a kernel that died to the collector.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.timeout(600)
+def test_foreign_notebooks_give_the_outputs_that_ipykernel_gives(
+    backend: str,
+    specs: Mapping[str, str],
+    foreign: Path,
+    under_ipykernel: dict[str, tuple[str, Any]],
+    tmp_path: Path,
+) -> None:
+    ours = execute_all(foreign, specs[backend], tmp_path)
+    assert set(ours) == set(under_ipykernel)
+    assert sum(end == "ok" for end, _ in ours.values()) > 15
+    different = {name: (ours[name], theirs) for name, theirs in under_ipykernel.items() if ours[name] != theirs}
+    report = "\n\n".join(f"{name}\nours:   {ours!r}\ntheirs: {theirs!r}" for name, (ours, theirs) in different.items())
+    assert not different, report
+
+
+def test_the_tour_runs(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
+    book = nbformat.read(ROOT / "docs" / "notebooks" / "tour.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(book, kernel_name=specs[backend], timeout=TIMEOUT, resources=resources).execute()
+    shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not [output for output in shown if output.output_type == "error"]
+    assert any("image/png" in output.get("data", {}) for output in shown), "the tour shows a figure"
+    library = "trio" if backend == "trio" else "asyncio"
+    assert any(library in output.get("text", "") for output in shown), "the tour says what it runs on"
+
+
+def test_the_tour_is_kept_without_outputs() -> None:
+    book = nbformat.read(ROOT / "docs" / "notebooks" / "tour.ipynb", as_version=4)
+    nbformat.validate(book)
+    assert book.metadata.kernelspec.name == "async"
+    assert all(not cell.outputs and cell.execution_count is None for cell in book.cells if cell.cell_type == "code")
