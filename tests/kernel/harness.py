@@ -58,7 +58,7 @@ class Mute(Exception):
 
 
 class FakeInterpreter:
-    """Fits `kernel.ports.Interpreter`. What goes wrong in a cell comes out as it is, which a real one never lets out."""
+    """Fits `kernel.ports.Interpreter`, but lets out what goes wrong in a cell, which a real one never does."""
 
     banner = ""
 
@@ -226,7 +226,7 @@ class RecordingTransport(MemoryTransport):
 
 
 class Harness:
-    """A kernel and its client. `start` serves it in a thread; a test in need of the main thread calls `serve` itself."""
+    """A kernel and its client. `start` serves it in a thread, `serve` in the calling one."""
 
     def __init__(self, backend: str) -> None:
         self.backend = backend
