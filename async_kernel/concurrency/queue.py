@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -42,17 +43,20 @@ class Queue(Generic[T]):
         import anyio
 
         self._portal = portal
-        while not self._items:
+        while True:
             arrival = self._arrival = anyio.Event()
-            if self._items:  # put between the two looks: nobody has seen the event
-                break
+            # The look comes after the event is in its place, so that nothing is put between the two unseen; another
+            # thread may still take everything first.
+            with suppress(IndexError):
+                item = self._items.popleft()
+                self._arrival = None
+                return item
             await arrival.wait()
-        self._arrival = None
-        return self._items.popleft()
 
     def take(self) -> list[T]:
-        """Everything that is there, taken out."""
-        items = []
-        while self._items:
-            items.append(self._items.popleft())
+        """Everything that is there, taken out. Callable from any thread."""
+        items: list[T] = []
+        with suppress(IndexError):  # the getter may be quicker
+            while True:
+                items.append(self._items.popleft())
         return items

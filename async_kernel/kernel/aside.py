@@ -45,9 +45,8 @@ class Asides:
     def put(self, request: Request, handler: SyncHandler, lane: Lane) -> None:
         """Have `request` served beside the cells of `lane`. Returns at once."""
         aside = _Aside(request, handler)
-        portal = lane.portal
-        if portal is None:  # the shell is still starting: its first free moment is soon enough
-            lane.put_job(aside.run)
+        portal = lane.reach(aside.run)
+        if portal is None:  # the shell is still starting
             return
         portal.call(aside.run)
         if self._thread is None:

@@ -118,8 +118,7 @@ class Handlers:
 
     def delete_subshell(self, request: Request) -> Content:
         """JEP 91, "Delete subshell"."""
-        lane = self._kernel.subshells.delete(_field(request.content, "subshell_id", ""))
-        for left in lane.take():
+        for left in self._kernel.subshells.delete(_field(request.content, "subshell_id", "")):
             self._kernel.refuse(left, RequestError("The subshell of this request was deleted."))
         return {"status": "ok"}
 

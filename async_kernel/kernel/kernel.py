@@ -126,7 +126,7 @@ class Kernel:
 
     def _loaded(self) -> tuple[Interpreter, Comms]:
         if self._parts is None:
-            raise RequestError("The kernel is still starting.")
+            raise RequestError(str(self._failure or "The kernel is still starting."))
         return self._parts
 
     async def serve(self, portal: Portal, load: Callable[[], tuple[Interpreter, Comms]]) -> None:
@@ -150,10 +150,11 @@ class Kernel:
         self._ended.wait()
 
     def _refuse_queued(self, error: BaseException) -> None:
-        for request in self.main_lane.take():
-            refuse(request, error)
-            if request.msg_type == "execute_request":
-                self._ended.set()
+        for lane in (self.main_lane, *self.subshells.lanes()):
+            for request in lane.take():
+                refuse(request, error)
+                if request.msg_type == "execute_request":
+                    self._ended.set()
 
     # Interrupting and ending: any thread
 

@@ -5,11 +5,13 @@ Each shell and subshell has one. Order is arrival; `stop_on_error` aborts just w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
 from async_kernel.concurrency.portal import Portal
 from async_kernel.concurrency.queue import Queue
+from async_kernel.errors import RequestError
 from async_kernel.system.interrupt import Interrupt
 
 from .dispatch import Handler, abort, serve
@@ -32,11 +34,8 @@ class Execution:
 
     def end_wait(self, interrupt: Interrupt) -> None:
         """End a question to the client, or what the task awaits, if the execution still goes on by then."""
-        msg_id = self.request.message.header.msg_id
-        if self._prompts.waits(msg_id):  # its thread stands in Prompts.ask, where nothing else claims the interrupt
-            if interrupt.claim():
-                self._prompts.cancel(msg_id)
-        else:
+        # With a question open its thread stands in Prompts.ask, where nothing else claims the interrupt.
+        if not self._prompts.cancel(self.request.message.header.msg_id, interrupt.claim):
             self._portal.call(self._end_wait, interrupt)
 
     def mark_interrupted(self) -> None:
@@ -70,7 +69,10 @@ class Lane:
     def __init__(self, transport: Transport, prompts: Prompts) -> None:
         self._transport = transport
         self._prompts = prompts
-        self._queue: Queue[_Item | Callable[[], None] | None] = Queue()
+        self._queue: Queue[_Item | None] = Queue()
+        self._jobs: list[Callable[[], None]] = []
+        self._lock = threading.Lock()  # over the two and what follows: nothing is put into a closed lane
+        self._closed = False
         self._arrived = 0
         self._aborted = 0  # what can be aborted and arrived up to here is
         self.portal: Portal | None = None
@@ -79,45 +81,61 @@ class Lane:
         """What the lane is serving now."""
 
     def put(self, request: Request, handler: Handler, *, stops: bool = False, can_abort: bool = False) -> None:
-        """Queue a request. `stops`: an error reply aborts those queued requests that `can_abort`."""
-        self._arrived += 1
-        self._queue.put(_Item(self._arrived, request, handler, stops, can_abort))
+        """Queue a request. `stops`: an error reply aborts those queued requests that `can_abort`.
 
-    def put_job(self, job: Callable[[], None]) -> None:
-        """Queue something else to be done between requests: a function that does not raise."""
-        self._queue.put(job)
+        RequestError when the lane is closed.
+        """
+        with self._lock:
+            self._check_open()
+            self._arrived += 1
+            self._queue.put(_Item(self._arrived, request, handler, stops, can_abort))
+
+    def reach(self, job: Callable[[], None]) -> Portal | None:
+        """The way into the loop that serves the lane. Before it runs None, and `job()`, which does not raise, is done
+        as soon as it does, ahead of the requests. RequestError when the lane is closed."""
+        with self._lock:
+            self._check_open()
+            if self.portal is None:
+                self._jobs.append(job)
+            return self.portal
 
     def close(self) -> None:
-        """End `serve` once what it is serving now is done."""
-        self._queue.put(None)
+        """Take nothing more, and end `serve` once what was put until now is done."""
+        with self._lock:
+            self._closed = True
+            self._queue.put(None)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RequestError("The shell of this request has ended.")
 
     async def serve(self, portal: Portal, closing: Callable[[], bool]) -> None:
         """Serve what is queued, in order, until the lane is closed or `closing()` is true between two requests.
 
         `portal` is that of the calling task.
         """
-        self.portal = portal
+        with self._lock:
+            self.portal = portal
         try:
+            self._do_jobs()
             while not closing():
                 item = await self._queue.get(portal)
                 if item is None:
                     return
-                if isinstance(item, _Item):
-                    await self._serve(item, portal)
-                else:
-                    item()
+                await self._serve(item, portal)
         finally:
             self.portal = None
 
     def take(self) -> list[Request]:
         """The requests that nobody will serve any more, taken out of the queue; jobs are done on the way."""
-        requests = []
-        for item in self._queue.take():
-            if isinstance(item, _Item):
-                requests.append(item.request)
-            elif item is not None:
-                item()
-        return requests
+        self._do_jobs()
+        return [item.request for item in self._queue.take() if item is not None]
+
+    def _do_jobs(self) -> None:
+        with self._lock:
+            jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            job()
 
     async def _serve(self, item: _Item, portal: Portal) -> None:
         if item.can_abort and item.number <= self._aborted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from async_kernel.protocol.messages import Message
 
@@ -49,10 +50,7 @@ class Prompts:
             prompt.settled.wait()
         finally:
             with self._lock:
-                was_open = self._queue[0] is prompt
-                self._queue.remove(prompt)
-                if was_open and self._queue:
-                    self._queue[0].send(self._queue[0].msg_id)
+                self._settle([prompt])
         if prompt.cancelled:
             raise KeyboardInterrupt
         return prompt.value
@@ -63,20 +61,31 @@ class Prompts:
         with self._lock:
             prompt = self._queue[0] if self._queue else None
             # Some clients answer without saying what; one that names something else answers a question that is gone.
-            if prompt is None or prompt.settled.is_set() or (asked and asked not in (prompt.msg_id, prompt.request_id)):
+            if prompt is None or (asked and asked not in (prompt.msg_id, prompt.request_id)):
                 return False
             prompt.value = str(message.content.get("value", ""))
-            prompt.settled.set()
+            self._settle([prompt])
         return True
 
-    def waits(self, request_id: str) -> bool:
-        """Whether code of the request `request_id` waits for an answer."""
-        return any(prompt.request_id == request_id for prompt in tuple(self._queue))
+    def cancel(self, request_id: str | None = None, claim: Callable[[], bool] = lambda: True) -> bool:
+        """End the questions of the request `request_id`, or all: their askers get KeyboardInterrupt.
 
-    def cancel(self, request_id: str | None = None) -> None:
-        """End the questions of the request `request_id`, or all: their askers get KeyboardInterrupt."""
+        Returns whether there were any. They go on when `claim()` says no, which is asked while no answer can come in.
+        """
         with self._lock:
-            for prompt in self._queue:
-                if (request_id is None or prompt.request_id == request_id) and not prompt.settled.is_set():
+            found = [prompt for prompt in self._queue if request_id in (None, prompt.request_id)]
+            if found and claim():
+                for prompt in found:
                     prompt.cancelled = True
-                    prompt.settled.set()
+                self._settle(found)
+        return bool(found)
+
+    def _settle(self, settled: list[_Prompt]) -> None:
+        """Take prompts out of the queue, which holds just what nobody has answered, and put the next question."""
+        opened = self._queue[0] if self._queue else None
+        for prompt in settled:
+            with suppress(ValueError):
+                self._queue.remove(prompt)
+            prompt.settled.set()
+        if self._queue and self._queue[0] is not opened:
+            self._queue[0].send(self._queue[0].msg_id)

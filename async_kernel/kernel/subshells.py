@@ -11,6 +11,7 @@ from async_kernel.errors import RequestError
 
 from .lanes import Lane
 from .ports import RunLoop
+from .request import Request
 
 __all__ = ["Subshells"]
 
@@ -43,12 +44,14 @@ class Subshells:
         threading.Thread(target=run, name=f"subshell {subshell_id}", daemon=True).start()
         return subshell_id
 
-    def delete(self, subshell_id: str) -> Lane:
-        """End a subshell once it has served what it is on; return its lane. RequestError when there is none."""
+    def delete(self, subshell_id: str) -> list[Request]:
+        """End a subshell once it has served what it is on; return what it will not serve. RequestError when there is
+        none of that id."""
         lane = self.lane(subshell_id)
         del self._lanes[subshell_id]
+        left = lane.take()
         lane.close()
-        return lane
+        return left
 
     def lane(self, subshell_id: str) -> Lane:
         """The lane of a subshell. RequestError when there is none."""
