@@ -271,6 +271,15 @@ class Kernel:
             os.killpg(self.process.pid, signal.SIGINT)
         return sent
 
+    def tells_interrupt(self, reply: Received) -> bool:
+        """Whether a reply says that its cell was interrupted.
+
+        This project's kernel says KeyboardInterrupt; of a peer another name of an interrupt is taken too.
+        """
+        name = str(reply.content.get("ename", ""))
+        right = name == "KeyboardInterrupt" if self.subject.ours else "Interrupt" in name
+        return reply.content["status"] == "error" and right
+
     def shutdown(self, seconds: float) -> float:
         """Ask for a shutdown and return the seconds until the process was gone; raise `Missed` if it stays."""
         sent = time.perf_counter()

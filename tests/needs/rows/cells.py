@@ -81,7 +81,7 @@ def _(subject: Subject) -> Outcome:
         if "ready" not in client.text(b):
             raise Missed("the cells do not overlap")
         kernel.interrupt("message")
-        if client.reply(b, 5, "the reply to the interrupted cell").content.get("ename") != "KeyboardInterrupt":
+        if not kernel.tells_interrupt(client.reply(b, 5, "the reply to the interrupted cell")):
             raise Missed("the foreground cell did not end in KeyboardInterrupt")
         kernel.need("go.set()")
         first = kernel.finish(a, 10)

@@ -103,7 +103,7 @@ def end_by_interrupt(kernel: Kernel, shape: Shape, means: Means, subshell: str |
         reply = client.reply(request, ANSWER_SECONDS, "the reply to the interrupted cell")
     finally:
         client.resume("iopub")
-    if reply.content["status"] != "error" or reply.content.get("ename") != "KeyboardInterrupt":
+    if not kernel.tells_interrupt(reply):
         raise Missed(f"the interrupted cell gave {kernel.cell(request, reply).error or 'ok'}")
     client.idle(request, 20, "idle after the interrupt")
     if not client.outputs(request, "error"):

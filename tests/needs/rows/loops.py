@@ -128,7 +128,7 @@ def _(subject: Subject) -> Outcome:
             raise Missed(kernel.cell(request, early).error)
         kernel.interrupt("message")
         reply = client.reply(request, 5, "the reply to the interrupted cell")
-        if reply.content.get("ename") != "KeyboardInterrupt":
+        if not kernel.tells_interrupt(reply):
             raise Missed(kernel.cell(request, reply).error or "ok")
         client.idle(request)
         kernel.need("1")
