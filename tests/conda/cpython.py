@@ -16,17 +16,30 @@ from tests.conda.package_writer import Content, Metadata, is_executable, write_p
 __all__ = ["VERSION", "convert_cpython", "why_not"]
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-LEFT_OUT = {"__pycache__", "idlelib", "lib2to3", "site-packages", "dist-packages", "test", "tests", "turtledemo"}
+LEFT_OUT = {
+    "EXTERNALLY-MANAGED",
+    "__pycache__",
+    "idlelib",
+    "lib2to3",
+    "site-packages",
+    "dist-packages",
+    "test",
+    "tests",
+    "turtledemo",
+}
+
+FOR_DEBIAN = """\
+import os, site, sys, sysconfig
+sysconfig._get_preferred_schemes = lambda: {"prefix": "posix_prefix", "home": "posix_home", "user": "posix_user"}
+site.addsitedir(os.path.join(sys.prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages"))
+"""
+"""Debian's Python looks for packages in dist-packages; this sitecustomize makes it look where every other one does."""
 
 
 def why_not() -> str:
     """Why the running CPython cannot be packed, or "" when it can."""
     if sys.platform != "linux":
         return "the package `python` is made from a CPython as Linux lays it out"
-    if "deb_system" in sysconfig.get_scheme_names():
-        return (
-            "Debian's Python looks for packages in dist-packages and cannot be moved to a prefix: use another CPython"
-        )
     return ""
 
 
@@ -41,6 +54,10 @@ def convert_cpython(channel: Path, subdir: str) -> Path:
         *_tree(library, f"lib/python{VERSION}"),
         Content(f"lib/python{VERSION}/site-packages/README.txt", b"Packages of this environment stand here.\n"),
     ]
+    if "deb_system" in sysconfig.get_scheme_names():
+        customize = f"lib/python{VERSION}/sitecustomize.py"
+        contents = [content for content in contents if content.path != customize]
+        contents.append(Content(customize, FOR_DEBIAN.encode()))
     metadata = Metadata(
         name="python",
         version=".".join(map(str, sys.version_info[:3])),

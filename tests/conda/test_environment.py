@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from rattler_build import Package
 
 from tests.conda.environments import Environment, files_below
 from tests.conda.recipe import CHECKOUT, RecipeBuilder, build_sdist, read_json
+from tests.packaging.projects import unpack_sdist
 
 KERNELS = "share/jupyter/kernels"
 SPEC = f"{KERNELS}/async/kernel.json"
@@ -97,9 +97,7 @@ def test_a_bare_python_would_start_the_interpreter_of_the_client(
 def newer(builder: RecipeBuilder, tmp_path_factory: pytest.TempPathFactory) -> Package:
     """A next version, whose spec has another display name and whose folder has lost a logo."""
     folder = tmp_path_factory.mktemp("newer")
-    with tarfile.open(builder.sdist) as archive:
-        archive.extractall(folder, filter="data")
-    [project] = folder.iterdir()
+    project = unpack_sdist(builder.sdist, folder / "project")
     (project / "async_kernel" / "_version.py").write_text('__version__ = "999.0"\n', encoding="utf-8")
     spec = project / SPEC
     spec.write_text(json.dumps(read_json(spec) | {"display_name": "newer"}), encoding="utf-8")

@@ -6,12 +6,13 @@ import functools
 import os
 import subprocess
 import sys
+import tarfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CHECKOUT", "build", "copy_of_checkout", "find_python", "project", "run", "venv_python"]
+__all__ = ["CHECKOUT", "build", "copy_of_checkout", "find_python", "project", "run", "unpack_sdist", "venv_python"]
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -59,6 +60,15 @@ def build(source: Path, folder: Path, *what: str, env: Mapping[str, str] | None 
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), *what, str(source)]
     run(*command, env=os.environ if env is None else env)
     return sorted(folder.iterdir())
+
+
+def unpack_sdist(sdist: Path, folder: Path) -> Path:
+    """Unpack an sdist below `folder` and return the one folder that is in it."""
+    with tarfile.open(sdist) as archive:
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # CPython before 3.11.4 has none
+        archive.extractall(folder)
+    [project] = folder.iterdir()
+    return project
 
 
 def find_python(version: str) -> Path | None:

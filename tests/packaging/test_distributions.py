@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.projects import CHECKOUT, build, copy_of_checkout, run
+from tests.packaging.projects import CHECKOUT, build, copy_of_checkout, run, unpack_sdist
 
 DATA = "share/jupyter/kernels/async"
 FILES = ["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]
@@ -41,10 +41,7 @@ def test_a_second_build_gives_the_same_bytes(kind: str, request: pytest.FixtureR
 
 
 def test_the_wheel_of_the_sdist_is_the_wheel_of_the_tree(sdist: Path, wheel: Path, tmp_path: Path) -> None:
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path / "unpacked", filter="data")
-    [folder] = (tmp_path / "unpacked").iterdir()
-    [from_sdist] = build(folder, tmp_path / "dist", "--wheel")
+    [from_sdist] = build(unpack_sdist(sdist, tmp_path / "unpacked"), tmp_path / "dist", "--wheel")
     assert from_sdist.read_bytes() == wheel.read_bytes()
 
 
