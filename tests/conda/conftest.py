@@ -86,3 +86,11 @@ def stub_channels(
     """A channel for solves on three systems: both variants of the package, and stubs of all that they need."""
     packages = [unix_package.path, win_package.path]
     return [make_stub_channel(channel_folder, packages, tmp_path_factory.mktemp("stubs"), PLATFORMS)]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of each fixture pays for downloads, builds and environments; its deadline allows for that."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.timeout(400))

@@ -15,6 +15,8 @@ import pytest
 
 from tests.packaging.projects import CHECKOUT, find_python, run, venv_python
 
+pytestmark = pytest.mark.timeout(400)  # each test installs from PyPI, and the slowest machine sets the pace
+
 SPEC = Path("share", "jupyter", "kernels", "async", "kernel.json")
 ONE_CELL = CHECKOUT / "tests" / "packaging" / "one_cell.py"
 OURS = ("PYTHON", "VIRTUAL_ENV", "JUPYTER", "CONDA")

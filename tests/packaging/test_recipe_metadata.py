@@ -36,7 +36,7 @@ def version() -> str:
 
 def as_pairs(dependencies: list[str]) -> set[tuple[str, str]]:
     """Names and version ranges of dependencies in conda's or in PyPI's words, made alike."""
-    pairs = set()
+    pairs: set[tuple[str, str]] = set()
     for dependency in dependencies:
         requirement = Requirement(dependency)
         pairs.add((canonicalize_name(requirement.name), str(SpecifierSet(str(requirement.specifier)))))

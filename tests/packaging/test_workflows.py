@@ -68,7 +68,15 @@ def test_the_files_have_the_shape_that_github_takes(schema: str, files: list[Pat
 
 def test_zizmor_finds_nothing_to_exploit() -> None:
     zizmor = Path(sys.executable).with_name("zizmor.exe" if sys.platform == "win32" else "zizmor")
-    command = [zizmor, "--offline", "--no-progress", "--quiet", "--config", GITHUB / "zizmor.yml", CHECKOUT]
+    command: list[str | Path] = [
+        zizmor,
+        "--offline",
+        "--no-progress",
+        "--quiet",
+        "--config",
+        GITHUB / "zizmor.yml",
+        CHECKOUT,
+    ]
     run(*command, env=os.environ)
 
 
