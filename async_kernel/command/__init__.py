@@ -56,6 +56,7 @@ def _run(command: Command) -> int:
         case Start(settings):
             from async_kernel import launcher
 
+            _activate()
             return launcher.start(_with_spec(settings))
         case Version():
             from async_kernel import __version__
@@ -82,6 +83,18 @@ def _run(command: Command) -> int:
 
             print(help_text())
     return 0
+
+
+def _activate() -> None:
+    """Let the commands of cells act on this interpreter's environment, whatever the client that started it is in."""
+    from async_kernel.kernelspec.environment import environment
+
+    changes = environment(os.environ, sys.prefix, sys.base_prefix, sys.executable, sys.platform, os.path.lexists)
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _with_spec(settings: Settings) -> Settings:
