@@ -287,6 +287,23 @@ async def callbacks_run_in_the_context_that_made_them(window):
     assert set(ticks) == {"third"}
 
 
+async def interpreters_of_tk_are_not_deleted_by_another_thread(window):
+    """Tcl would abort the process; Python's garbage collector runs on whichever thread it likes."""
+    from async_kernel.loops.hosts.tk import _interpreters
+
+    gc.disable()
+    for _ in range(5):
+        dropped = window.tkinter.Tk()
+        dropped.itself = dropped
+        dropped.update_idletasks()
+        dropped.destroy()
+        del dropped
+        await anyio.to_thread.run_sync(gc.collect)
+    gc.enable()
+    assert len(_interpreters) == 3, "the host's, the window's and the last one that was dropped"
+    assert await anyio.to_thread.run_sync(window.root.winfo_exists)  # and other threads may call a window
+
+
 async def slots_are_found_again(window):
     """Qt only: what was connected through a wrapper is disconnected by its own name, and is called as ever."""
     current_host().carry_contexts(None)

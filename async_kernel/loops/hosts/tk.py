@@ -6,6 +6,7 @@ interpreters of a thread together, so the windows that user code makes with `tki
 
 from __future__ import annotations
 
+import _tkinter
 import contextvars
 import socket
 import sys
@@ -31,11 +32,13 @@ class TkHost(Host):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
+        self._undo = ExitStack()
+        create, _tkinter.create = _tkinter.create, _create_and_keep
+        self._undo.callback(setattr, _tkinter, "create", create)
         self._tk: Any = tkinter.Tcl().tk
         self._soon: deque[Callback] = deque()
         self._threadsafe: deque[Callback] = deque()
         self._stopped = False
-        self._undo = ExitStack()
         self._tk.createcommand("async_kernel_soon", self._run_soon)
         self._tk.createcommand("async_kernel_threadsafe", self._run_threadsafe)
         self._wake = self._make_waker() if hasattr(self._tk, "createfilehandler") else self._wake_by_call
@@ -67,11 +70,12 @@ class TkHost(Host):
 
     def step(self, timeout: float) -> None:
         """Serve what is there; wait up to `timeout` seconds for the first event."""
+        end = time.monotonic() + timeout
         timer = self._tk.call("after", max(1, round(timeout * 1000)), "")
         try:
             self._tk.dooneevent(0)
-            while self._tk.dooneevent(tkinter._tkinter.DONT_WAIT):  # type: ignore[attr-defined]
-                pass
+            while self._tk.dooneevent(_tkinter.DONT_WAIT) and time.monotonic() < end:
+                pass  # each may bring the next
         finally:
             self._tk.call("after", "cancel", timer)
 
@@ -145,14 +149,31 @@ class TkHost(Host):
                 return
 
 
+_interpreters: list[Any] = []
+_create = _tkinter.create
+
+
+def _create_and_keep(*args: Any) -> Any:
+    """`_tkinter.create`, for the life of a host: every interpreter is made here.
+
+    Tcl aborts the process when an interpreter is deleted by another thread than its own. Python does that when its
+    garbage collector happens to run there, and a guest brings threads. So interpreters are kept, and let go of on this
+    thread once nobody else refers to them.
+    """
+    _interpreters[:] = [each for each in _interpreters if sys.getrefcount(each) > 3]  # list, each, argument
+    interpreter = _create(*args)
+    _interpreters.append(interpreter)
+    # The main loop that runs is the host's. Calls by other threads are refused unless told that it serves this one too.
+    interpreter.willdispatch()
+    return interpreter
+
+
 class _ContextCallWrapper(tkinter.CallWrapper):
     """A callback of tkinter that runs in (a copy of) the context in which it was created."""
 
     def __init__(self, func: Any, subst: Any, widget: Any) -> None:
         super().__init__(func, subst, widget)
         self.context = contextvars.copy_context()
-        # The main loop that runs is the host's; so that other threads may call this interpreter, say that it is served.
-        widget.tk.willdispatch()
 
     def __call__(self, *args: Any) -> Any:
         # A copy: a context cannot be entered twice, and a callback may come again while it runs a nested main loop.
