@@ -107,9 +107,7 @@ def test_jupyter_kernelspec_list_shows_the_specs(specs: Mapping[str, str], tmp_p
 def test_jupyter_console_in_a_terminal(backend: str, specs: Mapping[str, str], tmp_path: Path) -> None:
     """Typed by hand: a prompt, results, top-level await, an interrupt, input(), and the end."""
     arguments = ["-m", "jupyter_console", f"--kernel={specs[backend]}", "--simple-prompt"]
-    console = pexpect.spawn(
-        sys.executable, arguments, cwd=str(tmp_path), timeout=TIMEOUT, encoding="utf-8", echo=False
-    )
+    console = pexpect.spawn(sys.executable, arguments, cwd=str(tmp_path), timeout=TIMEOUT, encoding="utf-8", echo=False)
     try:
         console.expect_exact("In [1]: ")
         console.sendline("6 * 7")

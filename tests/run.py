@@ -1,0 +1,56 @@
+"""Install async-kernel with what its tests need into an environment of its own, and run them with coverage.
+
+    python3 tests/run.py [ARGUMENTS OF PYTEST]
+
+Needs CPython 3.11 or newer with venv, and a network for pip. The environment is `build/test-env`; delete it to begin
+afresh. For example `python3 tests/run.py tests/e2e -k trio` runs some of them. The exit status is pytest's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = ROOT / "build" / "test-env"
+GROUPS = ("test", "conda", "packaging", "docs")
+EXTRAS = "all"
+
+
+def main(arguments: list[str]) -> int:
+    """Install, test, print the coverage; pytest's exit status."""
+    python = install()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    coverage = [str(python), "-m", "coverage"]
+    subprocess.run([*coverage, "erase"], cwd=ROOT, check=True)
+    status = subprocess.call([*coverage, "run", "-m", "pytest", *arguments], cwd=ROOT, env=environment)
+    subprocess.call([*coverage, "combine", "--quiet"], cwd=ROOT)
+    subprocess.call([*coverage, "report", "--skip-covered", "--skip-empty"], cwd=ROOT)
+    print(f"pytest ended with exit status {status}: {'all passed' if status == 0 else 'not all passed'}")
+    return status
+
+
+def install() -> Path:
+    """Make the environment and install this checkout and its test groups into it; its interpreter."""
+    python = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        print(f"Making an environment in {ENVIRONMENT} ...", flush=True)
+        venv.create(ENVIRONMENT, with_pip=True)
+    print("Installing async-kernel and what its tests need ...", flush=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--editable", f"{ROOT}[{EXTRAS}]", *requirements(GROUPS)], check=True)
+    return python
+
+
+def requirements(groups: tuple[str, ...]) -> list[str]:
+    """The requirements of dependency groups of pyproject.toml (PEP 735), for a pip that does not know groups yet."""
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return [requirement for group in groups for requirement in tables.get(group, ()) if isinstance(requirement, str)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
