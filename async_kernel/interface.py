@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from async_kernel.kernel.ports import Comms, Interpreter
     from async_kernel.loops.plan import Plan
 
-__all__ = ["GRACE", "ZMQInterface", "start_kernel_zmq_interface"]
+__all__ = ["GRACE", "ZMQInterface", "embed_kernel", "start_kernel_zmq_interface"]
 
 INTERPRETER = "async_kernel.ipython:create_interpreter"
 COMMS = "async_kernel.comms:CommHandlers"
@@ -55,6 +55,29 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
     run, in which case every client that asked has been told why.
     """
     return ZMQInterface(settings).run()
+
+
+async def embed_kernel(
+    namespace: dict[str, Any] | None = None,
+    *,
+    settings: Settings | None = None,
+    streams: bool = False,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a kernel inside a running asyncio or trio program, until a client shuts it down or the task is cancelled.
+
+    Cells run in `namespace` (for example `globals()`), in the program's own loop and thread. Nothing of the program is
+    taken: no signal handler, no excepthook, no stdout, unless `streams` asks for it; then what cells print goes to
+    their client, and what the program prints stays where it was. `started` is called with the path of the connection
+    file once clients can connect: `jupyter console --existing PATH`. `settings` are those of the command line.
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(async_kernel.embed_kernel, globals())
+
+    Raises ConnectionFileError when the sockets cannot be bound, UsageError for wrong settings.
+    """
+    interface = ZMQInterface(settings if settings is not None else Settings(connection_file="."))
+    await interface.serve_embedded(namespace, streams, started)
 
 
 def kernel_info() -> dict[str, Any]:
@@ -86,7 +109,8 @@ def kernel_info() -> dict[str, Any]:
 
 
 class ZMQInterface:
-    """One kernel in a process of its own."""
+    """One kernel, its sockets, and what it needs of the world. It runs a process of its own (`run`) or serves inside a
+    program (`serve_embedded`)."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -105,10 +129,14 @@ class ZMQInterface:
             ports={f"{channel}_port": info.port(channel) for channel in Channel},
             run_loop=self._run_thread,
         )
+        self.kernel.timeout = settings.attributes.get("shell.timeout")
         self._interrupter = Interrupter(_wake_main_thread, lambda: self.kernel.execution)
+        self.kernel.interrupts = self._interrupter
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None
         self._restore: list[Callable[[], None]] = []
+
+    # In a process of its own
 
     def run(self) -> int:
         """Serve until the kernel is shut down. To be called in the main thread; returns the exit status."""
@@ -119,6 +147,7 @@ class ZMQInterface:
             watch_parent(parent, self._orphaned)
         if self._file.is_new:
             _say_where(self._file.path)
+        self.kernel.adopts_strays = True
         status = 0
         try:
             self._run_main()
@@ -127,43 +156,90 @@ class ZMQInterface:
             _tell(error)
             self.kernel.fail(error)
         finally:
-            self._end()
+            _end_after(GRACE)
+            self._close()
         return status
-
-    # Starting
 
     def _run_main(self) -> None:
         """Make the plan and run it: the backend, and on it the kernel's main lane."""
         from async_kernel.loops.run import run
 
-        self._plan = make_plan(self._settings)
-        log.debug("%s", self._plan)
-        if self._plan.backend == "trio":
+        plan = self._plan = make_plan(self._settings)
+        log.debug("%s", plan)
+        if plan.backend == "trio":
             # trio takes SIGINT when it finds Python's own handler there; its handler is its public way to raise
             # KeyboardInterrupt in the main task, and becomes part of the portal.
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        run(self._plan, self._serve)
+        run(plan, self._serve)
 
     async def _serve(self) -> None:
         from async_kernel.concurrency.portal import current_portal
 
         portal = current_portal()
         self._interrupter.install()
-        self.kernel.interrupts = self._interrupter
-        try:
-            await self.kernel.serve(portal, self._load)
-        finally:
-            self._interrupter.restore()
+        await self.kernel.serve(portal, lambda: self._load(streams=True))
 
-    def _load(self) -> tuple[Interpreter, Comms]:
-        """Import the interpreter and put the streams in place."""
+    def _take_signals(self) -> None:
+        """An interrupt while the kernel still starts has nothing to end; SIGTERM is a shutdown."""
+        self._interrupter.install()
+        signal.signal(signal.SIGTERM, lambda *_: self._shut_down(GRACE))
+
+    def _orphaned(self) -> None:
+        self._shut_down(ORPHAN_GRACE)
+
+    def _shut_down(self, grace: float) -> None:
+        self.kernel.shut_down()
+        _end_after(grace)
+
+    # Inside a program
+
+    async def serve_embedded(
+        self, namespace: dict[str, Any] | None, streams: bool, started: Callable[[str], None] | None
+    ) -> None:
+        """Serve in the calling task's loop until the kernel is shut down or the task is cancelled (`embed_kernel`)."""
+        import anyio
+
+        from async_kernel.concurrency.portal import current_portal
+
+        failure: list[BaseException] = []
+
+        async def serve() -> None:  # in a task of its own: what a cell does to its task does not hit the program's
+            try:
+                await self.kernel.serve(current_portal(), lambda: self._load(streams, namespace))
+            except Exception as error:
+                failure.append(error)
+
+        self._plan = make_plan(self._settings._replace(backend=_running_backend()))
+        self._transport.start()
+        try:
+            if started is not None:
+                started(self._file.path)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(serve)
+            if failure:
+                raise failure[0]
+        finally:
+            self.kernel.shut_down()
+            self._close()
+
+    # Parts
+
+    def _load(self, streams: bool, namespace: dict[str, Any] | None = None) -> tuple[Interpreter, Comms]:
+        """Import the interpreter and the comms, and put the streams in place."""
         from async_kernel.ipython import user_code_entries
 
-        interpreter: Interpreter = _load(INTERPRETER)(self._settings.attributes)
+        attributes = {**self._settings.attributes, "shell.connection_file": self._file.path}
+        if self._plan is not None and self._plan.host is not None:
+            attributes["shell.gui_host"] = self._plan.host
+        interpreter: Interpreter = load_interface(INTERPRETER)(attributes, namespace)
         self._interpreter = interpreter
         self._interrupter.entries = frozenset(user_code_entries())
-        self._restore.append(_load(STREAMS)(echo=self._settings.attributes.get("kernel.quiet") is False))
-        return interpreter, _load(COMMS)(self.kernel.publish)
+        comms = load_interface(COMMS)(self.kernel.publish)
+        self._restore.append(comms.restore)
+        if streams:
+            echo = self._settings.attributes.get("kernel.quiet") is False
+            self._restore.append(load_interface(STREAMS)(echo=echo))
+        return interpreter, comms
 
     def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""
@@ -171,6 +247,23 @@ class ZMQInterface:
 
         assert self._plan is not None
         run(self._plan._replace(host=None, host_options={}), main)
+
+    def _close(self) -> None:
+        """Give everything back, in the order that lets what is said meanwhile still go out."""
+        try:
+            if self._interpreter is not None:
+                self._interpreter.close(self.kernel.restart)
+        except BaseException:
+            log.exception("the interpreter could not be closed in good order")
+        self._interrupter.restore()
+        self._transport.stop()
+        for restore in reversed(self._restore):
+            restore()
+        if self._file.is_new:
+            from contextlib import suppress
+
+            with suppress(OSError):
+                os.unlink(self._file.path)
 
     # Messages: called in the I/O thread
 
@@ -186,37 +279,6 @@ class ZMQInterface:
         """What a new subscriber gets first (JEP 65)."""
         content = {"subscription": topic.decode("utf-8", "replace")}
         return self._codec.encode("iopub_welcome", content, identities=(topic,))
-
-    # Ending
-
-    def _take_signals(self) -> None:
-        """An interrupt while the kernel still starts has nothing to end; SIGTERM is a shutdown."""
-        self._interrupter.install()
-        signal.signal(signal.SIGTERM, lambda *_: self._shut_down(GRACE))
-
-    def _orphaned(self) -> None:
-        self._shut_down(ORPHAN_GRACE)
-
-    def _shut_down(self, grace: float) -> None:
-        self.kernel.shut_down()
-        _end_after(grace)
-
-    def _end(self) -> None:
-        """Give everything back, in the order that lets what is said meanwhile still go out."""
-        _end_after(GRACE)
-        try:
-            if self._interpreter is not None:
-                self._interpreter.close(self.kernel.restart)
-        except BaseException:
-            log.exception("the interpreter could not be closed in good order")
-        self._transport.stop()
-        for restore in reversed(self._restore):
-            restore()
-        if self._file.is_new:
-            from contextlib import suppress
-
-            with suppress(OSError):
-                os.unlink(self._file.path)
 
 
 def make_codec(info: ConnectionInfo) -> Codec:
@@ -234,8 +296,9 @@ def _username() -> str:
     return os.environ.get("LOGNAME") or os.environ.get("USER") or os.environ.get("USERNAME") or "username"
 
 
-def _load(path: str) -> Any:
-    return load_interface(path)
+def _running_backend() -> str:
+    trio = sys.modules.get("trio")
+    return "trio" if trio is not None and trio.lowlevel.in_trio_run() else "asyncio"
 
 
 def _wake_main_thread() -> None:

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["create_interpreter", "user_code_entries"]
 
 
-def create_interpreter(attributes: Mapping[str, Any] | None = None) -> IPythonInterpreter:
+def create_interpreter(
+    attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None
+) -> IPythonInterpreter:
     """Make the interpreter of this process: imports IPython, loads the user's IPython profile, runs its startup files.
 
     `attributes` are settings of the command line, for example `{"shell.xmode": "Plain", "history.hist_file":
     ":memory:"}`; they outrank the profile. There is one interpreter per process at a time (`get_ipython()` is the
-    ambient name for it); `close()` gives the place back.
+    ambient name for it); `close()` gives the place back. Cells run in `namespace`, or in a `__main__` of their own.
     """
     from async_kernel.ipython.interpreter import IPythonInterpreter
 
-    return IPythonInterpreter(attributes)
+    return IPythonInterpreter(attributes, namespace)
 
 
 def user_code_entries() -> tuple[CodeType, ...]:

@@ -24,8 +24,8 @@ class IPythonInterpreter:
     """Runs cells with IPython. One serves a shell and its subshells: they share the namespace, each cell has its own
     number, payload and errors. `shell` is what `get_ipython()` gives."""
 
-    def __init__(self, attributes: Mapping[str, Any] | None = None) -> None:
-        self.shell: ZMQInteractiveShell = start_shell(attributes or {})
+    def __init__(self, attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None) -> None:
+        self.shell: ZMQInteractiveShell = start_shell(attributes or {}, namespace)
 
     @property
     def execution_count(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from IPython.core.application import BaseIPythonApplication
@@ -32,6 +33,9 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
 
     name = "ipython-kernel"  # gives the config file its name: ipython_kernel_config.py
 
+    user_module: ModuleType | None = None
+    user_ns: dict[str, Any] | None = None
+
     @default("log")
     def _log_default(self) -> logging.Logger:
         return _log
@@ -43,7 +47,11 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         """Make the shell, configured by the profile."""
         self.config.IPKernelApp.setdefault("connection_file", "")
         self.shell = ZMQInteractiveShell.instance(
-            parent=self, profile_dir=self.profile_dir, ipython_dir=self.ipython_dir, user_ns=None
+            parent=self,
+            profile_dir=self.profile_dir,
+            ipython_dir=self.ipython_dir,
+            user_module=self.user_module,
+            user_ns=self.user_ns,
         )
         self.shell.configurables.append(self)
 
@@ -56,22 +64,27 @@ class ProfileError(Exception):
     """The profile cannot be used."""
 
 
-def start_shell(attributes: Mapping[str, Any]) -> ZMQInteractiveShell:
+def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None = None) -> ZMQInteractiveShell:
     """Load the profile, make the shell, run the startup files. A profile that fails is logged and left out.
 
+    Cells run in `namespace`, or in a `__main__` of their own.
     `attributes` are those of the command line (`{"shell.xmode": "Plain"}`); they outrank the profile. Raises
     UsageError for one that the shell does not have or take.
     """
     sections, rest = config_sections(ZMQInteractiveShell, attributes)
     main = sys.modules["__main__"]
     app = _configured_app(sections)
-    app.init_path()
+    if namespace is None:
+        app.init_path()
+    else:
+        app.user_module, app.user_ns = _module_of(namespace), namespace
     try:
         app.init_shell()
     except Exception:
         _log.error("The IPython profile is left out: it cannot be used", exc_info=True)
         sys.modules["__main__"] = main
-        app = _bare_app(sections)
+        module, app = app.user_module, _bare_app(sections)
+        app.user_module, app.user_ns = module, namespace
         try:
             app.init_shell()
         except TraitError as error:
@@ -85,6 +98,20 @@ def start_shell(attributes: Mapping[str, Any]) -> ZMQInteractiveShell:
         except (Exception, SystemExit):
             _log.error("The IPython profile failed in %s", step.__name__, exc_info=True)
     return shell
+
+
+def _module_of(namespace: dict[str, Any]) -> ModuleType:
+    """The module whose globals `namespace` is, else a new one that has it as its globals and is nowhere imported."""
+    module = sys.modules.get(str(namespace.get("__name__")))
+    if module is not None and vars(module) is namespace:
+        return module
+
+    class Embedded(ModuleType):
+        @property
+        def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+            return namespace  # IPython takes the globals of cells from here
+
+    return Embedded("async_kernel_embedded")
 
 
 def _configured_app(sections: dict[str, dict[str, Any]]) -> IPKernelApp:

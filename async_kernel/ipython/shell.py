@@ -24,6 +24,7 @@ from async_kernel.ipython.cells import Cell, current_cell
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, request_dict
 from async_kernel.ipython.gui import enable_gui
+from async_kernel.ipython.history import DelayedSave
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.tracebacks import error_content, has_group, interruption, plain_traceback
 from async_kernel.kernel.request import find_request
@@ -119,6 +120,12 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
             _log.error("The history file cannot be used, so history is kept in memory", exc_info=True)
             self.config.HistoryManager.hist_file = ":memory:"
             super().init_history()
+        self._delayed_save = DelayedSave(self.history_manager)
+
+    def init_events(self) -> None:
+        """Have the history written after cells."""
+        super().init_events()
+        self.events.register("post_run_cell", self._delayed_save.ask)
 
     def init_hooks(self) -> None:
         """Let the pager write payloads."""
@@ -245,6 +252,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
         atexit.unregister(self.atexit_operations)
         main = self._orig_sys_modules_main_mod
+        self._delayed_save.close()
         try:
             self.atexit_operations()
         finally:

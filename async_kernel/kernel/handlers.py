@@ -36,19 +36,24 @@ class Handlers:
     # In order
 
     async def execute(self, request: Request) -> Content:
-        """ "Execute"."""
+        """ "Execute". A `timeout` in the metadata, in seconds, has the cell interrupted after that time."""
         content = request.content
-        if not request.message.header.subshell_id:
+        if self._kernel.adopts_strays and not request.message.header.subshell_id:
             set_fallback(request)
         silent = _field(content, "silent", False)
-        return await self._kernel.interpreter.execute(
-            _code(content),
-            silent=silent,
-            store_history=_field(content, "store_history", not silent) and not silent,
-            user_expressions=_field(content, "user_expressions", {}),
-            cell_id=request.message.metadata.get("cellId"),
-            metadata=request.message.metadata,
-        )
+        metadata = request.message.metadata
+        timeout = metadata.get("timeout", self._kernel.timeout)
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
+            raise RequestError(f"The timeout in the metadata of the request has to be a number, not {timeout!r:.80}.")
+        with self._kernel.deadline(request, timeout):
+            return await self._kernel.interpreter.execute(
+                _code(content),
+                silent=silent,
+                store_history=_field(content, "store_history", not silent) and not silent,
+                user_expressions=_field(content, "user_expressions", {}),
+                cell_id=metadata.get("cellId"),
+                metadata=metadata,
+            )
 
     async def comm_open(self, request: Request) -> None:
         """ "Opening a Comm"."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from async_kernel.concurrency.portal import Portal
@@ -34,7 +35,8 @@ class Kernel:
     """One kernel.
 
     `info` is the content of its kernel_info_reply, `ports` of its connect_reply. The interpreter is not needed to make
-    it: requests are taken in from the start, and served once `serve` has been given one.
+    it: requests are taken in from the start, and served once `serve` has been given one. `timeout` is the deadline, in
+    seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Kernel:
     ) -> None:
         self.info = info
         self.ports = ports
+        self.timeout: float | None = None
+        self.adopts_strays = False
         self.restart = False
         self.debugger: Debugger | None = None
         self.interrupts: Interrupts | None = None
@@ -170,6 +174,28 @@ class Kernel:
                 execution = lane.execution
                 if execution is not None:
                     self.interrupts.interrupt(execution)
+
+    @contextmanager
+    def deadline(self, request: Request, seconds: float | None) -> Iterator[None]:
+        """Interrupt the work on `request`, and say so in its stderr, when it takes longer. None or 0: no deadline."""
+        if not seconds:
+            yield
+            return
+
+        def end() -> None:
+            for lane in (self.main_lane, *self.subshells.lanes()):
+                execution = lane.execution
+                if execution is not None and execution.request is request and self.interrupts is not None:
+                    request.stream("stderr", f"Interrupted: this cell was given {seconds} s.\n")
+                    self.interrupts.interrupt(execution)
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def plan_shutdown(self, restart: bool) -> None:
         """Shut down once the request that the control thread is serving has been answered."""

@@ -8,12 +8,13 @@ neither be lost nor hit what comes after. How a thread is reached is the affair 
 
 from __future__ import annotations
 
-import ctypes
 import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
@@ -97,6 +98,9 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
 class Interrupter:
     """Interrupts pieces of work, whichever thread they run on.
 
+    Until it has taken SIGINT with `install`, it reaches the main thread as it does any other: Python code and waits,
+    but no blocking system call.
+
     `wake` reaches the main thread: it makes the main thread run its SIGINT handler even while it blocks in a system
     call. `current` gives the work that the main thread is on, for signals that come from outside. `entries` are the
     functions that call user code (see `may_raise`).
@@ -115,14 +119,17 @@ class Interrupter:
         self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._previous: Any = None
+        self._installed = False
 
     def install(self) -> None:
         """Take SIGINT. To be called in the main thread; `restore` gives it back."""
-        self._previous = signal.signal(signal.SIGINT, self._on_signal)
+        previous = signal.signal(signal.SIGINT, self._on_signal)
+        if not self._installed:
+            self._installed, self._previous = True, previous
 
     def restore(self) -> None:
         """Give SIGINT back to whoever had it, unless somebody else took it meanwhile, and end the helper thread."""
-        if signal.getsignal(signal.SIGINT) == self._on_signal:
+        if self._installed and signal.getsignal(signal.SIGINT) == self._on_signal:
             signal.signal(signal.SIGINT, self._previous)
         self._pending.put(None)
 
@@ -184,7 +191,7 @@ class Interrupter:
 
     def _try(self, interrupt: Interrupt) -> None:
         work = interrupt.work
-        if work.thread == threading.main_thread().ident:
+        if self._installed and work.thread == threading.main_thread().ident:
             self._aim = interrupt
             self._wake()
         else:
@@ -193,6 +200,21 @@ class Interrupter:
 
     def _raise_in_thread(self, interrupt: Interrupt) -> None:
         """Raise KeyboardInterrupt in a thread other than the main one, at its next bytecode."""
+        import ctypes
+
         thread = interrupt.work.thread
-        if may_raise(sys._current_frames().get(thread), self.entries) and interrupt.claim():
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
+        with _undisturbed():  # what is seen of the thread has to hold until the exception is set
+            if may_raise(sys._current_frames().get(thread), self.entries) and interrupt.claim():
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep Python's lock: no other thread runs Python code meanwhile. For a few microseconds only."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(10.0)
+    time.sleep(0)  # give the lock away once, so that nobody who waits for it still does so by the old interval
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
