@@ -1,0 +1,145 @@
+"""Kernels really started by the lines of the reference, and the state that they then are in."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+from async_kernel.command import command_line
+
+DEADLINE = 60.0
+BACKEND = "import sniffio; print(sniffio.current_async_library())"
+LOOP = "import asyncio; print(type(asyncio.get_running_loop()).__module__.partition('.')[0])"
+
+
+def ask(client: Any, code: str) -> str:
+    """What a cell prints."""
+    texts: list[str] = []
+    reply = client.execute_interactive(
+        code, timeout=DEADLINE, output_hook=lambda message: texts.append(message["content"].get("text", ""))
+    )
+    assert reply["content"]["status"] == "ok", reply["content"]
+    return "".join(texts).strip()
+
+
+@contextmanager
+def started(line: str, folder: Path) -> Iterator[Any]:
+    """A client of the kernel that the line of the command line starts on a connection file of its own."""
+    runtime = folder / "runtime"
+    runtime.mkdir()
+    with (folder / "said").open("wb") as said:
+        kernel = subprocess.Popen(
+            [sys.executable, "-m", "async_kernel", *shlex.split(line)],
+            env={**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+    client = BlockingKernelClient()
+    try:
+        client.load_connection_file(str(connection_file(runtime, kernel)))
+        client.start_channels()
+        client.wait_for_ready(timeout=DEADLINE)
+        yield client
+        client.shutdown()
+        assert kernel.wait(DEADLINE) == 0
+    finally:
+        client.stop_channels()
+        kernel.kill()
+        kernel.wait(DEADLINE)
+
+
+def connection_file(runtime: Path, kernel: subprocess.Popen[bytes]) -> Path:
+    """The connection file, once its ports stand in it."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline and kernel.poll() is None:
+        for path in runtime.glob("kernel-*.json"):
+            if '"shell_port"' in path.read_text(encoding="utf-8"):
+                return path
+        time.sleep(0.02)
+    raise AssertionError("the kernel wrote no connection file")
+
+
+@pytest.fixture
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kernels folder that Jupyter searches first."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    return tmp_path / "kernels"
+
+
+@pytest.mark.parametrize(
+    ("line", "backend"),
+    [
+        ("-f .", "asyncio"),
+        ("-f . --kernel_name=async-trio-custom --display_name='My custom kernel' --quiet=False", "trio"),
+        ("-f . --kernel_name=async-trio-custom --interface.backend=asyncio", "asyncio"),
+    ],
+)
+def test_a_kernel_without_a_client(line: str, backend: str, kernels: Path, tmp_path: Path) -> None:
+    with started(line, tmp_path) as client:
+        assert ask(client, BACKEND) == backend
+
+
+def test_an_installed_spec_gives_the_defaults(kernels: Path, tmp_path: Path) -> None:
+    assert (
+        command_line(["-a", "async-trio-custom", "--backend=asyncio", f"--folder={kernels}", "--shell.timeout=9"]) == 0
+    )
+    with started("-f . --kernel_name=async-trio-custom --quiet=False", tmp_path) as client:
+        assert ask(client, BACKEND) == "asyncio"
+        assert ask(client, "print(get_ipython().timeout)") == "9.0"
+
+
+@pytest.mark.parametrize(
+    ("options", "cell", "printed"),
+    [
+        (["--interface.backend=trio"], BACKEND, "trio"),
+        (["--interface.host_options={'use_uvloop':False}"], LOOP, "asyncio"),
+        (["--backend_options={'use_uvloop':False}"], LOOP, "asyncio"),
+        (["--shell.timeout=0.1"], "print(get_ipython().timeout)", "0.1"),
+        (["--shell.xmode=Plain"], "print(get_ipython().xmode)", "Plain"),
+        (["--env=ANSWER=42"], "import os; print(os.environ['ANSWER'])", "42"),
+    ],
+)
+def test_a_kernel_started_by_jupyter_from_a_spec(options: list[str], cell: str, printed: str, kernels: Path) -> None:
+    assert command_line(["-a", "mine", f"--folder={kernels}", *options]) == 0
+    assert ask_spec("mine", cell) == printed
+
+
+def test_a_function_as_start_interface_runs_wherever_the_folder_is(kernels: Path) -> None:
+    from async_kernel.kernelspec import write_kernel_spec
+
+    write_kernel_spec("mine", folder=str(kernels), start_interface=start_with_a_mark).rename(kernels / "moved")
+    assert ask_spec("moved", "import os; print(os.environ['MARK'])") == "mine"
+
+
+def start_with_a_mark(settings: Any) -> int:
+    import os
+
+    from async_kernel.interface import start_kernel_zmq_interface
+
+    os.environ["MARK"] = settings.kernel_name
+    return start_kernel_zmq_interface(settings)
+
+
+def ask_spec(name: str, cell: str) -> str:
+    manager = KernelManager(kernel_name=name)
+    manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    client = manager.client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=DEADLINE)
+        return ask(client, cell)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
