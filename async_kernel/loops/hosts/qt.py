@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from importlib import import_module
 from inspect import CO_VARARGS
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, TracebackType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -51,6 +51,10 @@ class QtHost(Host):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._run_soon)
         self._poster = self._make_poster()
+        if module.startswith("PyQt") and sys.excepthook is sys.__excepthook__:
+            # PyQt aborts the process for an exception in a slot, unless sys.excepthook is somebody's own.
+            sys.excepthook = _print_error
+            self._undo.callback(setattr, sys, "excepthook", sys.__excepthook__)
 
     def run(self) -> None:
         """Serve events until `stop`: neither the last window's end nor `quit()` by user code ends it."""
@@ -135,6 +139,10 @@ class QtHost(Host):
         connection = getattr(core.Qt, "ConnectionType", core.Qt)
         poster.posted.connect(self._run_threadsafe, connection.QueuedConnection)
         return poster
+
+
+def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.__excepthook__(kind, error, trace)
 
 
 class _Slots:
