@@ -1,0 +1,20 @@
+"""Running a coroutine on each backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+DEADLINE = 20.0
+"""Seconds after which a wait has failed."""
+
+
+def run(backend: str, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run `main()` on the standard library's asyncio, on uvloop or on trio."""
+    if backend == "trio":
+        return anyio.run(main, backend="trio")
+    return anyio.run(main, backend_options={"use_uvloop": backend == "uvloop"})

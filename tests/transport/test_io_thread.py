@@ -1,0 +1,264 @@
+"""The I/O thread, with a real subscriber: order, gathering, a reader that stops, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+import zmq
+
+from async_kernel.protocol.connection import ConnectionInfo
+from async_kernel.protocol.messages import Buffer, Header, Message
+from async_kernel.protocol.names import Channel
+from async_kernel.transport import io_thread
+from async_kernel.transport.io_thread import IOThread
+from async_kernel.transport.sockets import bind_sockets
+
+DEADLINE = 20.0
+
+MESSAGE = Message(Header("1", "execute_request"), b"{}", {}, {}, {})
+OTHER = Message(Header("2", "execute_request"), b"{}", {}, {}, {})
+
+
+def build(key: tuple[Message, str], text: str) -> Sequence[Buffer]:
+    return [b"stream", key[1].encode(), text.encode()]
+
+
+class Wire:
+    """An I/O thread and the other end of its sockets."""
+
+    def __init__(self) -> None:
+        self.delivered: list[tuple[Channel, list[bytes]]] = []
+        self.deliver: Callable[[Channel, list[bytes]], None] = lambda channel, frames: None
+        self._arrival = threading.Condition()
+        self._sockets = bind_sockets(ConnectionInfo())
+        self._open: list[zmq.Socket[bytes]] = []  # until the end: one that is collected while it is open warns
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.io = IOThread(self._sockets, self._deliver, lambda topic: [topic, b"welcome"])
+        self.io.start()
+
+    def _deliver(self, channel: Channel, frames: list[bytes]) -> None:
+        with self._arrival:
+            self.delivered.append((channel, frames))
+            self._arrival.notify_all()
+        self.deliver(channel, frames)
+
+    def wait_delivered(self, count: int) -> None:
+        """Return once so many messages were delivered."""
+        with self._arrival:
+            assert self._arrival.wait_for(lambda: len(self.delivered) >= count, DEADLINE)
+
+    def connect(self, channel: Channel, kind: int = zmq.DEALER, high_water: int = 0) -> zmq.Socket[bytes]:
+        """A client's socket."""
+        socket = self.context.socket(kind)
+        self._open.append(socket)
+        socket.linger = 0
+        socket.set(zmq.RCVHWM, high_water)
+        socket.connect(self._sockets.connection.address(channel))
+        return socket
+
+    def subscribe(self, high_water: int = 0, topic: bytes = b"") -> zmq.Socket[bytes]:
+        """A subscriber, once it was welcomed: it misses nothing from then on."""
+        socket = self.connect(Channel.IOPUB, zmq.SUB, high_water)
+        socket.subscribe(topic)
+        assert receive(socket) == [topic, b"welcome"]
+        return socket
+
+    def print(self, text: str, key: tuple[Message, str] = (MESSAGE, "stdout")) -> None:
+        """Send text."""
+        self.io.gather(key, text, build)
+
+    def publish(self, text: bytes) -> None:
+        """Send a message on iopub."""
+        self.io.send(Channel.IOPUB, [b"other", text])
+
+    def close(self) -> None:
+        """End both sides."""
+        self.io.stop()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire()
+    yield wire
+    wire.close()
+
+
+def receive(socket: zmq.Socket[bytes]) -> list[bytes]:
+    """The next message."""
+    assert socket.poll(round(DEADLINE * 1000)), "no message came"
+    return socket.recv_multipart()
+
+
+def receive_text(socket: zmq.Socket[bytes], length: int) -> list[bytes]:
+    """The texts of the next stream messages, until there are so many bytes."""
+    texts: list[bytes] = []
+    while sum(map(len, texts)) < length:
+        kind, _, text = receive(socket)
+        assert kind == b"stream"
+        texts.append(text)
+    return texts
+
+
+def test_text_and_messages_keep_their_order(wire: Wire) -> None:
+    subscriber = wire.subscribe()
+    for number in range(50):
+        wire.print(f"a{number}")
+        wire.print(f"b{number}", (MESSAGE, "stderr"))
+        wire.publish(b"%d" % number)
+        wire.print(f"c{number}", (OTHER, "stdout"))
+        wire.publish(b"-")
+    expected = []
+    for number in range(50):
+        expected += [f"a{number}".encode(), f"b{number}".encode(), b"%d" % number, f"c{number}".encode(), b"-"]
+    assert [receive(subscriber)[-1] for _ in expected] == expected
+
+
+def test_a_quiet_line_is_sent_at_once(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(io_thread, "GATHER_SECONDS", 3600.0)
+    wire.io._last_text = -7200.0
+    subscriber = wire.subscribe()
+    wire.print("first\n")
+    assert receive(subscriber) == [b"stream", b"stdout", b"first\n"]
+
+
+def test_half_a_line_is_joined_by_its_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`print` writes the line end by itself."""
+    monkeypatch.setattr(io_thread, "GATHER_SECONDS", 0.3)
+    subscriber = wire.subscribe()
+    wire.print("a line")
+    wire.print("\n")
+    assert receive(subscriber)[-1] == b"a line\n"
+
+
+def test_half_a_line_is_sent_without_its_end_too(wire: Wire) -> None:
+    subscriber = wire.subscribe()
+    wire.print("a question? ")
+    assert receive(subscriber)[-1] == b"a question? "
+
+
+def test_a_flood_becomes_few_messages_and_loses_nothing(wire: Wire) -> None:
+    subscriber = wire.subscribe()
+    pieces = [f"{number}\n" for number in range(100_000)]
+    whole = "".join(pieces).encode()
+    for piece in pieces:
+        wire.print(piece)
+    texts = receive_text(subscriber, len(whole))
+    assert b"".join(texts) == whole
+    assert len(texts) < 1000
+    assert max(map(len, texts)) < 2 * io_thread.GATHER_CHARACTERS
+
+
+def test_a_reader_that_stops_loses_nothing_and_stops_nobody(wire: Wire) -> None:
+    slow = wire.subscribe(high_water=5)
+    shell = wire.connect(Channel.SHELL)
+    filler = b"x" * 4000
+    for number in range(6000):  # more than the two queues and the system's buffers hold
+        wire.publish(b"%d " % number + filler)
+    wire.print("the end\n")
+    shell.send(b"a request")  # the other channels go on meanwhile
+    wire.wait_delivered(1)
+    channel, (identity, text) = wire.delivered[0]
+    assert (channel, text) == (Channel.SHELL, b"a request")
+    wire.io.send(Channel.SHELL, [identity, b"its reply"])
+    assert receive(shell) == [b"its reply"]
+    assert wire.io._backlog, "the reader has to be slow for this test to tell anything"
+    for number in range(6000):
+        assert int(receive(slow)[-1].partition(b" ")[0]) == number
+    assert receive(slow)[-1] == b"the end\n"
+
+
+def test_text_gathers_behind_a_reader_that_stops(wire: Wire) -> None:
+    slow = wire.subscribe(high_water=5)
+    filler = b"x" * 4000
+    for _ in range(6000):
+        wire.publish(filler)
+    for number in range(10_000):
+        wire.print(f"{number}\n")
+    for _ in range(6000):
+        assert receive(slow)[0] == b"other"
+    whole = "".join(f"{number}\n" for number in range(10_000)).encode()
+    texts = receive_text(slow, len(whole))
+    assert b"".join(texts) == whole
+    assert len(texts) < 200
+
+
+def test_each_subscription_is_welcomed(wire: Wire) -> None:
+    """JEP 65."""
+    wire.subscribe()
+    wire.subscribe(topic=b"kernel.")
+    subscriber = wire.subscribe()
+    subscriber.subscribe(b"more")
+    assert receive(subscriber)[1] == b"welcome"
+
+
+def test_what_is_no_subscription_is_ignored(wire: Wire) -> None:
+    odd = wire.connect(Channel.IOPUB, zmq.XSUB)
+    for frames in ([b""], [b"\x02noise"], [b"noise", b"more"]):
+        odd.send_multipart(frames)
+    assert wire.subscribe() is not None
+
+
+def test_a_barrier_is_reached_behind_what_had_arrived(wire: Wire) -> None:
+    shell, control = wire.connect(Channel.SHELL), wire.connect(Channel.CONTROL)
+    for turn in range(20):
+        before = len(wire.delivered)
+        held, reached, seen = threading.Event(), threading.Event(), []
+
+        def hold(channel: Channel, frames: list[bytes], held: threading.Event = held) -> None:
+            if frames[-1] == b"hold":
+                assert held.wait(DEADLINE)
+
+        wire.deliver = hold
+        control.send(b"hold")
+        wire.wait_delivered(before + 1)
+        shell.send(b"%d" % turn)
+        assert wire._sockets.by_channel[Channel.SHELL].poll(round(DEADLINE * 1000)), "it has arrived"
+
+        def tell(reached: threading.Event = reached, seen: list[bytes] = seen) -> None:
+            seen.append(wire.delivered[-1][1][-1])
+            reached.set()
+
+        wire.io.barrier(tell)
+        held.set()
+        assert reached.wait(DEADLINE)
+        assert seen == [b"%d" % turn]
+
+
+def test_a_fault_in_taking_a_message_in_ends_nothing(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    def deliver(channel: Channel, frames: list[bytes]) -> None:
+        if frames[-1] == b"bad":
+            raise RuntimeError("a fault")
+
+    wire.deliver = deliver
+    shell = wire.connect(Channel.SHELL)
+    for text in (b"bad", b"good", b"bad", b"good"):
+        shell.send(text)
+    wire.wait_delivered(4)
+    subscriber = wire.subscribe()
+    wire.print("alive\n")
+    assert receive(subscriber)[-1] == b"alive\n"
+    assert "could not be taken in" in caplog.text
+
+
+def test_stop_sends_what_was_put(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(io_thread, "GATHER_SECONDS", 3600.0)
+    subscriber = wire.subscribe()
+    wire.publish(b"a message")
+    wire.print("half a line")
+    wire.io.stop()
+    assert receive(subscriber)[-1] == b"a message"
+    assert receive(subscriber)[-1] == b"half a line"
+    wire.print("nobody is there any more")
+    wire.publish(b"nor here")
+    wire.io.stop()
+
+
+def test_stop_does_not_wait_for_a_reader_that_stopped(wire: Wire) -> None:
+    wire.subscribe(high_water=1)
+    for _ in range(6000):
+        wire.publish(b"x" * 4000)
+    wire.io.stop(grace=0.05)
+    assert not wire.io._thread.is_alive()

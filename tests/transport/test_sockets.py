@@ -1,0 +1,77 @@
+"""The sockets: bound where they are to be, and saying so when they cannot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import zmq
+
+from async_kernel.errors import ConnectionFileError
+from async_kernel.protocol.connection import ConnectionInfo
+from async_kernel.protocol.names import Channel
+from async_kernel.transport.sockets import bind_sockets
+
+DEADLINE_MS = 20_000
+
+
+def test_the_system_chooses_the_ports_of_zero() -> None:
+    sockets = bind_sockets(ConnectionInfo(key="key"))
+    try:
+        ports = [sockets.connection.port(channel) for channel in Channel]
+        assert all(0 < port < 65536 for port in ports)
+        assert len(set(ports)) == 5
+        assert sockets.connection.key == "key"
+        assert json.loads(sockets.connection.to_text())["hb_port"] == sockets.connection.hb_port
+    finally:
+        sockets.close()
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    sockets = bind_sockets(ConnectionInfo())
+    try:
+        with pytest.raises(ConnectionFileError) as caught:
+            bind_sockets(ConnectionInfo(stdin_port=sockets.connection.shell_port))
+        assert "stdin" in str(caught.value)
+        assert str(sockets.connection.shell_port) in str(caught.value)
+        assert caught.value.next_step
+    finally:
+        sockets.close()
+    again = bind_sockets(sockets.connection)  # what was closed is free again
+    again.close()
+
+
+def test_an_address_that_is_not_ours_is_named() -> None:
+    with pytest.raises(ConnectionFileError, match="no-such-interface"):
+        bind_sockets(ConnectionInfo(ip="no-such-interface"))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_the_heart_beats(transport: str, tmp_path: Path) -> None:
+    if transport == "ipc" and sys.platform == "win32":
+        pytest.skip("libzmq has ipc on POSIX systems only")
+    info = ConnectionInfo(1, 2, 3, 4, 5, ip=str(tmp_path / "k"), transport="ipc")
+    sockets = bind_sockets(info if transport == "ipc" else ConnectionInfo())
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        heart = context.socket(zmq.REQ)
+        heart.connect(sockets.connection.address(Channel.HB))
+        for beat in (b"ping", b"", b"\x00" * 1000):
+            heart.send(beat)
+            assert heart.poll(DEADLINE_MS)
+            assert heart.recv() == beat
+    finally:
+        context.destroy(linger=0)
+        sockets.close()
+    assert not sockets.heartbeat.is_alive()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="libzmq has ipc on POSIX systems only")
+def test_ipc_without_ports_gives_each_channel_its_own_address(tmp_path: Path) -> None:
+    sockets = bind_sockets(ConnectionInfo(ip=str(tmp_path / "k"), transport="ipc"))
+    try:
+        assert len({sockets.connection.address(channel) for channel in Channel}) == 5
+    finally:
+        sockets.close()
