@@ -61,6 +61,9 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
             else:
                 socket.set(zmq.SNDHWM, 0)  # a ROUTER loses what it cannot queue; replies are few and never lost
                 socket.set(zmq.ROUTER_HANDOVER, 1)  # a client that comes back with its identity takes its place
+            if connection.transport == "ipc" and not connection.port(channel):
+                taken = {connection.port(other) for other in Channel}
+                connection = connection.with_port(channel, min(set(range(1, 7)) - taken))
             socket.bind(connection.address(channel))
             if connection.transport == "tcp":
                 port = int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
