@@ -15,6 +15,8 @@ _EXAMPLES = (
     ("async-kernel -f . --kernel_name=async-trio", "start it without a client"),
 )
 
+_METAVARS = {"integer": "N", "number": "N", "string": "TEXT", "text": "TEXT"}
+
 _SECTIONS = (
     ("What to do", ("add", "remove", "connection_file", "version", "help")),
     ("How the kernel runs", ("start",)),
@@ -62,9 +64,7 @@ def _sections() -> Iterator[tuple[str, list[Option]]]:
 
 def _shape(option: Option) -> str:
     """`-a NAME, --add NAME` or `--backend=asyncio|trio`."""
-    metavar = (
-        option.metavar or "|".join(map(str, option.choices)) or {"integer": "N", "number": "N"}.get(option.kind, "")
-    )
+    metavar = option.metavar or "|".join(map(str, option.choices)) or _METAVARS.get(option.kind, "")
     names = [f"--{name}" for name in (option.name.removeprefix("kernel."), *option.spellings)]
     if option.short:
         return ", ".join(f"{name} {metavar}".rstrip() for name in (f"-{option.short}", *names))
