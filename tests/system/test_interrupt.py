@@ -1,0 +1,306 @@
+"""Where KeyboardInterrupt may be raised, and interrupts that are delivered once or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+from async_kernel.system.interrupt import Interrupt, Interrupter, may_raise
+
+DEADLINE = 20.0
+
+numbers = itertools.count()
+
+
+def function_in(module: str) -> Callable[[Callable[[], Any]], Any]:
+    """A function `call(function)` of a module of that name: its frame is one of that module."""
+    namespace: dict[str, Any] = {"__name__": module}
+    name = f"call_{next(numbers)}"  # code objects of the same name and text are equal
+    exec(f"def {name}(function):\n    return function()", namespace)
+    call: Callable[[Callable[[], Any]], Any] = namespace[name]
+    return call
+
+
+def may_raise_in(*modules: str, entry: str = "") -> bool:
+    """Whether it may be raised where functions of `modules` have called each other, outermost first.
+
+    The frames of this test are below a frame of the package's own, so that they decide nothing.
+    """
+    calls = [function_in(module) for module in ("async_kernel.tests", *modules)]
+    entries: list[CodeType] = [
+        call.__code__ for call, module in zip(calls[1:], modules, strict=True) if module == entry
+    ]
+
+    def look() -> bool:
+        return may_raise(sys._getframe(1), entries)
+
+    for call in reversed(calls):
+        look = _nested(call, look)
+    return look()
+
+
+def _nested(call: Callable[[Callable[[], Any]], Any], function: Callable[[], Any]) -> Callable[[], Any]:
+    # A function of C between the frames would show nothing; partial has no frame of its own.
+    from functools import partial
+
+    return partial(call, function)
+
+
+@pytest.mark.parametrize(
+    ("modules", "entry", "expected"),
+    [
+        # Below an entry stands user code, whatever it has called.
+        (["async_kernel.ipython.shell", "__main__"], "async_kernel.ipython.shell", True),
+        (["async_kernel.ipython.shell", "__main__", "asyncio.runners"], "async_kernel.ipython.shell", True),
+        (["async_kernel.ipython.shell", "IPython.core"], "async_kernel.ipython.shell", True),
+        # Code of ours that user code has called has to stay whole.
+        (["async_kernel.ipython.shell", "__main__", "async_kernel.streams"], "async_kernel.ipython.shell", False),
+        (
+            ["async_kernel.ipython.shell", "__main__", "async_kernel.kernel", "json"],
+            "async_kernel.ipython.shell",
+            False,
+        ),
+        # Ours, outside any entry.
+        (["async_kernel.kernel.lanes"], "", False),
+        (["async_kernel.kernel.lanes", "threading"], "", False),
+        # The user's own tasks and callbacks, beside us in the loop.
+        (["async_kernel.loops.run", "asyncio.base_events", "__main__"], "", True),
+        (["async_kernel.loops.run", "trio._core", "users_library"], "", True),
+        # The loop itself, and what it stands in.
+        (["async_kernel.loops.run"], "", False),
+        (["async_kernel.loops.run", "asyncio.base_events"], "", False),
+        (["async_kernel.loops.run", "asyncio.base_events", "selectors"], "", False),
+        (["async_kernel.loops.run", "trio._core._run"], "", False),
+        (["async_kernel.loops.hosts.tk", "tkinter"], "", False),
+        # A package whose name begins as ours does is not ours.
+        (["async_kernel.ipython.shell", "async_kernel_tools"], "async_kernel.ipython.shell", True),
+    ],
+)
+def test_where_it_may_be_raised(modules: list[str], entry: str, expected: bool) -> None:
+    assert may_raise_in(*modules, entry=entry) is expected
+
+
+def test_nowhere_without_a_frame() -> None:
+    assert may_raise(None, []) is False
+
+
+class Work:
+    """Fits `system.interrupt.Interruptible`."""
+
+    def __init__(self, thread: int | None = None) -> None:
+        self.thread = threading.get_ident() if thread is None else thread
+        self.finished = False
+        self.marked = 0
+        self.ends = 0
+        self.checkpoints: list[Callable[[], None]] = []
+        self.change = threading.Condition()
+
+    def end_wait(self, interrupt: Interrupt) -> None:
+        with self.change:
+            self.ends += 1
+            self.change.notify_all()
+
+    def mark_interrupted(self) -> None:
+        self.marked += 1
+
+    def defer(self, checkpoint: Callable[[], None]) -> None:
+        self.checkpoints.append(checkpoint)
+
+    def wait_for_tries(self, count: int) -> None:
+        with self.change:
+            assert self.change.wait_for(lambda: self.ends >= count, DEADLINE)
+
+
+def test_an_interrupt_is_claimed_once() -> None:
+    work = Work()
+    interrupt = Interrupt(work)
+    assert not interrupt.settled
+    assert interrupt.claim()
+    assert not interrupt.claim()
+    assert interrupt.settled
+    assert interrupt.delivered
+    assert work.marked == 1
+
+
+def test_finished_work_cannot_be_interrupted() -> None:
+    work = Work()
+    interrupt = Interrupt(work)
+    work.finished = True
+    assert interrupt.settled
+    assert not interrupt.claim()
+    assert not interrupt.delivered
+    assert work.marked == 0
+
+
+# The interrupter, its `wake` being a real signal or nothing
+
+
+def spin() -> None:
+    """What user code may look like: a loop that nothing ends."""
+    end = threading.Event()
+    while not end.wait(0.001):
+        pass
+
+
+ENTRY_SOURCE = "def enter(function):\n    function()"
+_entry: dict[str, Any] = {"__name__": "async_kernel.ipython.shell"}
+exec(ENTRY_SOURCE, _entry)
+enter: Callable[[Callable[[], None]], None] = _entry["enter"]
+"""A function of the package that calls user code."""
+
+
+class Interrupting:
+    """An interrupter in the main thread, and the work it is about."""
+
+    def __init__(self) -> None:
+        self.work: Work | None = Work()
+        self.wakes = 0
+        self.wake: Callable[[], None] = lambda: None
+        self.interrupter = Interrupter(self._wake, lambda: self.work, [enter.__code__])
+
+    def _wake(self) -> None:
+        self.wakes += 1
+        self.wake()
+
+
+@pytest.fixture
+def interrupting() -> Iterator[Interrupting]:
+    before = signal.getsignal(signal.SIGINT)
+    made = Interrupting()
+    made.interrupter.install()
+    yield made
+    if made.work is not None:
+        made.work.finished = True
+    made.interrupter.restore()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def signal_main_thread() -> None:
+    from async_kernel.system.interrupt_posix import wake_main_thread
+
+    wake_main_thread()
+
+
+def test_it_is_tried_until_the_work_has_ended(interrupting: Interrupting) -> None:
+    work = interrupting.work
+    assert work is not None
+    interrupt = interrupting.interrupter.interrupt(work)
+    work.wait_for_tries(5)
+    assert interrupting.wakes >= 4
+    work.finished = True
+    assert interrupt.settled
+    assert not interrupt.delivered
+    after = interrupting.interrupter.interrupt(Work())  # the next one is tried, the settled one no more
+    assert isinstance(after.work, Work)
+    after.work.wait_for_tries(3)
+    tries = work.ends
+    after.work.wait_for_tries(6)
+    assert work.ends == tries
+    after.work.finished = True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
+def test_code_that_spins_in_the_main_thread_is_interrupted(interrupting: Interrupting) -> None:
+    assert interrupting.work is not None
+    interrupting.wake = signal_main_thread
+    for _ in range(5):
+        work = interrupting.work = Work()
+        interrupt = interrupting.interrupter.interrupt(work)
+        with pytest.raises(KeyboardInterrupt):
+            function_in("async_kernel.kernel.lanes")(lambda: enter(spin))
+        assert interrupt.delivered
+        assert work.marked == 1
+
+
+def test_a_signal_from_outside_is_for_what_runs_now(interrupting: Interrupting) -> None:
+    work = interrupting.work
+    assert work is not None
+
+    def user_code() -> None:
+        signal.raise_signal(signal.SIGINT)
+        spin()
+
+    with pytest.raises(KeyboardInterrupt):
+        function_in("async_kernel.kernel.lanes")(lambda: enter(user_code))
+    assert work.marked == 1
+
+
+def test_a_signal_from_outside_that_hits_our_own_code_is_pursued(interrupting: Interrupting) -> None:
+    work = interrupting.work
+    assert work is not None
+    function_in("async_kernel.kernel.lanes")(lambda: signal.raise_signal(signal.SIGINT))
+    work.wait_for_tries(2)
+    assert work.marked == 0
+
+
+def test_a_signal_while_nothing_runs_does_nothing(interrupting: Interrupting) -> None:
+    interrupting.work = None
+    enter(lambda: signal.raise_signal(signal.SIGINT))
+    assert interrupting.interrupter._thread is None
+
+
+def test_a_signal_that_comes_late_does_not_hit_the_next_work(interrupting: Interrupting) -> None:
+    old, interrupting.work = interrupting.work, Work()
+    assert old is not None
+    old.finished = True
+    interrupting.interrupter._aim = Interrupt(old)
+    enter(lambda: signal.raise_signal(signal.SIGINT))
+    assert (old.marked, interrupting.work.marked) == (0, 0)
+
+
+def test_a_deferred_checkpoint_raises_in_user_code_alone(interrupting: Interrupting) -> None:
+    work = interrupting.work
+    assert work is not None
+    interrupt = interrupting.interrupter._aim = Interrupt(work)
+    ours = function_in("async_kernel.streams")
+    frames: list[FrameType] = []
+    ours(lambda: frames.append(sys._getframe(1)))
+    interrupting.interrupter._on_signal(signal.SIGINT, frames[0])  # it stands in code of ours
+    (checkpoint,) = work.checkpoints
+    ours(lambda: ours(checkpoint))  # still called by code of ours
+    assert not interrupt.delivered
+    with pytest.raises(KeyboardInterrupt):
+        enter(lambda: ours(checkpoint))
+    assert interrupt.delivered
+    enter(lambda: ours(checkpoint))  # once
+
+
+def test_another_thread_is_interrupted(interrupting: Interrupting) -> None:
+    ended: list[type[BaseException]] = []
+    started = threading.Event()
+
+    def user_code() -> None:
+        started.set()
+        spin()
+
+    def run() -> None:
+        try:
+            function_in("async_kernel.kernel.lanes")(lambda: enter(user_code))
+        except BaseException as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(DEADLINE)
+    work = Work(thread.ident)
+    interrupt = interrupting.interrupter.interrupt(work)
+    thread.join(DEADLINE)
+    assert ended == [KeyboardInterrupt]
+    assert interrupt.delivered
+    assert interrupting.wakes == 0, "the main thread has nothing to do with it"
+
+
+def test_what_somebody_else_put_in_place_is_left(interrupting: Interrupting) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        interrupting.interrupter.restore()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,131 @@
+"""From settings to a start: connection files, interfaces by name, plans."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from async_kernel.errors import ConnectionFileError, UsageError
+from async_kernel.launcher import ConnectionFile, load_interface, make_plan, open_connection, start, write_connection
+from async_kernel.protocol.connection import ConnectionInfo
+from async_kernel.settings import Settings
+
+
+def test_a_connection_file_is_read(tmp_path: Path) -> None:
+    info = ConnectionInfo(1, 2, 3, 4, 5, key="a key")
+    path = tmp_path / "kernel.json"
+    path.write_text(info.to_text())
+    assert open_connection(Settings(connection_file=str(path))) == ConnectionFile(str(path), info, is_new=False)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"{", b"[]"], ids=["absent", "bytes", "JSON", "list"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "kernel.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConnectionFileError) as caught:
+        open_connection(Settings(connection_file=str(path)))
+    assert caught.value.path == str(path)
+    assert str(path) in str(caught.value)
+    assert caught.value.next_step
+
+
+def test_a_folder_is_no_connection_file(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionFileError) as caught:
+        open_connection(Settings(connection_file=str(tmp_path)))
+    assert caught.value.path == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".", ""])
+def test_a_dot_asks_for_a_new_one(name: str, home: Path) -> None:
+    made = [open_connection(Settings(connection_file=name, kernel_name="mine")) for _ in range(2)]
+    for file in made:
+        assert file.is_new
+        assert Path(file.path).parent == home / "runtime"
+        assert file.info.kernel_name == "mine"
+        assert file.info.shell_port == 0, "still to be chosen"
+        assert len(file.info.key) == 64
+    assert made[0].info.key != made[1].info.key
+
+
+@pytest.mark.parametrize("before", [None, "older and much longer text" * 100])
+def test_what_is_written_is_the_owners_alone(tmp_path: Path, before: str | None) -> None:
+    path = tmp_path / "new" / "kernel.json"
+    if before is not None:
+        path.parent.mkdir()
+        path.write_text(before)
+        path.chmod(0o644)
+    info = ConnectionInfo(1, 2, 3, 4, 5, key="a key")
+    write_connection(ConnectionFile(str(path), info, is_new=True))
+    assert open_connection(Settings(connection_file=str(path))).info == info
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_interface_is_found_by_its_name() -> None:
+    assert load_interface("async_kernel.launcher.start") is start
+    assert load_interface("async_kernel.launcher:start") is start
+
+
+def test_an_interface_is_found_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def begin(settings):\n    return settings, __name__\n")
+    settings = Settings()
+    assert load_interface(f"{path}:begin")(settings) == (settings, "async_kernel_start_interface")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        ":",
+        "start",
+        ".relative",
+        "..relative.name",
+        "no_such_module_at_all.start",
+        "async_kernel.launcher.no_such_name",
+        "async_kernel.launcher:",
+        "/no/such/file.py:start",
+    ],
+)
+def test_what_cannot_be_loaded_is_a_usage_error(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_interface(name)
+    assert repr(name) in str(caught.value)
+    assert caught.value.next_step
+
+
+def test_a_file_without_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("")
+    with pytest.raises(UsageError, match="begin"):
+        load_interface(f"{path}:begin")
+
+
+@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (3, 3)])
+def test_start_gives_the_exit_status(monkeypatch: pytest.MonkeyPatch, returned: int | None, status: int) -> None:
+    module = ModuleType("an_interface_of_a_test")
+    seen: list[Settings] = []
+
+    def begin(settings: Settings) -> int | None:
+        seen.append(settings)
+        return returned
+
+    module.begin = begin  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    settings = Settings(start_interface=f"{module.__name__}.begin")
+    assert start(settings) == status
+    assert seen == [settings]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_plan_says_what_will_run(backend: str) -> None:
+    plan = make_plan(Settings(backend=backend))
+    assert plan.backend == backend
+    assert plan.host is None
