@@ -56,6 +56,8 @@ def load_interface(path: str) -> Any:
             return run_path(module_name, run_name="async_kernel_start_interface")[name]
         from importlib import import_module
 
+        if module_name.startswith("."):
+            raise ImportError("a relative name is relative to nothing here")
         return getattr(import_module(module_name), name)
     except (ImportError, AttributeError, KeyError, ValueError, OSError) as error:
         raise UsageError(
