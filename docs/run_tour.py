@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     """Install, then run the tour in the environment; the exit status."""
     if arguments[:1] == ["--inside"]:
         return execute(arguments[1])
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may have an older one
         print(f"async-kernel needs Python 3.11 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     python = install()

@@ -31,7 +31,7 @@ def kernel(
 
 @pytest.fixture
 def start_kernel(specs: Mapping[str, str], peer: str, tmp_path: Path) -> Iterator[StartKernel]:
-    """Start kernels of one's own: `start_kernel("trio", ready=False, env={...})`. All are closed and checked at the end."""
+    """Start kernels of one's own: `start_kernel("trio", env={...})`. All are closed and checked."""
     with ExitStack() as stack:
 
         def start(backend: str = "asyncio", *, ready: bool = True, **options: Any) -> KernelDriver:
