@@ -175,7 +175,7 @@ class ZMQInterface:
     async def _serve(self) -> None:
         from async_kernel.concurrency.portal import current_portal
 
-        portal = current_portal()
+        portal = current_portal(main=True)
         self._interrupter.install()
         await self.kernel.serve(portal, lambda: self._load(streams=True))
 

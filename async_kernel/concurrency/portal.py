@@ -45,13 +45,17 @@ class Portal(Protocol):
         """Take in a cancellation or interrupt that is still on its way to the task, so that it hits nothing later."""
 
 
-def current_portal() -> Portal:
-    """The portal of the running loop and the calling task. RuntimeError outside any."""
+def current_portal(main: bool = False) -> Portal:
+    """The portal of the running loop and the calling task. RuntimeError outside any.
+
+    `main` says that the task is the one that trio was started with, in the main thread, so that trio's own way of
+    interrupting it can be used (until somebody takes SIGINT from trio, and after that by what is remembered here).
+    """
     if "trio" in sys.modules:
         import trio
 
         if trio.lowlevel.in_trio_run():
-            return _TrioPortal(trio.lowlevel.current_trio_token())
+            return _TrioPortal(trio.lowlevel.current_trio_token(), main)
     import asyncio
 
     task = asyncio.current_task()
@@ -90,14 +94,14 @@ class _AsyncioPortal:
 
 
 class _TrioPortal:
-    def __init__(self, token: trio.lowlevel.TrioToken) -> None:
+    def __init__(self, token: trio.lowlevel.TrioToken, main: bool) -> None:
         import signal
 
         self.thread = threading.get_ident()
         self._token = token
         # trio's own SIGINT handler is its public way to raise KeyboardInterrupt in the main task; it is there when
         # trio was started in the main thread with Python's default handler in place.
-        handler = signal.getsignal(signal.SIGINT)
+        handler = signal.getsignal(signal.SIGINT) if main else None
         self._handler: Any = handler if getattr(handler, "__module__", "").startswith("trio.") else None
         self._scope: trio.CancelScope | None = None
 

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from IPython.core.autocall import ZMQExitAutocall
@@ -65,6 +65,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     gui_host = AnyTrait(None, allow_none=True, help="The GUI toolkit whose main loop the kernel runs in, if any.")
 
     def __init__(self, **kwargs: Any) -> None:
+        lent = kwargs.get("user_ns")
+        self._lent = None if lent is None else frozenset(lent)
         self._next_number = 1
         self._numbering = threading.Lock()
         super().__init__(**kwargs)
@@ -107,7 +109,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         return _no_nested_loop
 
     def init_environment(self) -> None:
-        """Set what programs started from cells should see."""
+        """Set what programs started from cells should see, unless the environment is that of somebody's program."""
+        if self._lent is not None:
+            return
         os.environ.update(_ENVIRONMENT)
         for name, value in _ENVIRONMENT_DEFAULTS.items():
             os.environ.setdefault(name, value)
@@ -251,13 +255,22 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         import atexit
 
         atexit.unregister(self.atexit_operations)
-        main = self._orig_sys_modules_main_mod
+        module: ModuleType = self.user_module
+        name, previous = module.__name__, self._orig_sys_modules_main_mod
         self._delayed_save.close()
+        if self._lent is not None:  # IPython clears the namespace at its end; this one is the program's
+            for ours in self.user_ns_hidden.keys() - self._lent:
+                self.user_ns.pop(ours, None)
+            emptied = ModuleType(name)
+            self.user_module, self.user_ns = emptied, vars(emptied)
         try:
             self.atexit_operations()
         finally:
-            if sys.modules.get("__main__") is self.user_module and main is not None:
-                sys.modules["__main__"] = main
+            if sys.modules.get(name) is module:
+                if previous is not None:
+                    sys.modules[name] = previous
+                else:
+                    del sys.modules[name]
             if getattr(sys.excepthook, "__self__", None) is self:
                 sys.excepthook = sys.__excepthook__
             if sys.displayhook is self.displayhook:

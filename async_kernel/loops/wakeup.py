@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -19,7 +20,13 @@ __all__ = ["woken_by_signals"]
 
 @contextmanager
 def woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """While inside, every signal wakes `loop`, a selector loop in the main thread (`signal.set_wakeup_fd`)."""
+    """While inside, every signal wakes `loop`, a selector loop in the main thread (`signal.set_wakeup_fd`).
+
+    In another thread nothing happens: signals have their handlers run in the main thread alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     reader, writer = socket.socketpair()
     with reader, writer:
         reader.setblocking(False)

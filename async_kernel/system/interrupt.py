@@ -13,8 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
@@ -203,18 +202,8 @@ class Interrupter:
         import ctypes
 
         thread = interrupt.work.thread
-        with _undisturbed():  # what is seen of the thread has to hold until the exception is set
-            if may_raise(sys._current_frames().get(thread), self.entries) and interrupt.claim():
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keep Python's lock: no other thread runs Python code meanwhile. For a few microseconds only."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(10.0)
-    time.sleep(0)  # give the lock away once, so that nobody who waits for it still does so by the old interval
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
+        # What is seen of the thread has to hold until the exception is set. Who has just been given Python's lock, as
+        # after this sleep, keeps it for a whole switch interval: a thousand times longer than the next two lines take.
+        time.sleep(0)
+        if may_raise(sys._current_frames().get(thread), self.entries) and interrupt.claim():
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
