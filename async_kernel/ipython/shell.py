@@ -53,6 +53,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     that profiles configure (`c.ZMQInteractiveShell.xmode = "Verbose"`).
     """
 
+    user_module: ModuleType
+    user_ns: dict[str, Any]
+
     displayhook_class = Type(KernelDisplayHook)
     display_pub_class = Type(KernelDisplayPublisher)
     keepkernel_on_exit = AnyTrait(None, allow_none=True)
@@ -255,7 +258,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         import atexit
 
         atexit.unregister(self.atexit_operations)
-        module: ModuleType = self.user_module
+        module = self.user_module
         name, previous = module.__name__, self._orig_sys_modules_main_mod
         self._delayed_save.close()
         if self._lent is not None:  # IPython clears the namespace at its end; this one is the program's
