@@ -33,7 +33,7 @@ SAMPLES: dict[str, Any] = {
         {"code": "from IPython.display import Math, display; display(Math(r'\\frac{1}{2}'))", "mime": "text/latex"},
         {"code": "from IPython.display import JSON, display; display(JSON({'a': 1}))", "mime": "application/json"},
     ],
-    "code_history_pattern": "1?2*",
+    "code_history_pattern": "1?2?3",
     "supported_history_operations": ("tail", "range", "search"),
     "code_inspect_sample": "zip",
     "code_clear_output": "from IPython.display import clear_output; clear_output()",
