@@ -1,4 +1,4 @@
-"""What cells show: text, rich displays, figures, the output of commands and of what outlives a cell; none of it lost."""
+"""What cells show: text, rich displays, figures, commands, and what outlives a cell; none of it lost."""
 
 from __future__ import annotations
 
