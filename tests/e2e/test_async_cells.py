@@ -1,4 +1,4 @@
-"""Cells that await, on the backend that runs; tasks, nurseries and context variables that outlive the cell they came from."""
+"""Cells that await, on the backend that runs; tasks, nurseries and context variables that outlive their cell."""
 
 from __future__ import annotations
 
