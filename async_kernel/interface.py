@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from async_kernel._version import __version__
@@ -130,7 +131,7 @@ class ZMQInterface:
             run_loop=self._run_thread,
         )
         self.kernel.timeout = settings.attributes.get("shell.timeout")
-        self._interrupter = Interrupter(_wake_main_thread, lambda: self.kernel.execution)
+        self._interrupter = Interrupter(_wake_main_thread, self.kernel.execution_here, self.kernel.executions)
         self.kernel.interrupts = self._interrupter
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None
@@ -287,8 +288,6 @@ def make_codec(info: ConnectionInfo) -> Codec:
 
 
 def _now() -> str:
-    from datetime import UTC, datetime
-
     return datetime.now(UTC).isoformat()
 
 

@@ -10,7 +10,7 @@ from async_kernel.protocol.messages import Content
 
 from .request import Request, error_content, serving
 
-__all__ = ["Handler", "SyncHandler", "abort", "refuse", "serve", "serve_now"]
+__all__ = ["Handler", "SyncHandler", "abort", "give_up", "refuse", "serve", "serve_now"]
 
 Handler = Callable[[Request], Awaitable[Content | None]]
 """Serves a request in the loop of a lane; returns the content of the reply, None when its type has no reply."""
@@ -61,6 +61,11 @@ def serve_now(request: Request, handler: SyncHandler) -> None:
 def refuse(request: Request, error: BaseException) -> None:
     """Answer `request` with an error, without serving it. An execute_request's error is shown to all clients too."""
     _busy(request)
+    give_up(request, error)
+
+
+def give_up(request: Request, error: BaseException) -> None:
+    """End a request that is being served with an error."""
     content = dict(error_content(error))
     if request.msg_type == "execute_request":
         shown = dict(content)
@@ -68,6 +73,7 @@ def refuse(request: Request, error: BaseException) -> None:
         request.publish("error", shown)
         content["execution_count"] = 0
     _done(request, content)
+    request.end()
 
 
 def abort(request: Request) -> None:

@@ -96,7 +96,7 @@ class Handlers:
 
     def interrupt(self, request: Request) -> Content:
         """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel."""
-        self._kernel.interrupt()
+        self._kernel.interrupt(request.message)
         return {"status": "ok"}
 
     def shutdown(self, request: Request) -> Content:

@@ -16,17 +16,21 @@ from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
 
 from .aside import Asides
+from .clocks import ClientClocks
 from .dispatch import SyncHandler, refuse, serve_now
 from .handlers import Handlers
 from .lanes import Execution, Lane
 from .outlet import ChannelOutlet
 from .ports import Comms, Debugger, Interpreter, Interrupts, RunLoop, Transport
 from .prompts import Prompts
-from .request import Request
+from .request import Request, current_request
 from .routes import ROUTES, Order, Route
 from .subshells import Subshells
 
 __all__ = ["Kernel"]
+
+CLOCK_TOLERANCE = 0.01
+"""Seconds by which the start of an execution may seem to lie behind an interrupt that was meant for it."""
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +66,14 @@ class Kernel:
         self._failure: BaseException | None = None
         self._closing = False
         self._ended = threading.Event()
+        self._clocks = ClientClocks()
         self._prompts = Prompts()
         self._outlets = {
             channel: ChannelOutlet(channel, codec, transport, self._prompts)
             for channel in (Channel.SHELL, Channel.CONTROL)
         }
         self.main_lane = Lane(transport, self._prompts)
-        self.subshells = Subshells(lambda: Lane(transport, self._prompts), run_loop, self._ready)
+        self.subshells = Subshells(lambda serve: Lane(transport, self._prompts, serve), run_loop, self._ready)
         self._asides = Asides()
         self._handlers = Handlers(self)
         self._control: queue.SimpleQueue[tuple[Request, SyncHandler]] = queue.SimpleQueue()
@@ -79,6 +84,7 @@ class Kernel:
 
     def accept(self, channel: Channel, message: Message) -> None:
         """Take in a message that arrived on `channel`. Returns at once; never raises."""
+        self._clocks.note(message.header)
         route = ROUTES.get(message.header.msg_type)
         if channel is Channel.STDIN:
             if route is None or route.order is not Order.STDIN or not self._prompts.answer(message):
@@ -162,18 +168,31 @@ class Kernel:
 
     # Interrupting and ending: any thread
 
-    @property
-    def execution(self) -> Execution | None:
-        """What the main shell is working on."""
+    def executions(self) -> list[Execution]:
+        """What the shells are working on, the main shell first."""
+        lanes = (self.main_lane, *self.subshells.lanes())
+        return [execution for lane in lanes if (execution := lane.execution) is not None]
+
+    def execution_here(self) -> Execution | None:
+        """What the calling context works on; outside any, what the main shell works on."""
+        request = current_request()
+        for execution in self.executions():
+            if execution.request is request:
+                return execution
         return self.main_lane.execution
 
-    def interrupt(self) -> None:
-        """Interrupt what the shells are working on. Returns at once."""
-        if self.interrupts is not None:
-            for lane in (self.main_lane, *self.subshells.lanes()):
-                execution = lane.execution
-                if execution is not None:
-                    self.interrupts.interrupt(execution)
+    def interrupt(self, message: Message | None = None) -> None:
+        """Interrupt what the shells are working on, and worked on already when `message` was sent. Returns at once.
+
+        A message that names a subshell in its header is meant for that one.
+        """
+        sent = None if message is None else self._clocks.sent_at(message.header)
+        subshell_id = None if message is None else message.header.subshell_id
+        for execution in self.executions():
+            if subshell_id and execution.request.message.header.subshell_id != subshell_id:
+                continue
+            if self.interrupts is not None and (sent is None or execution.started <= sent + CLOCK_TOLERANCE):
+                self.interrupts.interrupt(execution)
 
     @contextmanager
     def deadline(self, request: Request, seconds: float | None) -> Iterator[None]:
@@ -183,9 +202,8 @@ class Kernel:
             return
 
         def end() -> None:
-            for lane in (self.main_lane, *self.subshells.lanes()):
-                execution = lane.execution
-                if execution is not None and execution.request is request and self.interrupts is not None:
+            for execution in self.executions():
+                if execution.request is request and self.interrupts is not None:
                     request.stream("stderr", f"Interrupted: this cell was given {seconds} s.\n")
                     self.interrupts.interrupt(execution)
 

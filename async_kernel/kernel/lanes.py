@@ -6,6 +6,7 @@ Each shell and subshell has one. Order is arrival; `stop_on_error` aborts just w
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from async_kernel.concurrency.queue import Queue
 from async_kernel.errors import RequestError
 from async_kernel.system.interrupt import Interrupt
 
-from .dispatch import Handler, abort, serve
+from .dispatch import Handler, abort, give_up, serve
 from .ports import Transport
 from .prompts import Prompts
 from .request import Request
@@ -25,10 +26,12 @@ __all__ = ["Execution", "Lane"]
 class Execution:
     """A request that a lane is serving, as something that can be interrupted (`system.interrupt.Interruptible`)."""
 
-    def __init__(self, request: Request, portal: Portal, prompts: Prompts) -> None:
+    def __init__(self, request: Request, portal: Portal, prompts: Prompts, left: Callable[[], None] | None) -> None:
         self.request = request
         self.thread = portal.thread
+        self.started = time.time()
         self.finished = False
+        self._left = left
         self._portal = portal
         self._prompts = prompts
 
@@ -42,6 +45,15 @@ class Execution:
         """Let the interpreter know that a cancellation means an interrupt."""
         self.request.interrupted = True
         self.request.checkpoint = None
+
+    def leave(self) -> None:
+        """Give up on the thread: it stands in a call that nothing ends. Its lane goes on in another thread."""
+        if self._left is not None and not self.finished:
+            self.finished = True
+            give_up(
+                self.request, KeyboardInterrupt("The cell was left to itself: it waits in a call that nothing ends.")
+            )
+            self._left()
 
     def defer(self, checkpoint: Callable[[], None]) -> None:
         """Have what writes output for this request call `checkpoint()` when it is done."""
@@ -64,9 +76,13 @@ class Lane:
     """An ordered queue of requests, served by the task that awaits `serve`.
 
     Requests can be put in before anybody serves them. All methods but `serve` may be called from any thread.
+    `serve_elsewhere(lane)` starts another thread that serves the lane, when the one that does is stuck in a call.
     """
 
-    def __init__(self, transport: Transport, prompts: Prompts) -> None:
+    def __init__(
+        self, transport: Transport, prompts: Prompts, serve_elsewhere: Callable[[Lane], None] | None = None
+    ) -> None:
+        self._serve_elsewhere = serve_elsewhere
         self._transport = transport
         self._prompts = prompts
         self._queue: Queue[_Item | None] = Queue()
@@ -118,13 +134,21 @@ class Lane:
             self.portal = portal
         try:
             self._do_jobs()
-            while not closing():
+            while self.portal is portal and not closing():
                 item = await self._queue.get(portal)
                 if item is None:
                     return
                 await self._serve(item, portal)
         finally:
-            self.portal = None
+            if self.portal is portal:
+                self.portal = None
+
+    def _leave_thread(self) -> None:
+        """Have the lane served by another thread; the one that served it ends when its call does."""
+        with self._lock:
+            self.portal = self.execution = None
+        if self._serve_elsewhere is not None:
+            self._serve_elsewhere(self)
 
     def take(self) -> list[Request]:
         """The requests that nobody will serve any more, taken out of the queue; jobs are done on the way."""
@@ -144,14 +168,16 @@ class Lane:
 
         async def handler(request: Request) -> dict[str, object] | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
-            execution = self.execution = Execution(request, portal, self._prompts)
+            left = self._leave_thread if self._serve_elsewhere is not None else None
+            execution = self.execution = Execution(request, portal, self._prompts, left)
             try:
                 with portal.waiting():
                     return await item.handler(request)
             finally:
                 execution.finished = True
                 request.checkpoint = None
-                self.execution = None
+                if self.execution is execution:
+                    self.execution = None
                 await portal.settle()
 
         await serve(item.request, handler, self._stop_queued if item.stops else None)

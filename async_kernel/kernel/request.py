@@ -51,13 +51,14 @@ class Request:
     may raise KeyboardInterrupt. All methods may be called from any thread.
     """
 
-    __slots__ = ("_outlet", "allow_stdin", "checkpoint", "interrupted", "message", "replied")
+    __slots__ = ("_outlet", "_over", "allow_stdin", "checkpoint", "interrupted", "message", "replied")
 
     def __init__(self, message: Message, outlet: Outlet) -> None:
         self.message = message
         self._outlet = outlet
         self.replied = False
         self.interrupted = False
+        self._over = False
         self.checkpoint: Callable[[], None] | None = None
         self.allow_stdin = bool(message.content.get("allow_stdin", False))
 
@@ -83,6 +84,8 @@ class Request:
 
         `topic` is the ZMQ topic; by default it is derived from `msg_type`.
         """
+        if self._over and msg_type in ("status", "error"):
+            return
         self._outlet.publish(self.message, msg_type, content, metadata or {}, buffers, topic)
 
     def stream(self, name: str, text: str) -> None:
@@ -94,6 +97,11 @@ class Request:
         if not self.replied:
             self.replied = True
             self._outlet.reply(self.message, content, metadata or {}, buffers)
+
+    def end(self) -> None:
+        """Have said all that is to be said of the request itself: whoever still works on it, in a thread that was left
+        to itself, says no second error, reply or idle. Its output still comes."""
+        self._over = self.replied = True
 
     def ask(self, prompt: str = "", password: bool = False) -> str:
         """Ask the client for a line of input and return it, without the newline.

@@ -19,10 +19,13 @@ __all__ = ["Subshells"]
 class Subshells:
     """The subshells of a kernel.
 
-    `new_lane` makes a lane, `run_loop` runs the backend in a thread, `ready` is set once there is an interpreter.
+    `new_lane(serve)` makes a lane, which calls `serve(lane)` to be served in another thread; `run_loop` runs the backend
+    in a thread, `ready` is set once there is an interpreter.
     """
 
-    def __init__(self, new_lane: Callable[[], Lane], run_loop: RunLoop, ready: threading.Event) -> None:
+    def __init__(
+        self, new_lane: Callable[[Callable[[Lane], None]], Lane], run_loop: RunLoop, ready: threading.Event
+    ) -> None:
         self._new_lane = new_lane
         self._run_loop = run_loop
         self._ready = ready
@@ -32,7 +35,12 @@ class Subshells:
     def create(self) -> str:
         """Start a subshell and return its id, for example "5f2c…"."""
         subshell_id = os.urandom(8).hex()
-        lane = self._lanes[subshell_id] = self._new_lane()
+        lane = self._lanes[subshell_id] = self._new_lane(self._serve)
+        self._serve(lane)
+        return subshell_id
+
+    def _serve(self, lane: Lane) -> None:
+        """Serve a lane in a thread of its own."""
 
         async def serve() -> None:
             await lane.serve(current_portal(), lambda: self._closing)
@@ -41,8 +49,7 @@ class Subshells:
             self._ready.wait()
             self._run_loop(serve)
 
-        threading.Thread(target=run, name=f"subshell {subshell_id}", daemon=True).start()
-        return subshell_id
+        threading.Thread(target=run, name="subshell", daemon=True).start()
 
     def delete(self, subshell_id: str) -> list[Request]:
         """End a subshell once it has served what it is on; return what it will not serve. RequestError when there is

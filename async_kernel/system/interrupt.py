@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ __all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
+
+STUCK_SECONDS = 0.3
+"""How long a thread may stand still, with an exception waiting for it, before its work is given up."""
 
 
 class Interruptible(Protocol):
@@ -37,6 +40,9 @@ class Interruptible(Protocol):
     def end_wait(self, interrupt: Interrupt) -> None:
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
 
+    def leave(self) -> None:
+        """Give up on the thread, if that is possible: it stands in a call that nothing ends."""
+
     def mark_interrupted(self) -> None:
         """Note that an interrupt was delivered. Called in the thread of the work."""
 
@@ -50,11 +56,13 @@ class Interruptible(Protocol):
 class Interrupt:
     """One interrupt of one piece of work."""
 
-    __slots__ = ("delivered", "work")
+    __slots__ = ("delivered", "position", "since", "work")
 
     def __init__(self, work: Interruptible) -> None:
         self.work = work
         self.delivered = False
+        self.position: tuple[int, int] | None = None  # where its thread stood when the exception was set there
+        self.since = 0.0
 
     @property
     def settled(self) -> bool:
@@ -101,19 +109,21 @@ class Interrupter:
     but no blocking system call.
 
     `wake` reaches the main thread: it makes the main thread run its SIGINT handler even while it blocks in a system
-    call. `current` gives the work that the main thread is on, for signals that come from outside. `entries` are the
-    functions that call user code (see `may_raise`).
+    call. For signals that come from outside, `current` gives the work that the interrupted context is on, `running` all
+    that goes on, in whichever thread. `entries` are the functions that call user code (see `may_raise`).
     """
 
     def __init__(
         self,
         wake: Callable[[], None],
         current: Callable[[], Interruptible | None],
+        running: Callable[[], Sequence[Interruptible]] = tuple,
         entries: Collection[CodeType] = (),
     ) -> None:
         self.entries = frozenset(entries)
         self._wake = wake
         self._current = current
+        self._running = running
         self._aim: Interrupt | None = None  # what our own signal is for
         self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -145,6 +155,9 @@ class Interrupter:
         interrupt, self._aim = self._aim, None
         if interrupt is None:  # from outside: meant for what runs now
             work = self._current()
+            for other in self._running():
+                if other is not work:
+                    self._pending_from_signal(Interrupt(other))
             if work is None:
                 return
             interrupt = Interrupt(work)
@@ -184,9 +197,22 @@ class Interrupter:
                     return
                 pending.append(newest)
                 pause = FIRST_PAUSE
-            pending = [interrupt for interrupt in pending if not interrupt.settled]
-            for interrupt in pending:
-                self._try(interrupt)
+            pending = [interrupt for interrupt in pending if self._go_on(interrupt)]
+
+    def _go_on(self, interrupt: Interrupt) -> bool:
+        """Do what can be done now. False when nothing more will have to be done."""
+        if not interrupt.settled:
+            self._try(interrupt)
+            return True
+        if interrupt.position is None or interrupt.work.finished:
+            return False
+        # The exception waits for the thread's next bytecode. If the thread does not move, it stands in a C call.
+        if _position(interrupt.work.thread) != interrupt.position:
+            return False
+        if time.monotonic() < interrupt.since + STUCK_SECONDS:
+            return True
+        interrupt.work.leave()
+        return False
 
     def _try(self, interrupt: Interrupt) -> None:
         work = interrupt.work
@@ -207,3 +233,10 @@ class Interrupter:
         time.sleep(0)
         if may_raise(sys._current_frames().get(thread), self.entries) and interrupt.claim():
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
+            interrupt.position, interrupt.since = _position(thread), time.monotonic()
+
+
+def _position(thread: int) -> tuple[int, int] | None:
+    """Where a thread stands: the same twice when it has not run a bytecode in between, or come back to the same one."""
+    frame = sys._current_frames().get(thread)
+    return None if frame is None else (id(frame), frame.f_lasti)
