@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from async_kernel.concurrency.portal import Portal
@@ -14,6 +14,7 @@ from async_kernel.errors import RequestError
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
+from async_kernel.system.interrupt import Interruptible
 
 from .aside import Asides
 from .clocks import ClientClocks
@@ -40,7 +41,8 @@ class Kernel:
 
     `info` is the content of its kernel_info_reply, `ports` of its connect_reply. The interpreter is not needed to make
     it: requests are taken in from the start, and served once `serve` has been given one. `timeout` is the deadline, in
-    seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any.
+    seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any;
+    `beside()` is what the main thread works on while the main shell has nothing to do, a callback of a GUI toolkit.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class Kernel:
         self.ports = ports
         self.timeout: float | None = None
         self.adopts_strays = False
+        self.around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext
         self.restart = False
         self.debugger: Debugger | None = None
         self.interrupts: Interrupts | None = None
+        self.beside: Callable[[], Interruptible | None] = lambda: None
         self._codec = codec
         self._transport = transport
         self._parts: tuple[Interpreter, Comms] | None = None
@@ -173,13 +177,13 @@ class Kernel:
         lanes = (self.main_lane, *self.subshells.lanes())
         return [execution for lane in lanes if (execution := lane.execution) is not None]
 
-    def execution_here(self) -> Execution | None:
-        """What the calling context works on; outside any, what the main shell works on."""
+    def execution_here(self) -> Interruptible | None:
+        """What the calling context works on; outside any, what the main shell works on, or what runs beside it."""
         request = current_request()
         for execution in self.executions():
             if execution.request is request:
                 return execution
-        return self.main_lane.execution
+        return self.main_lane.execution or self.beside()
 
     def interrupt(self, message: Message | None = None) -> None:
         """Interrupt what the shells are working on, and worked on already when `message` was sent. Returns at once.
@@ -193,6 +197,14 @@ class Kernel:
                 continue
             if self.interrupts is not None and (sent is None or execution.started <= sent + CLOCK_TOLERANCE):
                 self.interrupts.interrupt(execution)
+        if self.interrupts is not None and not subshell_id and self.main_lane.execution is None:
+            beside = self.beside()
+            if beside is not None:
+                self.interrupts.interrupt(beside)
+
+    def wait_with(self, make_event: Callable[[], threading.Event]) -> None:
+        """Have those who ask the client something wait for events of this kind."""
+        self._prompts.make_event = make_event
 
     @contextmanager
     def deadline(self, request: Request, seconds: float | None) -> Iterator[None]:

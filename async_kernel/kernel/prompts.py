@@ -15,13 +15,13 @@ __all__ = ["Prompts"]
 class _Prompt:
     __slots__ = ("cancelled", "msg_id", "request_id", "send", "settled", "value")
 
-    def __init__(self, msg_id: str, request_id: str, send: Callable[[str], None]) -> None:
+    def __init__(self, msg_id: str, request_id: str, send: Callable[[str], None], settled: threading.Event) -> None:
         self.msg_id = msg_id
         self.request_id = request_id
         self.send = send
         self.value = ""
         self.cancelled = False
-        self.settled = threading.Event()
+        self.settled = settled
 
 
 class Prompts:
@@ -34,6 +34,8 @@ class Prompts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: deque[_Prompt] = deque()
+        self.make_event: Callable[[], threading.Event] = threading.Event
+        """Makes what an asker waits for: one that does something useful meanwhile."""
 
     def ask(self, msg_id: str, request_id: str, send: Callable[[str], None]) -> str:
         """Send a question by `send(msg_id)` once it is its turn, and return the answer.
@@ -41,7 +43,7 @@ class Prompts:
         `request_id` is the msg_id of the request on whose behalf it is asked. Blocks the calling thread; raises
         KeyboardInterrupt when `cancel` is called for the request meanwhile.
         """
-        prompt = _Prompt(msg_id, request_id, send)
+        prompt = _Prompt(msg_id, request_id, send, self.make_event())
         with self._lock:
             self._queue.append(prompt)
             if self._queue[0] is prompt:

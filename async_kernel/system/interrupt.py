@@ -92,7 +92,7 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
             return True
         name = str(frame.f_globals.get("__name__", ""))
         if name.partition(".")[0] == package:
-            if not name.startswith(f"{package}.loops"):
+            if not name.startswith((f"{package}.loops", f"{package}.concurrency.runners")):
                 return False
             break
         frame = frame.f_back
@@ -121,6 +121,8 @@ class Interrupter:
         entries: Collection[CodeType] = (),
     ) -> None:
         self.entries = frozenset(entries)
+        self.end_nested: Callable[[Interrupt], None] | None = None
+        """Ends, at each try, a main loop that the work has nested in the main thread: nothing can be raised there."""
         self._wake = wake
         self._current = current
         self._running = running
@@ -150,6 +152,10 @@ class Interrupter:
             self._thread.start()
         self._pending.put(interrupt)
         return interrupt
+
+    def retry(self, interrupt: Interrupt) -> None:
+        """Try again at once: something has changed. Callable from any thread."""
+        self._pending.put(interrupt)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         interrupt, self._aim = self._aim, None
@@ -195,7 +201,8 @@ class Interrupter:
             else:
                 if newest is None:
                     return
-                pending.append(newest)
+                if newest not in pending:
+                    pending.append(newest)
                 pause = FIRST_PAUSE
             pending = [interrupt for interrupt in pending if self._go_on(interrupt)]
 
@@ -219,6 +226,8 @@ class Interrupter:
         if self._installed and work.thread == threading.main_thread().ident:
             self._aim = interrupt
             self._wake()
+            if self.end_nested is not None:
+                self.end_nested(interrupt)
         else:
             self._raise_in_thread(interrupt)
         work.end_wait(interrupt)

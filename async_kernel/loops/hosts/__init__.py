@@ -83,7 +83,8 @@ class Host(ABC):
     def carry_contexts(self, sink: ErrorSink | None) -> None:  # noqa: B027
         """From now on run each callback in a copy of the context (`contextvars`) in which it was created.
 
-        `sink` is told of what a callback raises; None leaves that to the toolkit. `close` undoes both.
+        One that is an `async def` is started there as a task of the guest (`hosts.callbacks.start_handler`). `sink` is
+        told of what a callback raises; None leaves that to the toolkit. `close` undoes all of it.
         """
 
     def close(self) -> None:  # noqa: B027

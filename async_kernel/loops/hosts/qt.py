@@ -5,6 +5,7 @@ The binding is imported when the host is made, under the name that `host_options
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,12 +14,13 @@ from functools import partial
 from importlib import import_module
 from inspect import CO_VARARGS
 from types import FunctionType, MethodType, TracebackType
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from async_kernel.errors import HostUnavailableError
 from async_kernel.loops.contexts import carry
 from async_kernel.loops.hosts import ErrorSink, Host
+from async_kernel.loops.hosts.callbacks import start_handler
 
 __all__ = ["QtHost"]
 
@@ -42,6 +44,8 @@ class QtHost(Host):
                 "Install the libraries of the system that it needs; docs/hosts.md lists Debian's packages.",
             ) from error
         self._undo = ExitStack()
+        if widgets.QApplication.instance() is None:
+            check_platform(self._core, os.environ, sys.platform)
         self._app: Any = widgets.QApplication.instance() or widgets.QApplication(["async-kernel"])
         self._app.setQuitOnLastWindowClosed(False)
         self._soon: deque[Callback] = deque()
@@ -51,6 +55,7 @@ class QtHost(Host):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._run_soon)
         self._poster = self._make_poster()
+        self._exec = self._nest_exec([widgets.QApplication, *widgets.QApplication.__mro__[1:3]])
         if module.startswith("PyQt") and sys.excepthook is sys.__excepthook__:
             # PyQt aborts the process for an exception in a slot, unless sys.excepthook is somebody's own.
             sys.excepthook = _print_error
@@ -60,7 +65,7 @@ class QtHost(Host):
         """Serve events until `stop`: neither the last window's end nor `quit()` by user code ends it."""
         self._stopped = False
         while not self._stopped:
-            _exec(self._app)
+            self._exec()
 
     def stop(self) -> None:
         """End `run`."""
@@ -100,12 +105,13 @@ class QtHost(Host):
     def carry_contexts(self, sink: ErrorSink | None) -> None:
         """By PySide's `connect` and `singleShot`, which bind functions now; exceptions by `sys.excepthook`.
 
+        What such a function raises is told in its context, everything else by the hook and so after the slot was left.
         Methods of QObjects stay as they are, for Qt looks at their thread and life; so do all slots of PyQt, whose
         signals take no other `connect`. `loops.contexts.carry(slot)` binds those by hand.
         """
         signals = getattr(self._core, "SignalInstance", None)
         if signals is not None:
-            slots = _Slots(signals, self._core.QObject)
+            slots = _Slots(signals, self._core.QObject, sink)
             signals.connect, signals.disconnect = slots.hooks()
             self._undo.callback(slots.unhook)
             timer = self._core.QTimer
@@ -120,6 +126,26 @@ class QtHost(Host):
         """Give back what was put in place; the QApplication lives as long as the process."""
         self._undo.close()
         self._timer.stop()
+
+    def _nest_exec(self, applications: list[type]) -> Callable[[], object]:
+        """Qt's own `exec`, which user code gets no more: to Qt it is a mistake while the main loop runs already.
+
+        What user code gets (matplotlib's `show(block=True)` for one) serves events until the last window is closed or
+        the application is told to quit, as `exec` does elsewhere.
+        """
+
+        def nested(*_: Any) -> int:
+            loop = self._core.QEventLoop()
+            self._app.lastWindowClosed.connect(loop.quit)
+            return int(loop.exec() if hasattr(loop, "exec") else loop.exec_())
+
+        own = self._app.exec if hasattr(self._app, "exec") else self._app.exec_
+        for application in applications:
+            for name in ("exec", "exec_"):
+                if name in vars(application):
+                    self._undo.callback(setattr, application, name, vars(application)[name])
+                    setattr(application, name, staticmethod(nested))
+        return cast("Callable[[], object]", own)
 
     def _run_soon(self) -> None:
         for _ in range(len(self._soon)):
@@ -148,8 +174,9 @@ def _print_error(kind: type[BaseException], error: BaseException, trace: Traceba
 class _Slots:
     """PySide's `connect` and `disconnect`, with functions bound to the context that connects them."""
 
-    def __init__(self, signals: Any, qobject: type) -> None:
+    def __init__(self, signals: Any, qobject: type, sink: ErrorSink | None) -> None:
         self._signals = signals
+        self._sink = sink
         self._own = signals.connect, signals.disconnect
         self._qobject = qobject
         # Qt keeps what is connected; `disconnect(slot)` has to find it. It holds its slot, so the ids are unique.
@@ -177,8 +204,22 @@ class _Slots:
             return slot
         known = self._carried.get(_identity(slot))
         if known is None:
-            known = self._carried[_identity(slot)] = _with_arity(slot, carry(slot))
+            known = self._carried[_identity(slot)] = _with_arity(slot, carry(self._telling(slot)))
         return known
+
+    def _telling(self, slot: Callable[..., Any]) -> Callable[..., Any]:
+        """`slot`, started as a task if it is an `async def`, with the sink told of what it raises, in its context."""
+        sink = self._sink
+
+        def call(*args: Any) -> Any:
+            try:
+                return start_handler(slot(*args), sink)
+            except BaseException as error:
+                if sink is None:
+                    raise
+                sink(type(error), error, error.__traceback__)
+
+        return call
 
 
 def _identity(slot: Any) -> tuple[int, int]:
@@ -207,5 +248,37 @@ _BY_ARITY: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
 )
 
 
-def _exec(app: Any) -> None:
-    (app.exec if hasattr(app, "exec") else app.exec_)()
+def check_platform(core: Any, environ: Mapping[str, str], platform: str) -> None:
+    """Raise HostUnavailableError where Qt would abort the process: no display answers, or a library is absent.
+
+    Only X is asked, the one platform with such conditions that Qt itself falls back to; `core` is the QtCore to ask.
+    """
+    name = environ.get("QT_QPA_PLATFORM", "").partition(":")[0]
+    if platform in ("darwin", "win32", "cygwin") or name not in ("", "xcb") or environ.get("WAYLAND_DISPLAY"):
+        return
+    if problem := _x_problem(core):
+        raise HostUnavailableError(
+            f"Qt cannot show windows on the display {environ.get('DISPLAY', '')!r}: {problem}.",
+            "Set DISPLAY to one that answers, use xvfb-run, install the libraries of the system that docs/hosts.md "
+            "lists, or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
+        )
+
+
+def _x_problem(core: Any) -> str:
+    import ctypes
+
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError as error:
+        return str(error)
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+    refused = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    if refused:
+        return "it does not answer"
+    info = core.QLibraryInfo
+    places = getattr(info, "LibraryPath", info)  # the older bindings have the same names one level up
+    folder = (info.path if hasattr(info, "path") else info.location)(places.PluginsPath)
+    loader = core.QPluginLoader(f"{folder}/platforms/libqxcb.so")
+    return "" if loader.load() else str(loader.errorString())

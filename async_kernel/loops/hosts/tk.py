@@ -15,10 +15,12 @@ import tkinter
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from async_kernel.loops.hosts import ErrorSink, Host
+from async_kernel.loops.hosts.callbacks import start_handler
 
 __all__ = ["TkHost"]
 
@@ -76,6 +78,8 @@ class TkHost(Host):
             self._tk.dooneevent(0)
             while self._tk.dooneevent(_tkinter.DONT_WAIT) and time.monotonic() < end:
                 pass  # each may bring the next
+        except Exception:
+            sys.excepthook(*sys.exc_info())  # as in `run`
         finally:
             self._tk.call("after", "cancel", timer)
 
@@ -89,7 +93,7 @@ class TkHost(Host):
     def carry_contexts(self, sink: ErrorSink | None) -> None:
         """By a `tkinter.CallWrapper` that keeps the context: all of tkinter's callbacks are made by it."""
         before = tkinter.CallWrapper
-        tkinter.CallWrapper = _ContextCallWrapper  # type: ignore[misc]
+        tkinter.CallWrapper = partial(_ContextCallWrapper, sink)  # type: ignore[assignment,misc]
         self._undo.callback(setattr, tkinter, "CallWrapper", before)
         if sink is not None:
             report = tkinter.Tk.report_callback_exception
@@ -169,12 +173,19 @@ def _create_and_keep(*args: Any) -> Any:
 
 
 class _ContextCallWrapper(tkinter.CallWrapper):
-    """A callback of tkinter that runs in (a copy of) the context in which it was created."""
+    """A callback of tkinter that runs in (a copy of) the context in which it was created, or is started there."""
 
-    def __init__(self, func: Any, subst: Any, widget: Any) -> None:
+    def __init__(self, sink: ErrorSink | None, func: Any, subst: Any, widget: Any) -> None:
         super().__init__(func, subst, widget)
+        self.sink = sink
         self.context = contextvars.copy_context()
 
     def __call__(self, *args: Any) -> Any:
         # A copy: a context cannot be entered twice, and a callback may come again while it runs a nested main loop.
-        return self.context.copy().run(super().__call__, *args)
+        return self.context.copy().run(self._call, *args)
+
+    def _call(self, *args: Any) -> Any:
+        try:
+            return start_handler(super().__call__(*args), self.sink)
+        except SystemExit:  # tkinter would end the main loop, and with it an input() that serves it
+            return None

@@ -1,0 +1,163 @@
+"""Callbacks of a toolkit: what they give back, and what runs on the host's thread besides the guest's main task.
+
+Nothing here knows cells or kernels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+from async_kernel.loops.hosts import ErrorSink, Host
+from async_kernel.system.interrupt import Interrupt
+
+__all__ = ["Callback", "Callbacks", "HostEvent", "start_handler"]
+
+STEP_SECONDS = 1.0
+"""How long a wait serves the toolkit at a time. It is ended by what it waits for, not by this."""
+
+MACHINERY = ("anyio", "asyncio", "concurrent", "contextvars", "outcome", "selectors", "sniffio", "tkinter", "trio")
+
+_tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references to its tasks
+
+
+def start_handler(result: object, sink: ErrorSink | None) -> object:
+    """`result` of a callback; if the callback is an `async def`, it is started as a task of the guest, in the calling
+    context, and `sink` is told of the exception that ends it.
+    """
+    if not isinstance(result, Coroutine):
+        return result
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        trio.lowlevel.spawn_system_task(_told, result, sink, context=contextvars.copy_context())
+    else:
+        task = asyncio.get_running_loop().create_task(_told(result, sink))
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+    return None
+
+
+async def _told(handler: Coroutine[Any, Any, object], sink: ErrorSink | None) -> None:
+    """Await `handler`. What it raises ends neither trio, as from a system task it would, nor anything else."""
+    try:
+        await handler
+    except (Exception, KeyboardInterrupt, SystemExit, BaseExceptionGroup) as error:
+        (sink or sys.excepthook)(type(error), error, error.__traceback__)
+
+
+class HostEvent(threading.Event):
+    """An event whose `wait`, on the host's thread, serves the toolkit's events: windows live meanwhile."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+
+    def set(self) -> None:
+        """End the waits, now and later."""
+        super().set()
+        self._host.call_soon_threadsafe(int)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the event is set. On the host's thread a timeout is of no use and ignored."""
+        if threading.current_thread() is not threading.main_thread():
+            return super().wait(timeout)
+        while not self.is_set():
+            self._host.step(STEP_SECONDS)
+        return True
+
+
+class Callback:
+    """A callback of the toolkit, or a task beside the main one, that is running: what can be interrupted of it
+    (`system.interrupt.Interruptible`). It is known by its outermost frame."""
+
+    def __init__(self, frame: FrameType, defer: Callable[[Callable[[], None]], None]) -> None:
+        self.thread = threading.main_thread().ident or 0
+        self._frame: FrameType | None = frame
+        self._defer = defer
+
+    def is_at(self, frame: FrameType) -> bool:
+        """Whether `frame` is its outermost one."""
+        return self._frame is frame
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has returned."""
+        if self._frame is not None and all(frame is not self._frame for frame in _stack()):
+            self._frame = None  # it keeps the callback's variables alive
+        return self._frame is None
+
+    def end_wait(self, interrupt: Interrupt) -> None:
+        """Nothing: a callback awaits nothing."""
+
+    def mark_interrupted(self) -> None:
+        """Let go of it."""
+        self._frame = None
+
+    def defer(self, checkpoint: Callable[[], None]) -> None:
+        """Have `checkpoint()` called when the code of ours that the callback is in has done its part."""
+        self._defer(checkpoint)
+
+    def leave(self) -> None:
+        """Nothing: the thread is the host's."""
+
+
+class Callbacks:
+    """What runs on the host's thread outside the guest's main task.
+
+    `defer(checkpoint)`, called on that thread in the callback's context, has `checkpoint()` called after output.
+    """
+
+    def __init__(self, host: Host, defer: Callable[[Callable[[], None]], None]) -> None:
+        self._host = host
+        self._run = type(host).run.__code__
+        self._defer = defer
+        self._latest: Callback | None = None
+
+    def current(self) -> Callback | None:
+        """The callback that is running now, or None. Callable from any thread."""
+        frame = _outermost(self._run)
+        if frame is None:
+            return None
+        if self._latest is None or not self._latest.is_at(frame):
+            self._latest = Callback(frame, self._defer)
+        return self._latest
+
+    def end_nested(self, interrupt: Interrupt, retry: Callable[[Interrupt], None]) -> None:
+        """Soon, on the host's thread: if what is to be interrupted has nested a main loop, a modal dialog for one, end
+        that; then `retry(interrupt)`. Callable from any thread.
+
+        Python runs no code of the caller while it is in there, so that nothing can be raised. The signal of the retry
+        comes while the toolkit still closes the dialog, and is taken note of when the caller's code goes on.
+        """
+
+        def end() -> None:
+            if not interrupt.settled and (self._host.guest_depth or isinstance(interrupt.work, Callback)):
+                self._host.dismiss()
+                retry(interrupt)
+
+        self._host.call_soon_threadsafe(end)
+
+
+def _stack() -> Iterator[FrameType]:
+    """The frames of the main thread, from the innermost."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _outermost(run: CodeType) -> FrameType | None:
+    """The outermost frame of user code that the host's main loop has called, or None."""
+    package = __name__.partition(".")[0]
+    outermost = None
+    for frame in _stack():
+        if frame.f_code is run:
+            return outermost
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in (package, *MACHINERY):
+            outermost = frame
+    return None
