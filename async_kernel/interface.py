@@ -175,8 +175,10 @@ class ZMQInterface:
 
     async def _serve(self) -> None:
         from async_kernel.concurrency.portal import current_portal
+        from async_kernel.concurrency.runners import allow_inner_loops
 
         portal = current_portal(main=True)
+        self._restore.append(allow_inner_loops())
         self._interrupter.install()
         await self.kernel.serve(portal, lambda: self._load(streams=True))
 

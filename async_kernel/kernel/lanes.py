@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.concurrency.portal import Portal
 from async_kernel.concurrency.queue import Queue
 from async_kernel.errors import RequestError
@@ -39,7 +40,9 @@ class Execution:
         """End a question to the client, or what the task awaits, if the execution still goes on by then."""
         # With a question open its thread stands in Prompts.ask, where nothing else claims the interrupt.
         if not self._prompts.cancel(self.request.message.header.msg_id, interrupt.claim):
-            self._portal.call(self._end_wait, interrupt)
+            # A loop that the cell runs by itself, inside ours, is what has to end: ours stands still meanwhile.
+            loop = innermost(self.thread) or self._portal
+            loop.call(self._end_wait, interrupt, loop)
 
     def mark_interrupted(self) -> None:
         """Let the interpreter know that a cancellation means an interrupt."""
@@ -59,9 +62,9 @@ class Execution:
         """Have what writes output for this request call `checkpoint()` when it is done."""
         self.request.checkpoint = checkpoint
 
-    def _end_wait(self, interrupt: Interrupt) -> None:
+    def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
         if interrupt.claim():
-            self._portal.end_wait()
+            loop.end_wait()
 
 
 class _Item(NamedTuple):
