@@ -7,15 +7,27 @@ parent. This module knows nothing of sockets: its means are an `Outlet`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from async_kernel.errors import StdinNotAllowedError
 from async_kernel.protocol.messages import Buffer, Content, Message
 
-__all__ = ["Outlet", "Request", "current_request", "find_request", "serving", "set_fallback"]
+__all__ = [
+    "Outlet",
+    "Request",
+    "adopt",
+    "current_request",
+    "find_request",
+    "follow_fallback",
+    "serving",
+    "set_fallback",
+    "sources",
+]
 
 
 class Outlet(Protocol):
@@ -84,6 +96,9 @@ class Request:
 
         `topic` is the ZMQ topic; by default it is derived from `msg_type`.
         """
+        if msg_type != "status":  # statuses come from any thread at any time, and nothing is ordered by them
+            for bring_in in sources:
+                bring_in()
         if self._over and msg_type in ("status", "error"):
             return
         self._outlet.publish(self.message, msg_type, content, metadata or {}, buffers, topic)
@@ -119,6 +134,11 @@ class Request:
 
 _current: ContextVar[Request | None] = ContextVar("async_kernel_request", default=None)
 _fallback: list[Request] = []
+_followers: WeakSet[threading.Thread] | None = None  # made when there is one: most kernels never pay for looking
+
+sources: list[Callable[[], None]] = []
+"""What holds text that was written and not said yet, as the pipes of descriptors 1 and 2 do: each is called before a
+message but a status is published, to have it say that first. Callable from any thread; none raises."""
 
 
 def current_request() -> Request | None:
@@ -129,12 +149,28 @@ def current_request() -> Request | None:
 def find_request() -> Request | None:
     """The current request, else the one that code without a context of its own belongs to (see `set_fallback`)."""
     request = _current.get()
-    return request if request is not None else (_fallback[0] if _fallback else None)
+    if request is not None and (_followers is None or threading.current_thread() not in _followers):
+        return request
+    return _fallback[0] if _fallback else None
 
 
 def set_fallback(request: Request) -> None:
     """Name the request that owns what is written outside any context: the latest cell of the main shell."""
     _fallback[:] = [request]
+
+
+def follow_fallback(thread: threading.Thread) -> None:
+    """Let everything that `thread` does belong to the request that `set_fallback` named last."""
+    global _followers
+    if _followers is None:
+        _followers = WeakSet()
+    _followers.add(thread)
+
+
+def adopt(request: Request | None) -> None:
+    """Make `request` the current one of the calling context from now on, as a thread does at its start; None has it
+    belong to whatever `set_fallback` names."""
+    _current.set(request)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from async_kernel.concurrency.portal import current_portal
 from async_kernel.errors import RequestError
@@ -19,8 +20,8 @@ __all__ = ["Subshells"]
 class Subshells:
     """The subshells of a kernel.
 
-    `new_lane(serve)` makes a lane, which calls `serve(lane)` to be served in another thread; `run_loop` runs the backend
-    in a thread, `ready` is set once there is an interpreter.
+    `new_lane(serve)` makes a lane, which calls `serve(lane)` to be served in another thread; `run_loop` runs the
+    backend in a thread, `ready` is set once there is an interpreter.
     """
 
     def __init__(
@@ -35,11 +36,12 @@ class Subshells:
     def create(self) -> str:
         """Start a subshell and return its id, for example "5f2c…"."""
         subshell_id = os.urandom(8).hex()
-        lane = self._lanes[subshell_id] = self._new_lane(self._serve)
-        self._serve(lane)
+        serve = partial(self._serve, subshell_id)
+        lane = self._lanes[subshell_id] = self._new_lane(serve)
+        serve(lane)
         return subshell_id
 
-    def _serve(self, lane: Lane) -> None:
+    def _serve(self, subshell_id: str, lane: Lane) -> None:
         """Serve a lane in a thread of its own."""
 
         async def serve() -> None:
@@ -49,7 +51,7 @@ class Subshells:
             self._ready.wait()
             self._run_loop(serve)
 
-        threading.Thread(target=run, name="subshell", daemon=True).start()
+        threading.Thread(target=run, name=f"subshell {subshell_id}", daemon=True).start()
 
     def delete(self, subshell_id: str) -> list[Request]:
         """End a subshell once it has served what it is on; return what it will not serve. RequestError when there is

@@ -51,7 +51,7 @@ def test_an_interrupt_ends_one_cell(kernel: Harness, interrupts: Interrupting) -
 def test_a_late_interrupt_does_not_hit_the_next_cell(kernel: Harness) -> None:
     first = kernel.execute("await first")
     kernel.interpreter.wait_for("await first")
-    execution = kernel.kernel.execution
+    execution = kernel.kernel.main_lane.execution
     assert execution is not None
     late = Interrupt(execution)
     kernel.interpreter.release("first")
@@ -68,7 +68,7 @@ def test_a_late_interrupt_does_not_hit_the_next_cell(kernel: Harness) -> None:
 def test_two_interrupts_of_one_cell_end_one_cell(kernel: Harness, interrupts: Interrupting) -> None:
     first = kernel.execute("forever", stop_on_error=False)
     kernel.interpreter.wait_for("forever")
-    execution = kernel.kernel.execution
+    execution = kernel.kernel.main_lane.execution
     assert execution is not None
     both = [Interrupt(execution), Interrupt(execution)]
     for interrupt in both:
@@ -141,7 +141,9 @@ def main_thread_kernel(backend: str) -> Iterator[tuple[Harness, Interrupter]]:
     harness = Harness(backend)
     harness.interpreter = Blocking()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupter = Interrupter(wake_main_thread, lambda: harness.kernel.execution, [Blocking.enter.__code__])
+    interrupter = Interrupter(
+        wake_main_thread, lambda: harness.kernel.execution_here(), entries=[Blocking.enter.__code__]
+    )
     harness.kernel.interrupts = interrupter
     yield harness, interrupter
     signal.signal(signal.SIGINT, before)
@@ -168,7 +170,7 @@ def test_cells_in_the_main_thread_are_interrupted(main_thread_kernel: tuple[Harn
     thread = threading.Thread(target=client, daemon=True)
 
     async def main() -> None:
-        portal = current_portal()
+        portal = current_portal(main=True)
         interrupter.install()
         thread.start()
         try:

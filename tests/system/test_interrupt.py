@@ -163,7 +163,7 @@ class Interrupting:
         self.work: Work | None = Work()
         self.wakes = 0
         self.wake: Callable[[], None] = lambda: None
-        self.interrupter = Interrupter(self._wake, lambda: self.work, [enter.__code__])
+        self.interrupter = Interrupter(self._wake, lambda: self.work, entries=[enter.__code__])
 
     def _wake(self) -> None:
         self.wakes += 1
