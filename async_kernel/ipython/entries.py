@@ -13,6 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.oinspect import Inspector
 
+from async_kernel.ipython.awaiting import AwaitingMagics
 from async_kernel.ipython.magics import KernelMagics
 from async_kernel.ipython.shell import ZMQInteractiveShell
 
@@ -37,6 +38,7 @@ _ENTRIES: tuple[tuple[type, tuple[str, ...]], ...] = (
     (IPCompleter, ("completions", "_completions", "complete")),
     (Inspector, ("info", "_get_info")),
     (ZMQInteractiveShell, ("system_piped",)),
+    (AwaitingMagics, ("run_code", "run_timed")),
     (KernelMagics, ("less", "man", "qtconsole", "edit", "connect_info")),
 )
 

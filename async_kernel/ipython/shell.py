@@ -140,11 +140,14 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         self.set_hook("show_in_pager", show_in_pager, 99)
 
     def init_magics(self) -> None:
-        """Add the magics that only a kernel has."""
+        """Add the magics that only a kernel has, and await those of IPython's whose code awaits."""
+        from async_kernel.ipython.awaiting import AwaitingMagics, AwaitMagics
         from async_kernel.ipython.magics import KernelMagics
 
         super().init_magics()
         self.register_magics(KernelMagics)
+        self.awaiting_magics = AwaitingMagics(self)
+        self.ast_transformers.append(AwaitMagics(self))
 
     def init_payload(self) -> None:
         """Keep payloads with their cell."""
