@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from async_kernel._version import __version__
 from async_kernel.errors import AsyncKernelError, ProtocolError
 from async_kernel.kernel.kernel import Kernel
+from async_kernel.kernel.request import find_request
 from async_kernel.launcher import ConnectionFile, load_interface, make_plan, open_connection, write_connection
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
@@ -32,12 +33,14 @@ from async_kernel.transport.sockets import bind_sockets
 
 if TYPE_CHECKING:
     from async_kernel.kernel.ports import Comms, Interpreter
+    from async_kernel.loops.hosts import Host
     from async_kernel.loops.plan import Plan
 
 __all__ = ["GRACE", "ZMQInterface", "embed_kernel", "start_kernel_zmq_interface"]
 
 INTERPRETER = "async_kernel.ipython:create_interpreter"
 COMMS = "async_kernel.comms:CommHandlers"
+ERROR_SINK = "async_kernel.ipython.gui:show_callback_error"
 STREAMS = "async_kernel.streams.install:install_streams"
 
 GRACE = 3.0
@@ -232,13 +235,16 @@ class ZMQInterface:
         from async_kernel.ipython import user_code_entries
 
         attributes = {**self._settings.attributes, "shell.connection_file": self._file.path}
-        if self._plan is not None and self._plan.host is not None:
-            attributes["shell.gui_host"] = self._plan.host
+        host = _host_here(self._plan)
+        if host is not None:
+            attributes["shell.gui_host"] = host.gui
         interpreter: Interpreter = load_interface(INTERPRETER)(attributes, namespace)
         self._interpreter = interpreter
         self._interrupter.entries = frozenset(user_code_entries())
         comms = load_interface(COMMS)(self.kernel.publish)
         self._restore.append(comms.restore)
+        if host is not None:
+            self._join(host)
         if streams:
             echo = self._settings.attributes.get("kernel.quiet") is False
             self._restore.append(load_interface(STREAMS)(echo=echo))
@@ -247,6 +253,21 @@ class ZMQInterface:
     def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""
         from async_kernel.loops.run import run
+
+    def _join(self, host: Host) -> None:
+        """Let the toolkit's callbacks belong to cells, windows live while a cell asks, interrupts reach both."""
+        from async_kernel.loops.hosts.callbacks import Callbacks, HostEvent
+
+        def defer(checkpoint: Callable[[], None]) -> None:
+            request = find_request()
+            if request is not None:
+                request.checkpoint = checkpoint
+
+        callbacks = Callbacks(host, defer)
+        self.kernel.beside = callbacks.current
+        self.kernel.wait_with(lambda: HostEvent(host))
+        self._interrupter.end_nested = callbacks.end_nested
+        host.carry_contexts(load_interface(ERROR_SINK))
 
         assert self._plan is not None
         run(self._plan._replace(host=None, host_options={}), main)
@@ -287,6 +308,14 @@ class ZMQInterface:
 def make_codec(info: ConnectionInfo) -> Codec:
     """The codec of a kernel with this connection information, for a session of its own."""
     return Codec(Signer(info.key.encode(), info.signature_scheme), os.urandom(16).hex(), _username(), _now)
+
+def _host_here(plan: Plan | None) -> Host | None:
+    if plan is None or plan.host is None:
+        return None
+    from async_kernel.loops.hosts import current_host
+
+    return current_host()
+
 
 
 def _now() -> str:

@@ -23,7 +23,7 @@ from traitlets import Float, Instance, Type, default
 from async_kernel.ipython.cells import Cell, current_cell
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, request_dict
-from async_kernel.ipython.gui import enable_gui
+from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history import DelayedSave
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.tracebacks import error_content, has_group, interruption, plain_traceback
@@ -42,7 +42,6 @@ _ENVIRONMENT_DEFAULTS = {
     "CLICOLOR": "1",
     "CLICOLOR_FORCE": "1",
     "FORCE_COLOR": "1",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
 
 
@@ -118,6 +117,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         os.environ.update(_ENVIRONMENT)
         for name, value in _ENVIRONMENT_DEFAULTS.items():
             os.environ.setdefault(name, value)
+        os.environ.setdefault("MPLBACKEND", matplotlib_backend(self.gui_host))
 
     def init_history(self) -> None:
         """Open the history; in memory when its file cannot be used, which is no reason not to start."""
@@ -157,6 +157,15 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def enable_gui(self, gui: str | None = None) -> None:
         """What `%gui` and `%matplotlib` end in: see `async_kernel.ipython.gui`."""
         enable_gui(gui, self.gui_host)
+
+    def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
+        """What `%matplotlib` does: as IPython, once it is known that the toolkit can live here."""
+        from IPython.core.pylabtools import find_gui_and_backend
+
+        gui = gui or self.gui_host
+        enable_gui(find_gui_and_backend(gui)[0], self.gui_host)
+        chosen: tuple[str | None, str] = super().enable_matplotlib(gui)
+        return chosen
 
     def system_piped(self, cmd: str) -> None:
         """Run a shell command, its output going to the current cell as it comes (`!cmd`).

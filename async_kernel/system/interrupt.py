@@ -201,8 +201,7 @@ class Interrupter:
             else:
                 if newest is None:
                     return
-                if newest not in pending:
-                    pending.append(newest)
+                pending.append(newest)
                 pause = FIRST_PAUSE
             pending = [interrupt for interrupt in pending if self._go_on(interrupt)]
 
