@@ -1,14 +1,30 @@
-"""`%gui`, and the GUI part of `%matplotlib`: which main loop there is was decided when the kernel started."""
+"""GUI toolkits: `%gui`, the part of `%matplotlib` that is about them, and what their callbacks raise.
+
+Which main loop there is was decided when the kernel started; a running kernel cannot be given another.
+"""
 
 from __future__ import annotations
 
-from IPython.core.error import UsageError
+import sys
+from types import TracebackType
+from typing import Any
 
-__all__ = ["enable_gui"]
+from IPython.core.error import UsageError
+from IPython.core.getipython import get_ipython
+
+from async_kernel.ipython.cells import running
+
+__all__ = ["enable_gui", "matplotlib_backend", "show_callback_error"]
 
 _NEED_NO_LOOP = frozenset(
-    {"agg", "asyncio", "inline", "ipympl", "nbagg", "none", "notebook", "trio", "webagg", "widget"}
+    {"agg", "asyncio", "auto", "inline", "ipympl", "nbagg", "none", "notebook", "trio", "webagg", "widget"}
 )
+
+_QT_MODULES = {"qt5": ("PyQt5", "PySide2"), "qt6": ("PySide6", "PyQt6")}
+"""The Qt bindings behind the more exact names."""
+
+_BETWEEN = ("async_kernel", "tkinter", "contextvars")
+"""Packages whose frames lie between a toolkit's main loop and the user's callback."""
 
 
 def enable_gui(gui: str | None, host: str | None) -> None:
@@ -16,14 +32,41 @@ def enable_gui(gui: str | None, host: str | None) -> None:
 
     Raises IPython's UsageError with the command that makes a fitting kernel otherwise.
     """
-    if not gui or gui.lower() in _NEED_NO_LOOP:
+    wanted = (gui or "none").lower()
+    if wanted in _NEED_NO_LOOP or wanted == host:
         return
-    wanted = gui.lower()
-    toolkit = "qt" if wanted.startswith("qt") else wanted
-    if toolkit == host:
+    toolkit = "qt" if wanted in _QT_MODULES else wanted
+    modules = _QT_MODULES.get(wanted, ())
+    if toolkit == host and any(f"{module}.QtWidgets" in sys.modules for module in modules):
         return
-    running = f"runs in the main loop of {host}" if host else "runs without a GUI main loop"
-    raise UsageError(
-        f"This kernel {running}, so {gui} windows would not live. Start a kernel made for it, for example "
-        f"with: async-kernel -a async-{toolkit} --host={toolkit}"
-    )
+    running_in = f"runs in the main loop of {host}" if host else "runs without a GUI main loop"
+    if toolkit in ("tk", "qt"):
+        step = f"Start a kernel made for it, for example with: async-kernel -a async-{wanted} --host={toolkit}"
+        if modules and modules[0] != "PySide6":
+            step += f""" "--host_options={{'module': '{modules[0]}'}}\""""
+    else:
+        step = "The hosts are --host=tk, --host=qt, and what you write: --host_options={'host_class': 'module:Class'}."
+    raise UsageError(f"This kernel {running_in}, so {gui} windows would not live. {step}")
+
+
+def matplotlib_backend(host: str | None) -> str:
+    """The backend of matplotlib that a kernel with this host shows figures with, unless it is told another."""
+    if not host:
+        return "module://matplotlib_inline.backend_inline"
+    return "module://async_kernel.ipython.matplotlib_host"
+
+
+def show_callback_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show what left a callback in the output of the cell that made it: the one whose context is the calling one."""
+    shell: Any = get_ipython()
+    if shell is None:
+        sys.__excepthook__(kind, error, trace)
+        return
+    while trace is not None and trace.tb_next is not None and _is_between(trace):
+        trace = trace.tb_next
+    with running(shell.begin_cell("", stored=False)):  # the cell itself may go on, and has not failed
+        shell.showtraceback((kind, error, trace), tb_offset=0)
+
+
+def _is_between(trace: TracebackType) -> bool:
+    return str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] in _BETWEEN

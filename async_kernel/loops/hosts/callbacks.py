@@ -127,20 +127,38 @@ class Callbacks:
             self._latest = Callback(frame, self._defer)
         return self._latest
 
-    def end_nested(self, interrupt: Interrupt, retry: Callable[[Interrupt], None]) -> None:
-        """Soon, on the host's thread: if what is to be interrupted has nested a main loop, a modal dialog for one, end
-        that; then `retry(interrupt)`. Callable from any thread.
+    def end_nested(self, interrupt: Interrupt) -> None:
+        """Soon, on the host's thread: if what is to be interrupted has nested a main loop, as a modal dialog does, end
+        that loop, and raise KeyboardInterrupt where its caller goes on. Callable from any thread.
 
-        Python runs no code of the caller while it is in there, so that nothing can be raised. The signal of the retry
-        comes while the toolkit still closes the dialog, and is taken note of when the caller's code goes on.
+        Python runs no code of the caller while it is in there, so that nothing can be raised before.
         """
 
         def end() -> None:
             if not interrupt.settled and (self._host.guest_depth or isinstance(interrupt.work, Callback)):
+                _raise_on_return(sys._getframe(), interrupt)
                 self._host.dismiss()
-                retry(interrupt)
 
         self._host.call_soon_threadsafe(end)
+
+
+def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:
+    """Deliver `interrupt` when the caller of the main loop that called `frame` goes on, by the next trace event there:
+    earlier than any signal, so that no line behind a dialog runs that was dismissed in nobody's name."""
+    package = __name__.partition(".")[0]
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
+        frame = frame.f_back
+    if frame is None or sys.gettrace() is not None:  # a debugger: the next signal has to do
+        return
+
+    def deliver(frame: FrameType, event: str, arg: object) -> None:
+        sys.settrace(None)
+        frame.f_trace = None
+        if interrupt.claim():
+            raise KeyboardInterrupt
+
+    frame.f_trace = deliver
+    sys.settrace(lambda *_: None)
 
 
 def _stack() -> Iterator[FrameType]:

@@ -15,7 +15,8 @@ import tkinter
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from functools import partial
+from functools import partial, wraps
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any
 
@@ -95,6 +96,13 @@ class TkHost(Host):
         before = tkinter.CallWrapper
         tkinter.CallWrapper = partial(_ContextCallWrapper, sink)  # type: ignore[assignment,misc]
         self._undo.callback(setattr, tkinter, "CallWrapper", before)
+        after = tkinter.Misc.after
+
+        def after_with_handlers(widget: tkinter.Misc, ms: Any, func: Any = None, *args: Any) -> Any:
+            return after(widget, ms, _starting(func, sink) if iscoroutinefunction(func) else func, *args)
+
+        tkinter.Misc.after = after_with_handlers  # type: ignore[method-assign,assignment]
+        self._undo.callback(setattr, tkinter.Misc, "after", after)
         if sink is not None:
             report = tkinter.Tk.report_callback_exception
 
@@ -151,6 +159,16 @@ class TkHost(Host):
                 time.sleep(0.01)
             else:
                 return
+
+
+def _starting(handler: Callable[..., Any], sink: ErrorSink | None) -> Callable[..., Any]:
+    """An `async def` as a plain function that starts it: `after` drops what its function returns."""
+
+    @wraps(handler)
+    def start(*args: Any) -> None:
+        start_handler(handler(*args), sink)
+
+    return start
 
 
 _interpreters: list[Any] = []
