@@ -250,10 +250,6 @@ class ZMQInterface:
             self._restore.append(load_interface(STREAMS)(echo=echo))
         return interpreter, comms
 
-    def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""
-        from async_kernel.loops.run import run
-
     def _join(self, host: Host) -> None:
         """Let the toolkit's callbacks belong to cells, windows live while a cell asks, interrupts reach both."""
         from async_kernel.loops.hosts.callbacks import Callbacks, HostEvent
@@ -268,6 +264,10 @@ class ZMQInterface:
         self.kernel.wait_with(lambda: HostEvent(host))
         self._interrupter.end_nested = callbacks.end_nested
         host.carry_contexts(load_interface(ERROR_SINK))
+
+    def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""
+        from async_kernel.loops.run import run
 
         assert self._plan is not None
         run(self._plan._replace(host=None, host_options={}), main)
@@ -305,10 +305,6 @@ class ZMQInterface:
         return self._codec.encode("iopub_welcome", content, identities=(topic,))
 
 
-def make_codec(info: ConnectionInfo) -> Codec:
-    """The codec of a kernel with this connection information, for a session of its own."""
-    return Codec(Signer(info.key.encode(), info.signature_scheme), os.urandom(16).hex(), _username(), _now)
-
 def _host_here(plan: Plan | None) -> Host | None:
     if plan is None or plan.host is None:
         return None
@@ -316,6 +312,10 @@ def _host_here(plan: Plan | None) -> Host | None:
 
     return current_host()
 
+
+def make_codec(info: ConnectionInfo) -> Codec:
+    """The codec of a kernel with this connection information, for a session of its own."""
+    return Codec(Signer(info.key.encode(), info.signature_scheme), os.urandom(16).hex(), _username(), _now)
 
 
 def _now() -> str:

@@ -153,10 +153,6 @@ class Interrupter:
         self._pending.put(interrupt)
         return interrupt
 
-    def retry(self, interrupt: Interrupt) -> None:
-        """Try again at once: something has changed. Callable from any thread."""
-        self._pending.put(interrupt)
-
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         interrupt, self._aim = self._aim, None
         if interrupt is None:  # from outside: meant for what runs now
