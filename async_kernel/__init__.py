@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from .interface import start_kernel_zmq_interface as start_kernel_zmq_interface
     from .kernelspec import remove_kernel_spec as remove_kernel_spec
     from .kernelspec import write_kernel_spec as write_kernel_spec
+    from .streams.threads import follow_current_cell as follow_current_cell
 
 __all__ = [
     "__version__",
     "embed_kernel",
+    "follow_current_cell",
     "remove_kernel_spec",
     "start_kernel_zmq_interface",
     "write_kernel_spec",
@@ -24,6 +26,7 @@ __all__ = [
 
 _HOMES = {
     "embed_kernel": "interface",
+    "follow_current_cell": "streams.threads",
     "remove_kernel_spec": "kernelspec",
     "start_kernel_zmq_interface": "interface",
     "write_kernel_spec": "kernelspec",

@@ -247,7 +247,11 @@ class ZMQInterface:
             self._join(host)
         if streams:
             echo = self._settings.attributes.get("kernel.quiet") is False
-            self._restore.append(load_interface(STREAMS)(echo=echo))
+            alone = self.kernel.adopts_strays  # no program around us, whose descriptors these would be
+            capture = alone and self._settings.attributes.get("kernel.capture_fd") is not False
+            installed = load_interface(STREAMS)(echo=echo, capture=capture)
+            self.kernel.around_cell = installed.around_cell
+            self._restore.append(installed.restore)
         return interpreter, comms
 
     def _join(self, host: Host) -> None:

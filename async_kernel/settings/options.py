@@ -94,6 +94,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("display_name", "text", "the name that front ends show", "", "TEXT"),
     # Settings of the kernel.
     Option("kernel.quiet", "flag", "keep the kernel's own output off its terminal", default=True),
+    Option("kernel.capture_fd", "flag", "show what C code and child processes write in the cell", default=True),
     Option("shell.timeout", "number", "seconds after which a cell is interrupted", metavar="SECONDS"),
     Option(
         "history.hist_file",

@@ -3,36 +3,115 @@
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TextIO
 
+from async_kernel.kernel.request import Request, sources
+
+from .buffers import Buffers
+from .descriptors import Capture
 from .input import ask_input, ask_password
 from .output import RequestStream
+from .threads import carry_requests
 
-__all__ = ["install_streams"]
+__all__ = ["Streams", "install_streams"]
 
 
-def install_streams(echo: bool = False) -> Callable[[], None]:
-    """Make sys.stdout, sys.stderr, input and getpass those of the requests; return what undoes it.
+class Streams:
+    """What was put in place. `restore()` gives everything back, but what somebody else has replaced meanwhile;
+    `around_cell(request)` is to be entered around each cell: on leaving it, all that the cell wrote is said."""
 
-    `echo` has all text go to the process's own streams as well (the setting `kernel.quiet`, switched off).
-    What somebody else has replaced meanwhile is left to them.
+    def __init__(
+        self,
+        restore: Callable[[], None],
+        around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self.restore = restore
+        self.around_cell = around_cell
+
+
+def install_streams(echo: bool = False, capture: bool = False) -> Streams:
+    """Make sys.stdout, sys.stderr, input and getpass those of the requests, and let threads carry requests.
+
+    `echo` has all text go to the process's own streams as well (the setting `kernel.quiet`, switched off). `capture`
+    has what is written to file descriptors 1 and 2 go to the requests, where the system allows for it (the setting
+    `kernel.capture_fd`); it is for kernels that have their process for themselves.
     """
     import getpass
 
+    captured = _capture(echo) if capture and os.name == "posix" else None
     places: list[tuple[object, str, object]] = [
-        (sys, "stdout", RequestStream("stdout", sys.stdout, echo)),
-        (sys, "stderr", RequestStream("stderr", sys.stderr, echo)),
+        (sys, "stdout", _stream("stdout", sys.stdout, echo, 1, captured)),
+        (sys, "stderr", _stream("stderr", sys.stderr, echo, 2, captured)),
         (builtins, "input", ask_input),
         (getpass, "getpass", ask_password),
     ]
     originals = [getattr(owner, name) for owner, name, _ in places]
     for owner, name, ours in places:
         setattr(owner, name, ours)
+    restore_threads = carry_requests()
 
     def restore() -> None:
+        restore_threads()
         for (owner, name, ours), original in zip(places, originals, strict=True):
             if getattr(owner, name) is ours:
                 setattr(owner, name, original)
+        if captured is not None:
+            captured.restore()
 
-    return restore
+    return Streams(restore) if captured is None else Streams(restore, captured.capture.cell)
+
+
+class _Captured:
+    """Descriptors 1 and 2 in the hands of the requests, and what has to know of it."""
+
+    def __init__(self, capture: Capture, buffers: Buffers) -> None:
+        import faulthandler
+
+        self.capture = capture
+        self._buffers = buffers
+        # Buffered by lines, and with the name and encoding that the descriptor had, not those of a file that is opened.
+        self.logs = {
+            number: open(original, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+            for number, original in capture.originals.items()
+        }
+        # A process that dies of a signal says so where its log is: nobody would read the pipe any more.
+        self._had_faulthandler = faulthandler.is_enabled()
+        faulthandler.enable(self.logs[2])
+        sources.append(capture.bring_in)
+
+    def restore(self) -> None:
+        import faulthandler
+
+        sources.remove(self.capture.bring_in)
+        self._buffers.restore()
+        for log in self.logs.values():
+            with suppress(OSError):
+                log.close()
+        faulthandler.disable()
+        self.capture.restore()
+        if self._had_faulthandler:
+            faulthandler.enable(2)
+
+
+def _capture(echo: bool) -> _Captured | None:
+    """Take descriptors 1 and 2; None when one of them is closed, as in some daemons."""
+    with suppress(OSError):
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        buffers = Buffers()
+        capture = Capture({1: "stdout", 2: "stderr"}, echo=echo, prepare=buffers.find_c, flush=buffers.flush)
+        return _Captured(capture, buffers)
+    return None
+
+
+def _stream(
+    name: str, original: TextIO | None, echo: bool, descriptor: int, captured: _Captured | None
+) -> RequestStream:
+    if captured is None:
+        return RequestStream(name, original, echo)
+    return RequestStream(name, captured.logs[descriptor], echo, descriptor, captured.capture)

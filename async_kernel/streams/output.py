@@ -1,16 +1,23 @@
-"""stdout and stderr of the requests. No threads here: text goes to the current request, the transport gathers it."""
+"""stdout and stderr of the requests: text goes to the current request, the transport gathers it."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections.abc import Iterable
+from contextlib import suppress
+from time import monotonic
 from typing import TextIO
 
 from async_kernel.kernel.request import find_request
 
+from .descriptors import Capture
+
 __all__ = ["RequestStream"]
 
+UNBROKEN_SECONDS = 1e-5
+"""Two writes that are no further apart hardly have anything between them that wrote past Python, so nobody looks:
+half the time of a print in a loop would go into that."""
 
 _is_forked_child = False
 
@@ -28,12 +35,25 @@ if hasattr(os, "register_at_fork"):
 class RequestStream(io.TextIOBase):
     """A text stream whose text belongs to the request that the writer works on.
 
-    `name` is "stdout" or "stderr". Text that belongs to no request, and what a forked child writes, goes to
-    `original`, the stream of the process, which is also where `fileno()` leads. With `echo` all text goes there too.
+    `name` is "stdout" or "stderr". Text that belongs to no request goes to `original`, the stream of the process; with
+    `echo` all text does. `capture` has what was written past this stream. `fileno()`, where forked children write, is
+    `descriptor`, by default that of the original.
     """
 
-    def __init__(self, name: str, original: TextIO | None, echo: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        original: TextIO | None,
+        echo: bool = False,
+        descriptor: int | None = None,
+        capture: Capture | None = None,
+    ) -> None:
         super().__init__()
+        self._descriptor = descriptor
+        self._capture = capture
+        self._written = 0.0  # when, and what last
+        self._last = "\n"
+        self._line: list[str] = []  # of a forked child
         self._name = name
         self._original = original
         self._echo = echo
@@ -63,9 +83,18 @@ class RequestStream(io.TextIOBase):
         """Write `text`; return its length. Never blocks."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if text:
+        if _is_forked_child:
+            self._write_in_child(text)
+        elif text:
             request = find_request()
-            if request is not None and not _is_forked_child:
+            if request is not None:
+                # What `print` puts between and behind its values follows at once: nothing can have come between.
+                if self._capture is not None and text != " " and (text != "\n" or self._last[-1] == "\n"):
+                    now = monotonic()
+                    if self._capture.busy or now - self._written > UNBROKEN_SECONDS:
+                        self._capture.bring_in()
+                    self._written = now
+                self._last = text
                 request.stream(self._name, text)
                 if self._echo and self._original is not None:
                     self._original.write(text)
@@ -75,14 +104,28 @@ class RequestStream(io.TextIOBase):
                 self._original.write(text)
         return len(text)
 
+    def _write_in_child(self, text: str) -> None:
+        """A forked child has no thread that would send anything: its lines go the way of any child's output."""
+        self._line.append(text)
+        if "\n" in text:
+            self._flush_in_child()
+
+    def _flush_in_child(self) -> None:
+        text, self._line = "".join(self._line), []
+        with suppress(OSError):
+            data = memoryview(text.encode("utf-8", "replace"))
+            while data:
+                data = data[os.write(self.fileno(), data) :]
+
     def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
         """Write the lines as one piece."""
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Nothing waits here: what was written is under way."""
-        if self._original is not None and _is_forked_child:
-            self._original.flush()
+        """Nothing waits here, but in a forked child: what was written is under way."""
+        self._last = "\n"  # what comes next may be from somebody else, so it is looked for
+        if self._line:
+            self._flush_in_child()
 
     def writable(self) -> bool:
         """True."""
@@ -94,6 +137,8 @@ class RequestStream(io.TextIOBase):
 
     def fileno(self) -> int:
         """The file descriptor of the process's own stream, for code that hands it to a child."""
+        if self._descriptor is not None:
+            return self._descriptor
         if self._original is None:
             raise io.UnsupportedOperation("fileno")
         return self._original.fileno()

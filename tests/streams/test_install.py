@@ -35,7 +35,7 @@ def given_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_they_are_put_in_place_and_given_back() -> None:
     before = places()
-    restore = install_streams()
+    restore = install_streams().restore
     try:
         assert all(ours is not old for ours, old in zip(places(), before, strict=True))
         outlet = FakeOutlet()
@@ -50,7 +50,7 @@ def test_they_are_put_in_place_and_given_back() -> None:
 
 def test_what_somebody_else_replaced_is_left_to_them() -> None:
     stdout = sys.stdout
-    restore = install_streams()
+    restore = install_streams().restore
     theirs = sys.stdout = io.StringIO()
     restore()
     assert sys.stdout is theirs
@@ -58,7 +58,7 @@ def test_what_somebody_else_replaced_is_left_to_them() -> None:
 
 
 def test_echo_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
-    restore = install_streams(echo=True)
+    restore = install_streams(echo=True).restore
     try:
         with serving(make_request(FakeOutlet())):
             print("both")
@@ -68,7 +68,7 @@ def test_echo_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_input_asks_the_front_end_of_the_cell() -> None:
-    restore = install_streams()
+    restore = install_streams().restore
     try:
         outlet = FakeOutlet("typed")
         with serving(make_request(outlet, allow_stdin=True)):
@@ -88,7 +88,7 @@ def test_input_asks_the_front_end_of_the_cell() -> None:
 
 def test_the_stream_wraps_what_was_there() -> None:
     before = sys.stdout
-    restore = install_streams()
+    restore = install_streams().restore
     try:
         assert isinstance(sys.stdout, RequestStream)
         assert sys.stdout._original is before

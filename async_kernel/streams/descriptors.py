@@ -1,0 +1,295 @@
+"""File descriptors 1 and 2: what C code and child processes write there goes to the cell.
+
+Each cell gets pipes of its own. Its children inherit them, so that what a child writes belongs to the cell that started
+it, however late; what the process itself writes goes to the cell that began last among those that run, or ran. A thread
+reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order with them, and a
+cell at its end, reads them too.
+
+Only for POSIX systems: on Windows there is no waiting for pipes. Knows nothing of `sys.stdout`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import selectors
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from async_kernel.kernel.request import Request
+
+__all__ = ["Capture"]
+
+PIPE_BYTES = 1 << 20
+"""How much a pipe holds, where the system lets that be set: so much C code can write while it holds Python's lock."""
+
+READ_BYTES = 1 << 18
+
+PAUSE_SECONDS = 0.002
+"""How long the thread lets text gather after it has read some: code that writes line by line would else wait for
+Python's lock at each line."""
+
+
+class _Pipe:
+    """What was put in place of one descriptor for one cell; `write_end` is kept until the cell has ended."""
+
+    __slots__ = ("decoder", "identity", "name", "number", "open", "read_end", "request", "write_end")
+
+    def __init__(self, number: int, name: str, request: Request) -> None:
+        self.number = number
+        self.name = name
+        self.request = request
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.open = True
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.read_end, False)
+        _widen(self.read_end)
+        self.identity = _identity(self.read_end)
+
+
+class Capture:
+    """Takes `descriptors` (`{1: "stdout", 2: "stderr"}`) for the requests, until `restore`.
+
+    `originals` are duplicates of what was there. With `echo` all text is written there too. `prepare` is called once in
+    the thread, before the first cell ends; `flush` at the end of each cell, to pass on what is held back in buffers.
+    OSError when a descriptor is not open.
+    """
+
+    def __init__(
+        self,
+        descriptors: Mapping[int, str],
+        *,
+        echo: bool = False,
+        prepare: Callable[[], None] = lambda: None,
+        flush: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.busy = False
+        """Whether anything was written since the last cell began."""
+        self._names = dict(descriptors)
+        self._echo = echo
+        self._prepare = prepare
+        self._prepared = threading.Event()
+        self._flush = flush
+        self.originals = {number: os.dup(number) for number in self._names}
+        self._ours = {_identity(original) for original in self.originals.values()}  # what may be put away
+        self._lock = threading.RLock()  # reentrant: a signal handler may print
+        self._pipes: dict[int, _Pipe] = {}  # by read end
+        self._placed: dict[int, _Pipe] = {}  # by descriptor
+        self._running: list[list[_Pipe]] = []  # of the cells that run, in the order of their begin
+        self._current: dict[int, _Pipe] = {}  # those of the cells that run, or ran last
+        self._poll = select.poll()  # over these
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._waker = os.pipe()
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._ended = False
+        os.register_at_fork(after_in_child=self._forget)
+        self._thread = threading.Thread(target=self._run, name="descriptors", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def cell(self, request: Request) -> Iterator[None]:
+        """Have what is written during the block, and by the children that are started in it, belong to `request`.
+
+        When the block is left all that was written in it has been said."""
+        pipes = self._begin(request)
+        try:
+            yield
+        finally:
+            self._end(pipes)
+
+    def bring_in(self) -> None:
+        """Say what was written until now by the cells that run, and by their children. Callable from any thread;
+        returns at once."""
+        with self._lock:
+            for read_end, _ in self._poll.poll(0):  # one call for all of them, as there is mostly nothing
+                self._read(self._current[read_end])
+
+    def restore(self) -> None:
+        """Give the descriptors back, unless somebody else has taken them. Children that still write into their pipes
+        go on writing: to where the descriptors lead now."""
+        if self._ended:
+            return
+        with self._lock:
+            self._ended = True
+            for number, original in self.originals.items():
+                self._place(number, original)
+            for pipe in [*self._pipes.values()]:
+                self._close_write_end(pipe)
+                self._read(pipe)
+        os.write(self._waker, b"!")
+        self._thread.join()
+        for pipe in [*self._pipes.values()]:
+            _hand_over(pipe.read_end, self.originals[pipe.number])
+            self._drop(pipe)
+        self._selector.close()
+        for end in (self._wake, self._waker, *self.originals.values()):
+            os.close(end)
+
+    # Cells
+
+    def _begin(self, request: Request) -> list[_Pipe]:
+        with self._lock:
+            pipes: list[_Pipe] = []
+            if self._ended:
+                return pipes
+            with suppress(OSError):  # out of descriptors: the cell goes on in what is there
+                for number, name in self._names.items():
+                    pipe = _Pipe(number, name, request)
+                    self._pipes[pipe.read_end] = pipe
+                    self._ours.add(pipe.identity)
+                    # While the thread waits: the selectors of pipes that systems have (epoll, kqueue) allow for it.
+                    self._selector.register(pipe.read_end, selectors.EVENT_READ, pipe)
+                    pipes.append(pipe)
+            self._running.append(pipes)
+            self._take(pipes)
+            self.busy = False
+            return pipes
+
+    def _end(self, pipes: list[_Pipe]) -> None:
+        if self._ended:
+            return
+        self._prepared.wait()
+        self._flush()
+        with self._lock:
+            self._running.remove(pipes)
+            for pipe in pipes:
+                self._close_write_end(pipe)
+                self._read(pipe)
+            if self._running:
+                self._take(self._running[-1])
+
+    def _take(self, pipes: list[_Pipe]) -> None:
+        """Put `pipes` in place. What they replace is read to its end, which is now unless a child holds it."""
+        for pipe in pipes:
+            before = self._placed.get(pipe.number)
+            if before is pipe:
+                continue
+            if before is not None:
+                self._selector.unregister(before.read_end)  # the thread need not wake to see its end
+            if self._place(pipe.number, pipe.write_end):
+                self._placed[pipe.number] = pipe
+            if before is not None:
+                self._selector.register(before.read_end, selectors.EVENT_READ, before)
+                self._read(before)
+        self._look_at({*self._placed.values(), *(pipe for running in self._running for pipe in running)})
+
+    def _look_at(self, pipes: set[_Pipe]) -> None:
+        """Have `bring_in` read these."""
+        for read_end in self._current:
+            self._poll.unregister(read_end)
+        self._current = {pipe.read_end: pipe for pipe in pipes}
+        for read_end in self._current:
+            self._poll.register(read_end, select.POLLIN)
+
+    def _place(self, number: int, end: int) -> bool:
+        """Make `number` lead where `end` does, unless a cell has redirected it: then it stays as it is."""
+        try:
+            if _identity(number) not in self._ours:
+                return False
+        except OSError:  # closed by a cell
+            return False
+        os.dup2(end, number)
+        return True
+
+    # Pipes: with the lock
+
+    def _read(self, pipe: _Pipe) -> None:
+        """Read what is in `pipe`, but no more than it can hold: a child may write for ever."""
+        taken = 0
+        while pipe.open and taken < PIPE_BYTES:
+            try:
+                data = os.read(pipe.read_end, READ_BYTES)
+            except BlockingIOError:
+                return
+            taken += len(data)
+            self._say(pipe, data)
+            if not data:
+                self._drop(pipe)
+
+    def _say(self, pipe: _Pipe, data: bytes) -> None:
+        self.busy = True
+        if data and (self._echo or self._ended):
+            write_all(self.originals[pipe.number], data)
+        if self._ended:
+            return
+        text = pipe.decoder.decode(data, final=not data)
+        if text:
+            pipe.request.stream(pipe.name, text)
+
+    def _close_write_end(self, pipe: _Pipe) -> None:
+        if pipe.write_end >= 0:
+            os.close(pipe.write_end)
+            pipe.write_end = -1
+
+    def _drop(self, pipe: _Pipe) -> None:
+        pipe.open = False
+        self._close_write_end(pipe)
+        self._selector.unregister(pipe.read_end)
+        del self._pipes[pipe.read_end]
+        if self._current.pop(pipe.read_end, None) is not None:
+            self._poll.unregister(pipe.read_end)
+        self._ours.discard(pipe.identity)
+        if self._placed.get(pipe.number) is pipe:
+            del self._placed[pipe.number]
+        os.close(pipe.read_end)
+
+    # The thread
+
+    def _run(self) -> None:
+        try:
+            self._prepare()
+        finally:
+            self._prepared.set()
+        while True:
+            ready = self._selector.select()
+            if self._ended:
+                return
+            with self._lock:
+                for key, _ in ready:
+                    self._read(key.data)  # a pipe that was dropped meanwhile is no longer open
+            time.sleep(PAUSE_SECONDS)
+
+    def _forget(self) -> None:
+        """In a forked child: it writes, and the parent reads."""
+        if self._ended:
+            return
+        self._ended = True
+        self._lock = threading.RLock()  # another thread may have held it
+        for pipe in self._pipes.values():
+            os.close(pipe.read_end)
+            self._close_write_end(pipe)
+        self._pipes = {}
+        self._current = {}
+        self._poll = select.poll()
+
+
+def write_all(number: int, data: bytes) -> None:
+    """Write `data` to a descriptor, whatever pieces it takes; what nobody reads any more is lost."""
+    with suppress(OSError):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(number, view) :]
+
+
+def _identity(number: int) -> tuple[int, int]:
+    status = os.fstat(number)
+    return status.st_dev, status.st_ino
+
+
+def _widen(end: int) -> None:
+    with suppress(ImportError, AttributeError, OSError):  # Linux has it, up to a limit for each user
+        import fcntl
+
+        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _hand_over(read_end: int, original: int) -> None:
+    """Let a process of its own pass on what children write into a pipe after the kernel's end: writing into a pipe that
+    nobody reads would kill them."""
+    actions = [(os.POSIX_SPAWN_DUP2, read_end, 0), (os.POSIX_SPAWN_DUP2, original, 1)]
+    os.set_blocking(read_end, True)  # not only for us: it is a property of the pipe's end, which `cat` shares
+    with suppress(OSError):
+        os.posix_spawnp("cat", ["cat"], os.environ, file_actions=actions, setpgroup=0)

@@ -1,0 +1,131 @@
+"""Threads speak in the cell that started them, jobs of an executor in the cell that submitted them.
+
+Before Python 3.14 a thread starts in an empty context. Here the request of the starter, and nothing else of its
+context, is handed to it: to `threading.Thread` at its start, to the jobs of a `ThreadPoolExecutor` one by one, since
+its threads outlive cells. Tasks, callbacks of loops, and `to_thread` of asyncio, anyio and trio bring their context.
+
+Knows nothing of what is written; that is `output`'s.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from async_kernel.kernel.request import Request, adopt, current_request, follow_fallback
+
+__all__ = ["carry_requests", "follow_current_cell"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_RUN_CODE = frozenset({"execute_request", "comm_open", "comm_msg", "comm_close"})
+"""The requests that run user code. Threads that the kernel itself starts to serve another, such as that of a new
+subshell, do not belong to it."""
+
+
+def follow_current_cell(thread: threading.Thread | None = None) -> None:
+    """Let what a long-lived thread prints and displays go to the cell that the main shell then runs, or ran last.
+
+    Without an argument it is the calling thread (or task) that follows, in what it does from now on. With one it is all
+    that `thread` does, started or not, in whatever context.
+
+        def watch():
+            async_kernel.follow_current_cell()
+            for event in events:
+                print(event)
+
+    By default the output of a thread belongs to the cell that started it.
+    """
+    if thread is None:
+        adopt(None)
+    else:
+        follow_fallback(thread)
+
+
+def carry_requests() -> Callable[[], None]:
+    """Hand the request of the starter to threads and to the jobs of thread pools from now on; return what ends that.
+
+    What somebody else has patched over it meanwhile stays, and then only passes calls on.
+    """
+    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    ended = False
+
+    def start_with_request(self: threading.Thread) -> None:
+        request = None if ended else _request_of_code()
+        if request is None:
+            start(self)
+            return
+        own = vars(self).get("run")
+        run = self.run
+
+        def run_with_request() -> None:
+            _give_back(self, own)
+            if current_request() is None:  # else the thread was given a context (Python 3.14), which knows better
+                adopt(request)
+            run()
+
+        self.run = run_with_request  # type: ignore[method-assign]
+        try:
+            start(self)
+        except BaseException:
+            _give_back(self, own)
+            raise
+
+    def submit_with_request(
+        self: ThreadPoolExecutor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        if ended or _sends_code_elsewhere(self):
+            return submit(self, fn, *args, **kwargs)
+        # Without a request too: the thread that takes the job may have been started by a cell.
+        return submit(self, _Job(_request_of_code(), fn), *args, **kwargs)
+
+    threading.Thread.start = start_with_request  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = submit_with_request  # type: ignore[method-assign,assignment]
+
+    def restore() -> None:
+        nonlocal ended
+        ended = True
+        if threading.Thread.start is start_with_request:
+            threading.Thread.start = start  # type: ignore[method-assign]
+        if ThreadPoolExecutor.submit is submit_with_request:
+            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+
+    return restore
+
+
+class _Job:
+    """A job of a pool: a function, and the request that it belongs to. The callbacks of its future, which the pool's
+    thread calls next, belong to the same, so it is not taken back."""
+
+    __slots__ = ("_function", "_request")
+
+    def __init__(self, request: Request | None, function: Callable[..., Any]) -> None:
+        self._request = request
+        self._function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        adopt(self._request)
+        return self._function(*args, **kwargs)
+
+
+def _request_of_code() -> Request | None:
+    request = current_request()
+    return request if request is not None and request.msg_type in _RUN_CODE else None
+
+
+def _give_back(thread: threading.Thread, own: Any) -> None:
+    """Leave the thread's `run` as it was: that of its class, or one of its own."""
+    if own is None:
+        vars(thread).pop("run", None)
+    else:
+        vars(thread)["run"] = own
+
+
+def _sends_code_elsewhere(pool: ThreadPoolExecutor) -> bool:
+    """Whether jobs are pickled for another interpreter (InterpreterPoolExecutor, Python 3.14), where no request is."""
+    module = sys.modules.get("concurrent.futures.interpreter")
+    return module is not None and isinstance(pool, module.InterpreterPoolExecutor)
