@@ -64,7 +64,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         0.0, help="Seconds after which a cell is interrupted when its request names none; 0 means never."
     ).tag(config=True)
     connection_file = AnyTrait("", help="The connection file of the kernel, for %connect_info.")
-    gui_host = AnyTrait(None, allow_none=True, help="The GUI toolkit whose main loop the kernel runs in, if any.")
+    gui_host = AnyTrait(None, allow_none=True, help="The GUI toolkit whose main loop the kernel runs in, if any.").tag(
+        config=True  # set while the shell is made: matplotlib's default backend depends on it
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         lent = kwargs.get("user_ns")

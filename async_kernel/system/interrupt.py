@@ -154,6 +154,7 @@ class Interrupter:
         return interrupt
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        frame = sys._getframe(1)  # matplotlib's `show` calls us when it has returned, with a frame that has ended
         interrupt, self._aim = self._aim, None
         if interrupt is None:  # from outside: meant for what runs now
             work = self._current()

@@ -13,11 +13,11 @@ import sys
 import time
 import tkinter
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial, wraps
 from inspect import iscoroutinefunction
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from async_kernel.loops.hosts import ErrorSink, Host
@@ -85,10 +85,18 @@ class TkHost(Host):
             self._tk.call("after", "cancel", timer)
 
     def dismiss(self) -> None:
-        """Destroy the windows that hold a grab, which modal dialogs of Tk do, and leave nested main loops."""
-        root = tkinter._default_root  # type: ignore[attr-defined]
-        while root is not None and (window := root.grab_current()) is not None:
-            window.destroy()
+        """Destroy the windows that hold a grab, which modal dialogs of Tk do, and leave nested main loops; end what
+        waits for a variable by setting it to what it is, and what waits for a window by destroying it."""
+        for interpreter in list(_interpreters):
+            with suppress(tkinter.TclError):  # a bare Tcl has no windows
+                while window := str(interpreter.call("grab", "current")).partition(" ")[0]:
+                    interpreter.call("destroy", window)
+        for wait in _waits():
+            with suppress(tkinter.TclError):
+                if "window" in wait:
+                    (wait["window"] or wait["self"]).destroy()
+                else:
+                    wait["self"].setvar(str(wait["name"]), wait["self"].getvar(str(wait["name"])))
         self._tk.quit()
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:
@@ -161,6 +169,16 @@ class TkHost(Host):
                 return
 
 
+def _waits() -> Iterator[dict[str, Any]]:
+    """The arguments of tkinter's waits that the calling thread is in, the innermost first. Tcl tells of none."""
+    waits = {wait.__code__ for wait in (tkinter.Misc.wait_variable, tkinter.Misc.wait_window)}
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code in waits:
+            yield frame.f_locals
+        frame = frame.f_back
+
+
 def _starting(handler: Callable[..., Any], sink: ErrorSink | None) -> Callable[..., Any]:
     """An `async def` as a plain function that starts it: `after` drops what its function returns."""
 
@@ -204,6 +222,6 @@ class _ContextCallWrapper(tkinter.CallWrapper):
 
     def _call(self, *args: Any) -> Any:
         try:
-            return start_handler(super().__call__(*args), self.sink)
+            return start_handler(super().__call__(*args), self.sink)  # type: ignore[no-untyped-call]
         except SystemExit:  # tkinter would end the main loop, and with it an input() that serves it
             return None
