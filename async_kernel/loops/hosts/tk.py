@@ -89,8 +89,8 @@ class TkHost(Host):
         waits for a variable by setting it to what it is, and what waits for a window by destroying it."""
         for interpreter in list(_interpreters):
             with suppress(tkinter.TclError):  # a bare Tcl has no windows
-                while window := str(interpreter.call("grab", "current")).partition(" ")[0]:
-                    interpreter.call("destroy", window)
+                while windows := interpreter.splitlist(interpreter.call("grab", "current")):
+                    interpreter.call("destroy", windows[0])
         for wait in _waits():
             with suppress(tkinter.TclError):
                 if "window" in wait:
