@@ -26,9 +26,10 @@ from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import PROTOCOL_VERSION, Channel
 from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
+from async_kernel.system.children import give_signals_back_in_children
 from async_kernel.system.interrupt import Interrupter
 from async_kernel.system.parent_watch import parent_of, watch_parent
-from async_kernel.transport.io_thread import IOThread
+from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
 from async_kernel.transport.sockets import bind_sockets
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ class ZMQInterface:
             write_connection(self._file)
         info = sockets.connection
         self._codec = make_codec(info)
-        self._transport = IOThread(sockets, self._deliver, self._welcome)
+        backlog = settings.attributes.get("kernel.backlog")
+        limit = BACKLOG_BYTES if backlog is None else backlog << 20
+        self._transport = IOThread(sockets, self._deliver, self._welcome, limit)
         self.kernel = Kernel(
             codec=self._codec,
             transport=self._transport,
@@ -144,6 +147,7 @@ class ZMQInterface:
 
     def run(self) -> int:
         """Serve until the kernel is shut down. To be called in the main thread; returns the exit status."""
+        _log_to_server()
         self._transport.start()
         self._take_signals()
         parent = parent_of(os.environ)
@@ -156,9 +160,12 @@ class ZMQInterface:
         try:
             self._run_main()
         except BaseException as error:
-            status = 1
-            _tell(error)
-            self.kernel.fail(error)
+            if self.kernel.closing:  # what cells left open, such as a nursery, may fail when the loop ends
+                log.debug("the loop ended with an error", exc_info=error)
+            else:
+                status = 1
+                _tell(error)
+                self.kernel.fail(error)
         finally:
             _end_after(GRACE)
             self._close()
@@ -189,6 +196,7 @@ class ZMQInterface:
         """An interrupt while the kernel still starts has nothing to end; SIGTERM is a shutdown."""
         self._interrupter.install()
         signal.signal(signal.SIGTERM, lambda *_: self._shut_down(GRACE))
+        give_signals_back_in_children()
 
     def _orphaned(self) -> None:
         self._shut_down(ORPHAN_GRACE)
@@ -352,14 +360,25 @@ def _say_where(path: str) -> None:
     )
 
 
-def _tell(error: BaseException) -> None:
-    """Say on stderr, which Jupyter shows in its log, why the kernel cannot run."""
-    if isinstance(error, AsyncKernelError):
-        print(f"async-kernel: {error}", file=sys.stderr, flush=True)
-    else:
-        import traceback
+def _log_to_server() -> None:
+    """Send the kernel's own log to the stderr that the process was started with, which Jupyter shows in its log: a
+    duplicate of the descriptor, since cells get hold of sys.stderr and of descriptor 2."""
+    try:
+        stream = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    except OSError:  # a process without one, as pythonw
+        return
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("async-kernel: %(message)s"))
+    log.addHandler(handler)
+    log.propagate = False
 
-        traceback.print_exception(error, file=sys.stderr)
+
+def _tell(error: BaseException) -> None:
+    """Say in the server's log why the kernel cannot run."""
+    if isinstance(error, AsyncKernelError):
+        log.critical("%s", error)
+    else:
+        log.critical("the kernel cannot run", exc_info=error)
 
 
 def _end_after(grace: float) -> None:
@@ -367,7 +386,7 @@ def _end_after(grace: float) -> None:
     never returns, code that catches every interrupt."""
 
     def end() -> None:
-        print(f"async-kernel: ended by force, {grace} s after its shutdown", file=sys.__stderr__, flush=True)
+        log.critical("ended by force, %s s after its shutdown", grace)
         os._exit(1)
 
     timer = threading.Timer(grace, end)

@@ -41,6 +41,10 @@ class Portal(Protocol):
     def waiting(self) -> AbstractContextManager[object]:
         """What `end_wait` ends: to be entered by the task around the waits that may be ended."""
 
+    def own_wait(self) -> AbstractContextManager[object]:
+        """To be entered around waits of the task's owner, which what user code left behind in the task, such as a
+        cancelled nursery, must not end."""
+
     async def settle(self) -> None:
         """Take in a cancellation or interrupt that is still on its way to the task, so that it hits nothing later."""
 
@@ -81,6 +85,9 @@ class _AsyncioPortal:
         self._task.cancel()
 
     def waiting(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def own_wait(self) -> AbstractContextManager[object]:
         return nullcontext()
 
     async def settle(self) -> None:
@@ -145,8 +152,13 @@ class _TrioPortal:
         if scope.cancelled_caught:  # nobody below took the cancellation in
             raise KeyboardInterrupt
 
+    def own_wait(self) -> AbstractContextManager[object]:
+        import trio
+
+        return trio.CancelScope(shield=self._handler is not None)
+
     async def settle(self) -> None:
         import trio
 
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), self.own_wait():
             await trio.lowlevel.checkpoint()

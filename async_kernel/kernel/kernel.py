@@ -172,6 +172,11 @@ class Kernel:
 
     # Interrupting and ending: any thread
 
+    @property
+    def closing(self) -> bool:
+        """Whether the kernel has been told to end."""
+        return self._closing
+
     def executions(self) -> list[Execution]:
         """What the shells are working on, the main shell first."""
         lanes = (self.main_lane, *self.subshells.lanes())

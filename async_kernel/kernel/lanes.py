@@ -138,7 +138,8 @@ class Lane:
         try:
             self._do_jobs()
             while self.portal is portal and not closing():
-                item = await self._queue.get(portal)
+                with portal.own_wait():
+                    item = await self._queue.get(portal)
                 if item is None:
                     return
                 await self._serve(item, portal)
@@ -201,5 +202,6 @@ class Lane:
             portal.call(reached.set)
 
         self._transport.barrier(tell)
-        await reached.wait()
+        with portal.own_wait():
+            await reached.wait()
         self._aborted = self._arrived

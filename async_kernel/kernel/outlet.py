@@ -13,6 +13,9 @@ from .prompts import Prompts
 
 __all__ = ["ChannelOutlet"]
 
+_DISPENSABLE = frozenset({"display_data", "update_display_data"})
+"""Beside text, what cells can give more of than a client that does not read can be kept waiting with."""
+
 
 class ChannelOutlet:
     """Answers the requests that come on `channel` (see `request.Outlet`)."""
@@ -41,7 +44,10 @@ class ChannelOutlet:
             buffers,
             (topic or topic_of(self._codec.session, msg_type),),
         )
-        self._transport.send(Channel.IOPUB, frames)
+        if msg_type in _DISPENSABLE:
+            self._transport.show(parent, frames, self._build_stream)
+        else:
+            self._transport.send(Channel.IOPUB, frames)
 
     def stream(self, parent: Message, name: str, text: str) -> None:
         """Send text of the stream `name`."""

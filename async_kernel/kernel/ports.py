@@ -26,6 +26,15 @@ class Transport(Protocol):
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message. Messages of one channel leave in the order of the calls."""
 
+    def show(
+        self,
+        parent: Message,
+        frames: Sequence[Buffer],
+        build: Callable[[tuple[Message, str], str], Sequence[Buffer]],
+    ) -> None:
+        """Send output of the request `parent` on iopub, in order with `send`. Of output, gathered text included, a part
+        may be dropped when subscribers do not take it; then `build((parent, "stderr"), note)` is sent in its place."""
+
     def gather(
         self, key: tuple[Message, str], text: str, build: Callable[[tuple[Message, str], str], Sequence[Buffer]]
     ) -> None:
