@@ -26,7 +26,7 @@ from async_kernel.ipython.facade import KernelFacade, request_dict
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history import DelayedSave
 from async_kernel.ipython.pager import show_in_pager
-from async_kernel.ipython.tracebacks import error_content, has_group, interruption, plain_traceback
+from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
 from async_kernel.kernel.request import find_request
 from async_kernel.protocol.messages import Content
 
@@ -207,6 +207,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         if value is None:
             super().showtraceback(exc_tuple, filename, tb_offset, exception_only, running_compiled_code)
             return
+        cut_our_tail(tb)
         cell, request = current_cell(), find_request()
         if cell is not None:
             cell.error = None

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from async_kernel.protocol.messages import Content
 
-__all__ = ["cancelled_types", "error_content", "has_group", "interruption", "plain_traceback"]
+__all__ = ["cancelled_types", "cut_our_tail", "error_content", "has_group", "interruption", "plain_traceback"]
 
 
 def error_content(etype: type[BaseException], value: BaseException | None, lines: Sequence[str] | str) -> Content:
@@ -41,6 +41,19 @@ def user_frames(tb: TracebackType | None) -> TracebackType | None:
             return frame.tb_next or frame
         frame = frame.tb_next
     return tb
+
+
+def cut_our_tail(tb: TracebackType | None) -> None:
+    """End `tb` at the last frame that is not the kernel's: what raises on behalf of the user's code, such as the
+    handler of an interrupt or `input`, tells the user nothing."""
+    package = __name__.partition(".")[0]
+    last = None
+    while tb is not None:
+        if str(tb.tb_frame.f_globals.get("__name__", "")).partition(".")[0] != package:
+            last = tb
+        tb = tb.tb_next
+    if last is not None:
+        last.tb_next = None
 
 
 def has_group(value: BaseException | None) -> bool:

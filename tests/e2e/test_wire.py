@@ -52,7 +52,6 @@ BAD: dict[str, Callable[[KernelDriver, list[bytes]], list[bytes]]] = {
     "signed, not JSON": lambda k, f: resigned(k, [b"{", b"{}", b"{}", b"{}"]),
     "signed, header a list": lambda k, f: resigned(k, [b"[]", b"{}", b"{}", b"{}"]),
     "signed, header empty": lambda k, f: resigned(k, [b"{}", b"{}", b"{}", b"{}"]),
-    "signed, content a number": lambda k, f: resigned(k, [f[2], b"{}", b"{}", b"7"]),
     "signed, header not UTF-8": lambda k, f: resigned(k, [b"\xff\xfe", b"{}", b"{}", b"{}"]),
     "signed, message type a number": lambda k, f: resigned(
         k, [json.dumps({**json.loads(f[2]), "msg_type": 7}).encode(), b"{}", b"{}", b"{}"]
@@ -149,3 +148,12 @@ def test_the_heart_beats_while_a_cell_holds_on(
     assert not kernel.socket("shell").poll(0), "the cell was to hold on all the while"
     kernel.process.kill()
     kernel.wait_exit()
+
+
+@pytest.mark.parametrize("content", [b"7", b"[]", b"{"], ids=["a number", "a list", "no JSON"])
+def test_an_authentic_request_with_wrong_content_gets_an_error_reply(kernel: KernelDriver, content: bytes) -> None:
+    parts = frames(kernel, "1")
+    msg_id = json.loads(parts[2])["msg_id"]
+    kernel.socket("shell").send_multipart(resigned(kernel, [parts[2], b"{}", b"{}", content]))
+    assert kernel.reply(msg_id)["content"]["status"] == "error"
+    assert kernel.execute("1 + 1").ok().result == "2"
