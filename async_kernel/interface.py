@@ -137,7 +137,7 @@ class ZMQInterface:
             run_loop=self._run_thread,
         )
         self.kernel.timeout = settings.attributes.get("shell.timeout")
-        self._interrupter = Interrupter(_wake_main_thread, self.kernel.execution_here, self.kernel.executions)
+        self._interrupter = Interrupter(_wake_main_thread, self.kernel.execution_here, self.kernel.meant)
         self.kernel.interrupts = self._interrupter
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None

@@ -33,7 +33,7 @@ class Profiled:
                 argument = yield awaited
                 step = self._coroutine.send
             except BaseException as error:  # a cancellation, for one: the coroutine's to handle
-                argument = error  # type: ignore[assignment]
+                argument = error
                 step = self._coroutine.throw
 
 

@@ -144,10 +144,12 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def init_magics(self) -> None:
         """Add the magics that only a kernel has, and await those of IPython's whose code awaits."""
         from async_kernel.ipython.awaiting import AwaitingMagics, AwaitMagics
+        from async_kernel.ipython.directives import DirectiveMagics, take_directive
         from async_kernel.ipython.magics import KernelMagics
 
         super().init_magics()
-        self.register_magics(KernelMagics)
+        self.register_magics(KernelMagics, DirectiveMagics)
+        self.input_transformers_cleanup.insert(0, take_directive)
         self.awaiting_magics = AwaitingMagics(self)
         self.ast_transformers.append(AwaitMagics(self))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 
+from .modes import mode_of
 from .request import Request, set_fallback
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Handlers:
     async def execute(self, request: Request) -> Content:
         """ "Execute". A `timeout` in the metadata, in seconds, has the cell interrupted after that time."""
         content = request.content
-        if self._kernel.adopts_strays and not request.message.header.subshell_id:
+        in_turn = mode_of(request.message) is None
+        if self._kernel.adopts_strays and in_turn and not request.message.header.subshell_id:
             set_fallback(request)
         silent = _field(content, "silent", False)
         metadata = request.message.metadata

@@ -20,7 +20,8 @@ from .aside import Asides
 from .clocks import ClientClocks
 from .dispatch import SyncHandler, refuse, serve_now
 from .handlers import Handlers
-from .lanes import Execution, Lane
+from .lanes import Execution, Lane, execution_on
+from .modes import mode_of
 from .outlet import ChannelOutlet
 from .ports import Comms, Debugger, Interpreter, Interrupts, RunLoop, Transport
 from .prompts import Prompts
@@ -29,6 +30,9 @@ from .routes import ROUTES, Order, Route
 from .subshells import Subshells
 
 __all__ = ["Kernel"]
+
+HELD_SECONDS = 0.05
+"""How long another cell may keep the thread to itself of one that is to be interrupted, before it is ended too."""
 
 CLOCK_TOLERANCE = 0.01
 """Seconds by which the start of an execution may seem to lie behind an interrupt that was meant for it."""
@@ -76,8 +80,8 @@ class Kernel:
             channel: ChannelOutlet(channel, codec, transport, self._prompts)
             for channel in (Channel.SHELL, Channel.CONTROL)
         }
-        self.main_lane = Lane(transport, self._prompts)
-        self.subshells = Subshells(lambda serve: Lane(transport, self._prompts, serve), run_loop, self._ready)
+        self.main_lane = Lane(transport, self._prompts, run_loop)
+        self.subshells = Subshells(lambda serve: Lane(transport, self._prompts, run_loop, serve), run_loop, self._ready)
         self._asides = Asides()
         self._handlers = Handlers(self)
         self._control: queue.SimpleQueue[tuple[Request, SyncHandler]] = queue.SimpleQueue()
@@ -120,7 +124,8 @@ class Kernel:
         if route.order is Order.IN_ORDER:
             is_execute = request.msg_type == "execute_request"
             stops = is_execute and request.content.get("stop_on_error", True) is not False
-            lane.put(request, handler, stops=stops, can_abort=is_execute)
+            mode = mode_of(request.message) if is_execute else None
+            lane.put(request, handler, stops=stops, can_abort=is_execute, mode=mode)
         else:
             self._asides.put(request, handler, lane)
         if self._failure is not None:
@@ -164,7 +169,7 @@ class Kernel:
         self._ended.wait()
 
     def _refuse_queued(self, error: BaseException) -> None:
-        for lane in (self.main_lane, *self.subshells.lanes()):
+        for lane in self._lanes():
             for request in lane.take():
                 refuse(request, error)
                 if request.msg_type == "execute_request":
@@ -178,34 +183,66 @@ class Kernel:
         return self._closing
 
     def executions(self) -> list[Execution]:
-        """What the shells are working on, the main shell first."""
-        lanes = (self.main_lane, *self.subshells.lanes())
-        return [execution for lane in lanes if (execution := lane.execution) is not None]
+        """All that goes on: what the shells are working on, the main shell first, then the cells beside them."""
+        lanes = self._lanes()
+        in_turn = [execution for lane in lanes if (execution := lane.execution) is not None]
+        return in_turn + [execution for lane in lanes for execution in lane.beside]
+
+    def meant(self, message: Message | None = None) -> list[Execution]:
+        """What one interrupt is for: what the shells are working on, and worked on already when `message` was sent.
+
+        While they work on nothing it is for the cells that were marked to run beside the others. A message that names
+        a subshell in its header is meant for that one.
+        """
+        sent = None if message is None else self._clocks.sent_at(message.header)
+        subshell_id = None if message is None else message.header.subshell_id
+        lanes = [self.subshells.lane(subshell_id)] if subshell_id else self._lanes()
+        running = [execution for lane in lanes if (execution := lane.execution) is not None]
+        if not running:
+            if sent is not None and any(lane.idle_since > sent for lane in lanes):
+                return []  # it was for a cell that has ended since
+            running = [execution for lane in lanes for execution in lane.beside]
+        return [execution for execution in running if sent is None or execution.started <= sent + CLOCK_TOLERANCE]
+
+    def _lanes(self) -> list[Lane]:
+        return [self.main_lane, *self.subshells.lanes()]
 
     def execution_here(self) -> Interruptible | None:
         """What the calling context works on; outside any, what the main shell works on, or what runs beside it."""
         request = current_request()
         for execution in self.executions():
-            if execution.request is request:
+            if request is not None and execution.request.message is request.message:  # it may be a captured one
                 return execution
         return self.main_lane.execution or self.beside()
 
     def interrupt(self, message: Message | None = None) -> None:
-        """Interrupt what the shells are working on, and worked on already when `message` was sent. Returns at once.
+        """Interrupt what is `meant` by `message`. Returns at once. RequestError when it names no subshell of ours."""
+        if self.interrupts is None:
+            return
+        for execution in self.meant(message):
+            self.interrupts.interrupt(execution)
+            self._make_way(execution, self.interrupts)
+        if message is None or not message.header.subshell_id:
+            self._interrupt_beside(self.interrupts)
 
-        A message that names a subshell in its header is meant for that one.
-        """
-        sent = None if message is None else self._clocks.sent_at(message.header)
-        subshell_id = None if message is None else message.header.subshell_id
-        for execution in self.executions():
-            if subshell_id and execution.request.message.header.subshell_id != subshell_id:
-                continue
-            if self.interrupts is not None and (sent is None or execution.started <= sent + CLOCK_TOLERANCE):
-                self.interrupts.interrupt(execution)
-        if self.interrupts is not None and not subshell_id and self.main_lane.execution is None:
+    def _interrupt_beside(self, interrupts: Interrupts) -> None:
+        if self.main_lane.execution is None:
             beside = self.beside()
             if beside is not None:
-                self.interrupts.interrupt(beside)
+                interrupts.interrupt(beside)
+
+    def _make_way(self, execution: Execution, interrupts: Interrupts) -> None:
+        """Have a cell interrupted that runs as a task and keeps the thread of `execution` to itself."""
+
+        def look() -> None:
+            holder = execution_on(execution.thread)
+            if not execution.finished and holder is not execution and holder in self.executions():
+                interrupts.interrupt(holder)
+
+        if any(lane.beside for lane in self._lanes()):
+            timer = threading.Timer(HELD_SECONDS, look)
+            timer.daemon = True
+            timer.start()
 
     def wait_with(self, make_event: Callable[[], threading.Event]) -> None:
         """Have those who ask the client something wait for events of this kind."""
@@ -242,7 +279,10 @@ class Kernel:
         self._closing = True
         self.main_lane.close()
         self.subshells.close()
-        self.interrupt()
+        if self.interrupts is not None:
+            for execution in self.executions():
+                self.interrupts.interrupt(execution)
+            self._interrupt_beside(self.interrupts)
         self._ended.set()
 
     def publish(self, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:

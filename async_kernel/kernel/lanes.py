@@ -1,27 +1,31 @@
 """Lanes: ordered queues of requests, each served on one thread.
 
 Each shell and subshell has one. Order is arrival; `stop_on_error` aborts just what had arrived behind the error.
+A cell that is marked to run beside others starts in its turn, and the lane goes on with the next.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
-from async_kernel.concurrency.portal import Portal
+from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.concurrency.queue import Queue
+from async_kernel.concurrency.spawn import spawn_task, spawn_thread
 from async_kernel.errors import RequestError
 from async_kernel.system.interrupt import Interrupt
 
-from .dispatch import Handler, abort, give_up, serve
-from .ports import Transport
+from .dispatch import Handler, abort, give_up, refuse, serve
+from .modes import Mode
+from .ports import RunLoop, Transport
 from .prompts import Prompts
 from .request import Request
 
-__all__ = ["Execution", "Lane"]
+__all__ = ["Execution", "Lane", "execution_on"]
 
 
 class Execution:
@@ -67,12 +71,29 @@ class Execution:
             loop.end_wait()
 
 
+async def _work(execution: Execution, handler: Handler) -> dict[str, object] | None:
+    """The frame by which `execution_on` knows whose code a thread is in."""
+    return await handler(execution.request)
+
+
+def execution_on(thread: int) -> Execution | None:
+    """The execution whose own code runs on a thread now; None when it waits, or runs what a cell has left behind."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code is _work.__code__:
+            execution: Execution = frame.f_locals["execution"]
+            return execution
+        frame = frame.f_back
+    return None
+
+
 class _Item(NamedTuple):
     number: int  # of arrival in this lane
     request: Request
     handler: Handler
     stops: bool  # whether an error aborts what is queued behind it
     can_abort: bool
+    mode: Mode | None  # how it runs beside the lane; None: in it
 
 
 class Lane:
@@ -80,11 +101,17 @@ class Lane:
 
     Requests can be put in before anybody serves them. All methods but `serve` may be called from any thread.
     `serve_elsewhere(lane)` starts another thread that serves the lane, when the one that does is stuck in a call.
+    `run_loop` runs the backend in the threads of cells that are marked to run in one.
     """
 
     def __init__(
-        self, transport: Transport, prompts: Prompts, serve_elsewhere: Callable[[Lane], None] | None = None
+        self,
+        transport: Transport,
+        prompts: Prompts,
+        run_loop: RunLoop,
+        serve_elsewhere: Callable[[Lane], None] | None = None,
     ) -> None:
+        self._run_loop = run_loop
         self._serve_elsewhere = serve_elsewhere
         self._transport = transport
         self._prompts = prompts
@@ -98,16 +125,33 @@ class Lane:
         """The way into the loop that serves the lane; None before it runs."""
         self.execution: Execution | None = None
         """What the lane is serving now."""
+        self.idle_since = 0.0
+        """When it was done with the latest, by `time.time()`."""
+        self._beside: list[Execution] = []
 
-    def put(self, request: Request, handler: Handler, *, stops: bool = False, can_abort: bool = False) -> None:
-        """Queue a request. `stops`: an error reply aborts those queued requests that `can_abort`.
+    @property
+    def beside(self) -> list[Execution]:
+        """What runs beside the lane, as tasks of its loop or in threads, oldest first."""
+        return list(self._beside)
+
+    def put(
+        self,
+        request: Request,
+        handler: Handler,
+        *,
+        stops: bool = False,
+        can_abort: bool = False,
+        mode: Mode | None = None,
+    ) -> None:
+        """Queue a request. `stops`: an error reply aborts those queued requests that `can_abort`. With a `mode` it runs
+        beside the lane once it is its turn, and its error aborts nothing.
 
         RequestError when the lane is closed.
         """
         with self._lock:
             self._check_open()
             self._arrived += 1
-            self._queue.put(_Item(self._arrived, request, handler, stops, can_abort))
+            self._queue.put(_Item(self._arrived, request, handler, stops and mode is None, can_abort, mode))
 
     def reach(self, job: Callable[[], None]) -> Portal | None:
         """The way into the loop that serves the lane. Before it runs None, and `job()`, which does not raise, is done
@@ -168,23 +212,66 @@ class Lane:
     async def _serve(self, item: _Item, portal: Portal) -> None:
         if item.can_abort and item.number <= self._aborted:
             abort(item.request)
-            return
+        elif item.mode is not None:
+            await self._serve_beside(item, item.mode, portal)
+        else:
+            await self._execute(item, portal)
+
+    async def _serve_beside(self, item: _Item, mode: Mode, portal: Portal) -> None:
+        """Start a request that runs beside the lane; return once it has begun, so that numbers are given in order."""
+        import anyio
+
+        begun = anyio.Event()
+
+        async def main() -> None:
+            await self._execute(item, current_portal(), lambda: portal.call(begun.set))
+
+        def failed(error: BaseException) -> None:
+            if not item.request.replied:
+                refuse(item.request, error)
+            portal.call(begun.set)
+
+        if mode is Mode.TASK:
+            spawn_task(main)
+        else:
+            spawn_thread(self._run_loop, main, failed)
+        await begun.wait()
+
+    async def _execute(self, item: _Item, portal: Portal, begun: Callable[[], object] | None = None) -> None:
+        """Serve a request in the calling task, whose portal is given; beside the lane when there is `begun` to call."""
 
         async def handler(request: Request) -> dict[str, object] | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
-            left = self._leave_thread if self._serve_elsewhere is not None else None
-            execution = self.execution = Execution(request, portal, self._prompts, left)
+            left = self._leave_thread if self._serve_elsewhere is not None and begun is None else None
+            execution = Execution(request, portal, self._prompts, left)
+            self._enter(execution, begun is not None)
             try:
+                if begun is not None:
+                    begun()
                 with portal.waiting():
-                    return await item.handler(request)
+                    return await _work(execution, item.handler)
             finally:
                 execution.finished = True
                 request.checkpoint = None
-                if self.execution is execution:
-                    self.execution = None
+                self._leave(execution)
                 await portal.settle()
 
         await serve(item.request, handler, self._stop_queued if item.stops else None)
+        if begun is not None:
+            begun()  # in case that there was a problem
+
+    def _enter(self, execution: Execution, beside: bool) -> None:
+        if beside:
+            self._beside.append(execution)
+        else:
+            self.execution = execution
+
+    def _leave(self, execution: Execution) -> None:
+        if execution in self._beside:
+            self._beside.remove(execution)
+        elif self.execution is execution:
+            self.execution = None
+            self.idle_since = time.time()
 
     async def _stop_queued(self) -> None:
         """Abort what has arrived behind an error.
