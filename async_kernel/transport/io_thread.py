@@ -5,7 +5,8 @@ it is free and empties the outbox, so that a reply leaves without waiting for an
 taken, it rings for the I/O thread. The I/O thread brings in what arrives and sends what is due later.
 
 Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
-with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered.
+with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered, within a bound
+(`backlog`).
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import zmq
 
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 
+from .backlog import Backlog, Build, size_of
 from .sockets import Sockets
 
-__all__ = ["GATHER_CHARACTERS", "GATHER_SECONDS", "IOThread"]
+__all__ = ["BACKLOG_BYTES", "GATHER_CHARACTERS", "GATHER_SECONDS", "IOThread"]
+
+BACKLOG_BYTES = 96 << 20
+"""How much output is kept for a subscriber that does not read, by default."""
 
 GATHER_SECONDS = 0.02
 """After text was sent, how long the next text is gathered before it follows."""
@@ -38,24 +43,30 @@ RETRY_SECONDS = 0.01
 """How often a subscriber that cannot take more is tried again: a publishing socket always says that it can be written
 to, so there is nothing to wait on."""
 
+SOON_SECONDS = 0.001
+"""When to see to what was put for sending while other things were sent, unless whoever put it does so before."""
+
+SEND_AT_ONCE = 10
+"""Messages sent by one thread before it gives up the turn. A cell that prints without an end would keep the I/O thread
+from what arrives: each message that it sends has it wait for Python's lock, while the cell puts in the next."""
+
 READ_AT_ONCE = 200
 """Messages read from one socket before the others get their turn."""
 
 log = logging.getLogger(__name__)
 
-Build: TypeAlias = Callable[[tuple[Message, str], str], Sequence[Buffer]]
-
 
 class _Text:
     """Text under way: what was written in one piece, and what joined it while it waited."""
 
-    __slots__ = ("build", "key", "length", "pieces", "since")
+    __slots__ = ("build", "followed", "key", "length", "pieces", "since")
 
     def __init__(self, key: tuple[Message, str], text: str, build: Build) -> None:
         self.key = key
         self.pieces = [text]
         self.length = len(text)
         self.build = build
+        self.followed = False  # by something else, so that nothing may join it any more
         self.since = time.monotonic()
 
     @property
@@ -65,14 +76,23 @@ class _Text:
         return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
 
 
-_Item: TypeAlias = tuple[Channel, Sequence[Buffer]] | _Text
+class _Output(NamedTuple):
+    """A message on iopub that may be dropped."""
+
+    parent: Message
+    frames: Sequence[Buffer]
+    build: Build
+
+
+_Item: TypeAlias = tuple[Channel, Sequence[Buffer]] | _Output | _Text
 
 
 class IOThread:
     """Moves messages between the sockets and the kernel (`kernel.ports.Transport`).
 
     `deliver(channel, frames)` is called in the I/O thread for each message that arrives, and must return at once;
-    `welcome(topic)` gives the frames that greet a new subscriber.
+    `welcome(topic)` gives the frames that greet a new subscriber. Of output that subscribers do not take, up to
+    `backlog` bytes are kept.
     """
 
     def __init__(
@@ -80,6 +100,7 @@ class IOThread:
         sockets: Sockets,
         deliver: Callable[[Channel, list[bytes]], None],
         welcome: Callable[[bytes], Sequence[Buffer]],
+        backlog: int = BACKLOG_BYTES,
     ) -> None:
         self._sockets = sockets
         self._deliver = deliver
@@ -88,7 +109,7 @@ class IOThread:
         self._outbox: deque[_Item] = deque()
         self._open: _Text | None = None  # the last item of the outbox, while further text may join it
         self._turn = threading.Lock()  # whoever has it, and nobody else, uses the sockets and what follows
-        self._backlog: deque[Sequence[Buffer]] = deque()  # of iopub: what a subscriber could not take yet
+        self._backlog = Backlog(backlog)  # of iopub: what a subscriber could not take yet
         self._barriers: deque[Callable[[], None]] = deque()
         self._last_text = 0.0
         self._rung = False
@@ -115,11 +136,16 @@ class IOThread:
         self._put((channel, frames))
         self._push()
 
+    def show(self, parent: Message, frames: Sequence[Buffer], build: Build) -> None:
+        """Send output of `parent` on iopub."""
+        self._put(_Output(parent, frames, build))
+        self._push()
+
     def gather(self, key: tuple[Message, str], text: str, build: Build) -> None:
         """Send text on iopub, alone or with its neighbours of the same key."""
         with self._lock:
             opened = self._open
-            if opened is not None and opened.key == key and opened.length < GATHER_CHARACTERS:
+            if opened is not None and opened.key == key and opened.length < GATHER_CHARACTERS and not opened.followed:
                 opened.pieces.append(text)
                 opened.length += len(text)
                 return  # the I/O thread knows when it is due
@@ -133,9 +159,11 @@ class IOThread:
         self._ring()
 
     def _put(self, item: _Item) -> None:
-        with self._lock:
-            self._open = None
-            self._outbox.append(item)
+        # Without the lock: a cell that prints without an end has it most of the time, and takes it again at once.
+        self._outbox.append(item)
+        opened = self._open
+        if opened is not None:
+            opened.followed = True
 
     def _push(self) -> None:
         """Send now what can be sent now, and let the I/O thread see to the rest."""
@@ -224,33 +252,48 @@ class IOThread:
 
     def _drain(self) -> float | None:
         """Send what can be sent now. The seconds until the next try is due, None when nothing waits."""
-        while self._backlog and self._try_publish(self._backlog[0]):
-            self._backlog.popleft()
+        while self._backlog and self._try_publish(self._backlog.first):
+            self._backlog.sent()
         outbox = self._outbox
-        while outbox:
+        for _ in range(min(len(outbox), SEND_AT_ONCE)):
             item = outbox[0]
             if isinstance(item, _Text):
-                with self._lock:
+                if item is self._open:  # what is not will never be again, so this needs no lock
+                    wait = self._wait_of(item)
+                    if wait > 0:
+                        return min(wait, RETRY_SECONDS) if self._backlog else wait
+                    if not self._lock.acquire(blocking=False):  # see _put
+                        return SOON_SECONDS
                     if item is self._open:
-                        wait = self._wait_of(item)
-                        if wait > 0:
-                            return min(wait, RETRY_SECONDS) if self._backlog else wait
                         self._open = None
-                    outbox.popleft()
+                    self._lock.release()
+                outbox.popleft()
                 self._last_text = time.monotonic()
-                self._publish(item.build(item.key, "".join(item.pieces)))
+                if self._backlog and self._backlog.drops(item.length):
+                    self._backlog.drop(item.key[0], item.length, item.build)
+                else:
+                    self._publish(item.build(item.key, "".join(item.pieces)))
                 continue
             outbox.popleft()
+            if isinstance(item, _Output):
+                size = size_of(item.frames)
+                if self._backlog and self._backlog.drops(size):
+                    self._backlog.drop(item.parent, size, item.build)
+                else:
+                    self._publish(item.frames)
+                continue
             channel, frames = item
             if channel is Channel.IOPUB:
                 self._publish(frames)
             else:
                 self._sockets.by_channel[channel].send_multipart(frames)
+        if outbox:
+            return SOON_SECONDS
         return RETRY_SECONDS if self._backlog else None
 
     def _wait_of(self, text: _Text) -> float:
         """The seconds that text, which nothing follows, is to wait for more to join it."""
-        if text.length >= GATHER_CHARACTERS or self._stop_at is not None:
+        if text.followed or text.length >= GATHER_CHARACTERS or self._stop_at is not None:
             return 0.0
         if self._backlog:
             return RETRY_SECONDS
@@ -258,7 +301,7 @@ class IOThread:
 
     def _publish(self, frames: Sequence[Buffer]) -> None:
         if self._backlog or not self._try_publish(frames):
-            self._backlog.append(frames)
+            self._backlog.add(frames)
 
     def _try_publish(self, frames: Sequence[Buffer]) -> bool:
         try:

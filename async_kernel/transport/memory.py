@@ -28,6 +28,15 @@ class MemoryTransport:
             self._sent[channel].append([bytes(frame) for frame in frames])
             self._arrival.notify_all()
 
+    def show(
+        self,
+        parent: Message,
+        frames: Sequence[Buffer],
+        build: Callable[[tuple[Message, str], str], Sequence[Buffer]],
+    ) -> None:
+        """Keep one message of output."""
+        self.send(Channel.IOPUB, frames)
+
     def gather(
         self, key: tuple[Message, str], text: str, build: Callable[[tuple[Message, str], str], Sequence[Buffer]]
     ) -> None:

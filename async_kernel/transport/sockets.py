@@ -13,8 +13,8 @@ from async_kernel.protocol.names import Channel
 
 __all__ = ["HIGH_WATER", "Sockets", "bind_sockets"]
 
-HIGH_WATER = 1000
-"""Messages that ZMQ queues for one subscriber before the I/O thread keeps further ones itself."""
+HIGH_WATER = 250
+"""Messages that ZMQ queues for one subscriber before the I/O thread keeps further ones itself, and counts them."""
 
 LINGER = 1000
 """Milliseconds that a closed socket goes on sending what it still holds."""
