@@ -275,6 +275,7 @@ class ZMQInterface:
         self.kernel.beside = callbacks.current
         self.kernel.wait_with(lambda: HostEvent(host))
         self._interrupter.end_nested = callbacks.end_nested
+        self._interrupter.spares = callbacks.spares
         host.carry_contexts(load_interface(ERROR_SINK))
 
     def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -123,6 +123,8 @@ class Interrupter:
         self.entries = frozenset(entries)
         self.end_nested: Callable[[Interrupt], None] | None = None
         """Ends, at each try, a main loop that the work has nested in the main thread: nothing can be raised there."""
+        self.spares: Callable[[Interrupt, FrameType | None], bool] | None = None
+        """Whether user code at a frame is none of the work's: a callback that runs beside it for a moment."""
         self._wake = wake
         self._current = current
         self._running = running
@@ -164,20 +166,23 @@ class Interrupter:
             if work is None:
                 return
             interrupt = Interrupt(work)
-            if not may_raise(frame, self.entries):
+            if not self._may_hit(interrupt, frame):
                 self._pending_from_signal(interrupt)
                 return
         elif self._current() is not interrupt.work:
             return
-        if may_raise(frame, self.entries):
+        if self._may_hit(interrupt, frame):
             if interrupt.claim():
                 raise KeyboardInterrupt
         else:
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
 
+    def _may_hit(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
+        return may_raise(frame, self.entries) and not (self.spares is not None and self.spares(interrupt, frame))
+
     def _checkpoint(self, interrupt: Interrupt) -> None:
         """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""
-        in_place = threading.get_ident() == interrupt.work.thread and may_raise(sys._getframe(3), self.entries)
+        in_place = threading.get_ident() == interrupt.work.thread and self._may_hit(interrupt, sys._getframe(3))
         if in_place and interrupt.claim():
             raise KeyboardInterrupt
 

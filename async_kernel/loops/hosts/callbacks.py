@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from types import CodeType, FrameType
 from typing import Any
@@ -20,6 +21,9 @@ __all__ = ["Callback", "Callbacks", "HostEvent", "start_handler"]
 
 STEP_SECONDS = 1.0
 """How long a wait serves the toolkit at a time. It is ended by what it waits for, not by this."""
+
+HANG_SECONDS = 0.05
+"""How long a callback may keep the work from being interrupted before it is taken for what has to be ended."""
 
 MACHINERY = ("anyio", "asyncio", "concurrent", "contextvars", "outcome", "selectors", "sniffio", "tkinter", "trio")
 
@@ -117,6 +121,7 @@ class Callbacks:
         self._run = type(host).run.__code__
         self._defer = defer
         self._latest: Callback | None = None
+        self._spared: tuple[FrameType, float] | None = None
 
     def current(self) -> Callback | None:
         """The callback that is running now, or None. Callable from any thread."""
@@ -126,6 +131,18 @@ class Callbacks:
         if self._latest is None or not self._latest.is_at(frame):
             self._latest = Callback(frame, self._defer)
         return self._latest
+
+    def spares(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
+        """Whether `frame` is that of a callback or a task that runs for a moment while `interrupt` is meant for other
+        work, a cell that awaits or shows a dialog. One that goes on is what holds everything up, and not spared."""
+        if isinstance(interrupt.work, Callback):
+            return False
+        callback, now = _callback_at(frame), time.monotonic()
+        if callback is None:
+            self._spared = None
+        elif self._spared is None or self._spared[0] is not callback:
+            self._spared = callback, now
+        return self._spared is not None and now < self._spared[1] + HANG_SECONDS
 
     def end_nested(self, interrupt: Interrupt) -> None:
         """Soon, on the host's thread: if what is to be interrupted has nested a main loop, as a modal dialog does, end
@@ -167,6 +184,23 @@ def _stack() -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _callback_at(frame: FrameType | None) -> FrameType | None:
+    """The outermost frame of the callback that `frame` belongs to; None if it is one of what the package itself runs.
+
+    Going outwards, the first frame of this package decides: of its loops, or of somebody who calls user code.
+    """
+    package = __name__.partition(".")[0]
+    outermost = None
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.partition(".")[0] == package:
+            return outermost if name.startswith(f"{package}.loops") else None
+        if name.partition(".")[0] not in MACHINERY:
+            outermost = frame
+        frame = frame.f_back
+    return None
 
 
 def _outermost(run: CodeType) -> FrameType | None:
