@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined"
+# What is used here of `os`, `select` and `fcntl` is not there on Windows, where nothing of this is ever made.
 """File descriptors 1 and 2: what C code and child processes write there goes to the cell.
 
 Each cell gets pipes of its own. Its children inherit them, so that what a child writes belongs to the cell that started
@@ -14,6 +16,7 @@ import codecs
 import os
 import select
 import selectors
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -280,10 +283,11 @@ def _identity(number: int) -> tuple[int, int]:
 
 
 def _widen(end: int) -> None:
-    with suppress(ImportError, AttributeError, OSError):  # Linux has it, up to a limit for each user
+    if sys.platform == "linux":
         import fcntl
 
-        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        with suppress(OSError):  # over the limit of the user
+            fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _hand_over(read_end: int, original: int) -> None:
