@@ -46,9 +46,9 @@ to, so there is nothing to wait on."""
 SOON_SECONDS = 0.001
 """When to see to what was put for sending while other things were sent, unless whoever put it does so before."""
 
-SEND_AT_ONCE = 10
-"""Messages sent by one thread before it gives up the turn. A cell that prints without an end would keep the I/O thread
-from what arrives: each message that it sends has it wait for Python's lock, while the cell puts in the next."""
+SEND_SECONDS = 0.01
+"""How long the I/O thread sends before it gives up the turn: it waits for Python's lock at every message, while a cell
+that prints without an end puts in many, which its own thread sends faster, and which must not keep out what arrives."""
 
 READ_AT_ONCE = 200
 """Messages read from one socket before the others get their turn."""
@@ -113,6 +113,7 @@ class IOThread:
         self._barriers: deque[Callable[[], None]] = deque()
         self._last_text = 0.0
         self._rung = False
+        self._wanted = False  # the I/O thread wants the turn, to take in what has arrived; nobody goes on sending
         self._stop_at: float | None = None
         self._alarm, self._bell = sockets_of_the_system.socketpair()
         self._alarm.setblocking(False)
@@ -167,11 +168,11 @@ class IOThread:
 
     def _push(self) -> None:
         """Send now what can be sent now, and let the I/O thread see to the rest."""
-        if not self._turn.acquire(blocking=False):
+        if self._wanted or not self._turn.acquire(blocking=False):
             self._ring()  # whoever has the turn may have looked into the outbox for the last time already
             return
         try:
-            waits = self._drain() is not None
+            waits = self._drain(None) is not None
             # Sending takes in the news of what has arrived, which then no longer wakes the I/O thread.
             if waits or any(_has_arrivals(socket) for socket in self._sockets.by_channel.values()):
                 self._ring()
@@ -195,8 +196,9 @@ class IOThread:
             while True:
                 standing = len(self._barriers)
                 with self._turn:
+                    self._wanted = False
                     arrived = self._receive()
-                    pause = self._drain()
+                    pause = self._drain(SEND_SECONDS)
                 for channel, frames in arrived:
                     self._hand_over(channel, frames)
                 if arrived:
@@ -206,7 +208,9 @@ class IOThread:
                 pause = self._time_left(pause)
                 if pause is not None and pause <= 0:
                     return
-                if poller.poll(None if pause is None else max(1, round(pause * 1000))):
+                news = poller.poll(None if pause is None else max(1, round(pause * 1000)))
+                self._wanted = True
+                if news:
                     self._rung = False  # before anything is looked at: what is put from now on rings again
                     with suppress(BlockingIOError):
                         self._alarm.recv(4096)
@@ -250,12 +254,15 @@ class IOThread:
                 left -= 1
         return arrived
 
-    def _drain(self) -> float | None:
-        """Send what can be sent now. The seconds until the next try is due, None when nothing waits."""
+    def _drain(self, seconds: float | None) -> float | None:
+        """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
         while self._backlog and self._try_publish(self._backlog.first):
             self._backlog.sent()
         outbox = self._outbox
-        for _ in range(min(len(outbox), SEND_AT_ONCE)):
+        end = None if seconds is None else time.monotonic() + seconds
+        while outbox:
+            if self._wanted if end is None else time.monotonic() > end:
+                return SOON_SECONDS
             item = outbox[0]
             if isinstance(item, _Text):
                 if item is self._open:  # what is not will never be again, so this needs no lock
@@ -287,8 +294,6 @@ class IOThread:
                 self._publish(frames)
             else:
                 self._sockets.by_channel[channel].send_multipart(frames)
-        if outbox:
-            return SOON_SECONDS
         return RETRY_SECONDS if self._backlog else None
 
     def _wait_of(self, text: _Text) -> float:
