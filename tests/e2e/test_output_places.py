@@ -1,0 +1,57 @@
+"""Whose output is whose: threads, pools, C code and children speak in the cell that started them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from .conftest import StartKernel
+from .driver import KernelDriver
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="descriptors are captured on POSIX systems")
+
+
+def test_c_code_children_and_print_keep_their_order(kernel: KernelDriver) -> None:
+    cell = kernel.execute(
+        "import os, subprocess, sys\nfor n in range(5):\n    print('python', n)\n    os.write(1, b'os\\n')\n"
+        "    subprocess.run(['echo', 'child'])\n    print('old', file=sys.__stdout__)\n"
+    ).ok()
+    assert cell.text() == "".join(f"python {n}\nos\nchild\nold\n" for n in range(5))
+
+
+def test_c_stdout_is_flushed_at_the_end_of_a_cell(kernel: KernelDriver) -> None:
+    cell = kernel.execute("import ctypes\nctypes.CDLL(None).printf(b'half a line')\nNone").ok()
+    assert cell.text() == "half a line"
+
+
+def test_all_that_a_child_wrote_comes_before_idle(kernel: KernelDriver) -> None:
+    cell = kernel.execute("import subprocess\n_ = subprocess.run(['seq', '1', '200000'])").ok()
+    assert cell.text() == "".join(f"{n}\n" for n in range(1, 200_001))
+
+
+def test_more_than_the_pipe_holds_is_written_at_once(kernel: KernelDriver) -> None:
+    cell = kernel.execute("import os\nleft = b'x' * 5_000_000\nwhile left: left = left[os.write(1, left):]").ok()
+    assert len(cell.text()) == 5_000_000
+
+
+def test_a_pool_speaks_in_the_cell_that_submits(kernel: KernelDriver) -> None:
+    kernel.execute("from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)").ok()
+    for word in ("one", "two"):
+        assert kernel.execute(f"_ = pool.submit(print, {word!r}).result()").ok().text() == f"{word}\n"
+
+
+def test_a_redirection_outlives_its_cell(start_kernel: StartKernel) -> None:
+    kernel = start_kernel()
+    kernel.execute("import os\nkept, file = os.dup(1), os.open('out', os.O_RDWR | os.O_CREAT)\nos.dup2(file, 1);").ok()
+    assert kernel.execute("os.system('echo to the file');").ok().text() == ""
+    kernel.execute("os.dup2(kept, 1);").ok()
+    assert kernel.execute("os.system('echo to the cell');").ok().text() == "to the cell\n"
+    assert (kernel.folder / "out").read_text() == "to the file\n"
+
+
+def test_it_can_be_switched_off(start_kernel: StartKernel) -> None:
+    kernel = start_kernel(arguments=["--no-capture_fd"])
+    kernel.expects_stderr = True
+    assert kernel.execute("import os; os.write(1, b'to the log\\n');").ok().text() == ""
+    assert "to the log" in kernel.stderr()
