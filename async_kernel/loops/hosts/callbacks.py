@@ -165,7 +165,7 @@ def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:
     package = __name__.partition(".")[0]
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
         frame = frame.f_back
-    if frame is None or sys.gettrace() is not None:  # a debugger: the next signal has to do
+    if frame is None or sys.gettrace() not in (None, _trace_nothing):  # a debugger: the next signal has to do
         return
 
     def deliver(frame: FrameType, event: str, arg: object) -> None:
@@ -175,7 +175,11 @@ def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:
             raise KeyboardInterrupt
 
     frame.f_trace = deliver
-    sys.settrace(lambda *_: None)
+    sys.settrace(_trace_nothing)
+
+
+def _trace_nothing(frame: FrameType, event: str, arg: object) -> None:
+    """The trace function of frames that nothing is waited for in."""
 
 
 def _stack() -> Iterator[FrameType]:
