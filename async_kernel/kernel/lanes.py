@@ -254,7 +254,8 @@ class Lane:
                 execution.finished = True
                 request.checkpoint = None
                 self._leave(execution)
-                await portal.settle()
+                if begun is None:  # else the task ends here
+                    await portal.settle()
 
         await serve(item.request, handler, self._stop_queued if item.stops else None)
         if begun is not None:
