@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -108,7 +109,7 @@ class CommHandlers:
                 await _finish(target(channel, _as_dict(request)))
                 return
             except Exception:
-                _log.exception("The comm target %s failed", name)
+                _tell(request)
         channel.close()
 
     async def message(self, request: Request) -> None:
@@ -120,7 +121,7 @@ class CommHandlers:
         try:
             await _finish(channel.handle_msg(_as_dict(request)))
         except Exception:
-            _log.exception("The callback of comm %s (%s) failed", channel.comm_id, channel.target_name)
+            _tell(request)
         finally:
             _trigger("post_execute")
 
@@ -134,7 +135,7 @@ class CommHandlers:
         try:
             await _finish(channel.handle_close(_as_dict(request)))
         except Exception:
-            _log.exception("The close callback of comm %s (%s) failed", channel.comm_id, channel.target_name)
+            _tell(request)
 
     def info(self, content: Content) -> Content:
         """The content of a comm_info_reply: the open comms, of one target when the request names it.
@@ -156,6 +157,11 @@ class CommHandlers:
         if channel is None:
             _log.warning("No such comm: %s", comm_id)
         return channel
+
+
+def _tell(request: Request) -> None:
+    """Show the exception of a callback where the output of the comm message goes."""
+    request.stream("stderr", traceback.format_exc())
 
 
 def _call(callback: Callable[[dict[str, Any]], object] | None, msg: dict[str, Any]) -> Awaitable[object] | None:

@@ -21,6 +21,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Float, Instance, Type, default
 
 from async_kernel.ipython.cells import Cell, current_cell
+from async_kernel.ipython.compiler import KernelCompiler
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, request_dict
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
@@ -55,6 +56,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     user_module: ModuleType
     user_ns: dict[str, Any]
 
+    compiler_class = Type(KernelCompiler)
     displayhook_class = Type(KernelDisplayHook)
     display_pub_class = Type(KernelDisplayPublisher)
     keepkernel_on_exit = AnyTrait(None, allow_none=True)

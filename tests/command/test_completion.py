@@ -31,7 +31,7 @@ def test_every_option_and_command_is_in_the_script(shell: str) -> None:
 @pytest.mark.parametrize(
     ("line", "completions"),
     [
-        ("--back", {"--backend=asyncio", "--backend=trio", "--backend_options="}),
+        ("--back", {"--backend=asyncio", "--backend=trio", "--backend_options=", "--backlog="}),
         ("--backend=", {"asyncio", "trio"}),
         ("--backend=t", {"trio"}),
         ("--loop=q", {"qt"}),

@@ -45,9 +45,9 @@ NORMAL = [
     (re.compile(r"0x[0-9a-f]{6,}"), "0xADDRESS"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
-    (re.compile(r"File \S*ipykernel_\d+/\d+\.py:(\d+)"), r"Cell In[N], line \1"),
+    (re.compile(r"File \S*(?:ipykernel_\d+/\d+|async_kernel_\d+/[0-9a-f]+)\.py:(\d+)"), r"Cell In[N], line \1"),
     (re.compile(r"<ipython-input-\S+?>"), "CELL"),
-    (re.compile(r"\S*ipykernel_\d+/\d+\.py"), "CELL"),
+    (re.compile(r"\S*(ipykernel_\d+/\d+|async_kernel_\d+/[0-9a-f]+)\.py"), "CELL"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*"), "TIME"),
     (re.compile(r"-{10,}"), "-----"),
     # The frames of ipykernel itself in its tracebacks; those of this kernel have no place in ours.
@@ -116,7 +116,7 @@ def execute(path: Path, kernel: str, folder: Path) -> tuple[str, list[Any]]:
     try:
         nbclient.NotebookClient(book, **options).execute()
     except CellExecutionError as error:
-        return f"{error.ename}: {error.evalue}", outputs(book)
+        return normal(f"{error.ename}: {error.evalue}"), outputs(book)
     except DeadKernelError:
         return "the kernel died", outputs(book)
     return "ok", outputs(book)

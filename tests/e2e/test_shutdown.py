@@ -202,9 +202,13 @@ def test_a_child_process_of_a_cell_does_not_keep_the_kernel_from_ending(
             os.kill(child, signal.SIGKILL)
 
 
-def test_what_was_printed_before_the_end_arrives(start_kernel: StartKernel, backend: str) -> None:
+def test_what_was_printed_before_the_end_arrives(start_kernel: StartKernel, backend: str, tmp_path: Path) -> None:
     kernel = start_kernel(backend)
-    last = kernel.start("import time\nfor n in range(2000): print('line', n)\ntime.sleep(0.2)")
+    # The shutdown interrupts the cell: it is asked for when the last line has been printed, from where nothing waits.
+    marker = tmp_path / "printed"
+    code = f"for n in range(2000): print('line', n)\nopen({str(marker)!r}, 'w').close()\nimport time; time.sleep(60)"
+    last = kernel.start(code)
+    wait_until(marker.exists, "the cell to have printed")
     asked = kernel.send("shutdown_request", {"restart": False}, channel="shell")
     cell = kernel.finish(last)
     assert cell.text().splitlines() == [f"line {n}" for n in range(2000)]
