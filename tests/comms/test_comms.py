@@ -24,8 +24,8 @@ class Outlet:
     def publish(self, parent: Message, *parts: Any) -> None:
         self.messages.append(parts)
 
-    def stream(self, *parts: Any) -> None:
-        raise AssertionError
+    def stream(self, parent: Message, name: str, text: str) -> None:
+        self.messages.append((name, text))
 
     def reply(self, *parts: Any) -> None:
         raise AssertionError("comm messages have no reply")
@@ -127,27 +127,30 @@ def fail(*args: object) -> None:
 
 
 @pytest.mark.parametrize("target", [None, fail])
-def test_a_comm_that_cannot_be_opened_is_closed_and_logged(
+def test_a_comm_that_cannot_be_opened_is_closed_and_told_of(
     handlers: CommHandlers, caplog: pytest.LogCaptureFixture, target: Any
 ) -> None:
     if target is not None:
         comm.get_comm_manager().register_target("target", target)
-    (closed,) = serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "target", "data": {}})
+    *shown, closed = serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "target", "data": {}})
     assert closed[:2] == ("comm_close", {"data": {}, "comm_id": "1"})
     assert handlers.info({})["comms"] == {}
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert [record.levelno for record in caplog.records] == ([logging.ERROR] if target is None else [])
+    assert [name for name, _ in shown] == ([] if target is None else ["stderr"])
 
 
-def test_messages_for_no_comm_and_failing_callbacks_are_logged(
+def test_messages_for_no_comm_are_logged_and_failing_callbacks_shown(
     handlers: CommHandlers, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert serve(handlers.message, "comm_msg", {"comm_id": "nobody", "data": {}}) == []
     assert serve(handlers.close, "comm_close", {"comm_id": "nobody", "data": {}}) == []
     comm.get_comm_manager().register_target("t", lambda channel, _: (channel.on_msg(fail), channel.on_close(fail))[0])
     serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
-    serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})
-    serve(handlers.close, "comm_close", {"comm_id": "1", "data": {}})
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2 + [logging.ERROR] * 2
+    for handler, msg_type in ((handlers.message, "comm_msg"), (handlers.close, "comm_close")):
+        ((name, text),) = serve(handler, msg_type, {"comm_id": "1", "data": {}})
+        assert name == "stderr"
+        assert text.startswith("Traceback")
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
 
 
 def test_comms_outside_any_request_use_the_outlet_of_the_kernel(handlers: CommHandlers) -> None:

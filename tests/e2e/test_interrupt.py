@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import statistics
 import sys
@@ -27,7 +26,7 @@ def by_message(kernel: KernelDriver) -> None:
 
 
 def by_signal(kernel: KernelDriver) -> None:
-    os.kill(kernel.process.pid, signal.SIGINT)
+    kernel.send_signal(signal.SIGINT)
 
 
 WAYS = [pytest.param(by_message, id="message")]

@@ -66,7 +66,7 @@ def test_sigterm_is_a_clean_shutdown(start_kernel: StartKernel, backend: str, bu
     kernel.execute(AT_EXIT).ok()
     if busy:
         kernel.start_until_printed("import time; print('in'); time.sleep(60)", "in")
-    kernel.process.send_signal(signal.SIGTERM)
+    kernel.send_signal(signal.SIGTERM)
     assert kernel.wait_exit() in {0, 128 + signal.SIGTERM, -signal.SIGTERM}
     assert (kernel.folder / "gone").read_text() == "atexit ran"
 

@@ -70,6 +70,15 @@ def test_a_bad_message_is_dropped_and_the_next_one_served(kernel: KernelDriver, 
     wait_until(lambda: len(kernel.stderr()) > log, "a line in the log about what was dropped")
 
 
+@pytest.mark.parametrize("content", [b"7", b"[]", b"{"], ids=["a number", "a list", "no JSON"])
+def test_an_authentic_request_with_wrong_content_gets_an_error_reply(kernel: KernelDriver, content: bytes) -> None:
+    parts = frames(kernel, "1")
+    msg_id = json.loads(parts[2])["msg_id"]
+    kernel.socket("shell").send_multipart(resigned(kernel, [parts[2], b"{}", b"{}", content]))
+    assert kernel.reply(msg_id)["content"]["status"] == "error"
+    assert kernel.execute("1 + 1").ok().result == "2"
+
+
 def test_a_replayed_message_runs_once(kernel: KernelDriver) -> None:
     kernel.execute("runs = 0").ok()
     parts = frames(kernel, "runs += 1")
@@ -148,12 +157,3 @@ def test_the_heart_beats_while_a_cell_holds_on(
     assert not kernel.socket("shell").poll(0), "the cell was to hold on all the while"
     kernel.process.kill()
     kernel.wait_exit()
-
-
-@pytest.mark.parametrize("content", [b"7", b"[]", b"{"], ids=["a number", "a list", "no JSON"])
-def test_an_authentic_request_with_wrong_content_gets_an_error_reply(kernel: KernelDriver, content: bytes) -> None:
-    parts = frames(kernel, "1")
-    msg_id = json.loads(parts[2])["msg_id"]
-    kernel.socket("shell").send_multipart(resigned(kernel, [parts[2], b"{}", b"{}", content]))
-    assert kernel.reply(msg_id)["content"]["status"] == "error"
-    assert kernel.execute("1 + 1").ok().result == "2"
