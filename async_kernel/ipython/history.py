@@ -78,7 +78,9 @@ def history(manager: Any, content: Content) -> Content:
         )
     else:
         raise RequestError(f"There is no hist_access_type {kind!r}.", "Use range, tail or search.")
-    return {"status": "ok", "history": [[session, line, _entry(entry)] for session, line, entry in rows]}
+    # IPython calls the current session 0 in a range; clients put a session's lines together by its number.
+    current = manager.session_number
+    return {"status": "ok", "history": [[session or current, line, _entry(entry)] for session, line, entry in rows]}
 
 
 def _entry(entry: Any) -> Any:
