@@ -17,8 +17,8 @@ from async_kernel.kernelspec.surroundings import Surroundings
 from async_kernel.settings import Place
 
 PLAIN: dict[str, dict[str, Any]] = {
-    "linux": {"home": "/home/ada", "cwd": "/work", "prefix": "/usr/local", "environ": {}},
-    "darwin": {"home": "/Users/ada", "cwd": "/work", "prefix": "/Library/Python", "environ": {}},
+    "linux": {"home": "/home/ada", "cwd": "/here", "prefix": "/usr/local", "environ": {}},
+    "darwin": {"home": "/Users/ada", "cwd": "/here", "prefix": "/Library/Python", "environ": {}},
     "win32": {
         "home": r"C:\Users\ada",
         "cwd": r"D:\work",
@@ -102,7 +102,7 @@ def test_variables_move_the_users_folder(platform: str, environ: dict[str, str],
         ("win32", "~/kernels", r"C:\Users\ada\kernels"),
         ("linux", "~", "/home/ada"),
         ("linux", "~/$HERE/../k", "/home/ada/k"),
-        ("linux", "k/../kernels", "/work/kernels"),
+        ("linux", "k/../kernels", "/here/kernels"),
         ("win32", "kernels", r"D:\work\kernels"),
         ("linux", "/with space/käse", "/with space/käse"),
         ("linux", "/50%/kernels", "/50%/kernels"),
