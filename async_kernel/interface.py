@@ -190,6 +190,7 @@ class ZMQInterface:
         portal = current_portal(main=True)
         self._restore.append(allow_inner_loops())
         self._interrupter.install()
+        self._relay_signals()
         await self.kernel.serve(portal, lambda: self._load(streams=True))
 
     def _take_signals(self) -> None:
@@ -197,6 +198,16 @@ class ZMQInterface:
         self._interrupter.install()
         signal.signal(signal.SIGTERM, lambda *_: self._shut_down(GRACE))
         give_signals_back_in_children()
+
+    def _relay_signals(self) -> None:
+        """Have signals end blocking calls for certain. The loop runs already, so that it is passed on to."""
+        if sys.platform != "win32":
+            from async_kernel.system.signal_relay import SignalRelay
+
+            relay = SignalRelay()
+            relay.listen()
+            self._restore.append(relay.close)
+            self.kernel.before_cell = relay.listen  # the loop, or a cell, may have taken the descriptor back
 
     def _orphaned(self) -> None:
         self._shut_down(ORPHAN_GRACE)

@@ -47,6 +47,7 @@ class Handlers:
         timeout = metadata.get("timeout", self._kernel.timeout)
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
             raise RequestError(f"The timeout in the metadata of the request has to be a number, not {timeout!r:.80}.")
+        self._kernel.before_cell()
         with self._kernel.around_cell(request), self._kernel.deadline(request, timeout):
             return await self._kernel.interpreter.execute(
                 _code(content),

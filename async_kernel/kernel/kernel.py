@@ -47,6 +47,7 @@ class Kernel:
     it: requests are taken in from the start, and served once `serve` has been given one. `timeout` is the deadline, in
     seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any;
     `beside()` is what the main thread works on while the main shell has nothing to do, a callback of a GUI toolkit.
+    `before_cell()` is called in the thread of each cell before it runs, `around_cell(request)` entered around it.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Kernel:
         self.timeout: float | None = None
         self.adopts_strays = False
         self.around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext
+        self.before_cell: Callable[[], None] = lambda: None
         self.restart = False
         self.debugger: Debugger | None = None
         self.interrupts: Interrupts | None = None

@@ -157,27 +157,8 @@ class KernelDriver:
             self.client.context.term()
 
     def send_signal(self, signum: int) -> None:
-        """Send a signal to the process, once its main thread waits in a system call or computes for good.
-
-        CPython runs a handler between two bytecodes. A signal that arrives behind the last of them and before a
-        blocking call has begun does not end that call: known, and not asked about here.
-        """
-        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}")
-        if task.exists():
-            began = self._computed(task)
-            wait_until(
-                lambda: (
-                    any(word in (task / "wchan").read_text() for word in ("nanosleep", "poll"))
-                    or self._computed(task) > began + 2
-                ),
-                "the main thread to wait or compute",
-            )
+        """Send a signal to the process."""
         self.process.send_signal(signum)
-
-    @staticmethod
-    def _computed(task: Path) -> int:
-        """The processor time of a thread, in clock ticks."""
-        return int((task / "stat").read_text().rpartition(")")[2].split()[11])
 
     # Messages
 

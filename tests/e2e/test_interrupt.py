@@ -55,6 +55,31 @@ def test_an_interrupt_ends_a_cell_within_100_ms(
     assert median < 0.1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a thread on Windows")
+@pytest.mark.parametrize("signum", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_ends_no_system_call_is_heard(
+    start_kernel: Callable[..., KernelDriver], backend: str, signum: str
+) -> None:
+    # One that another thread takes leaves the main thread's call alone, as one does that arrives just before the call.
+    kernel = start_kernel(backend)
+    elsewhere = f"signal.pthread_kill(threading.get_ident(), signal.{signum})"
+    code = f"import signal, threading, time; threading.Timer(0.2, lambda: {elsewhere}).start(); time.sleep(60)"
+    running = kernel.start(code)
+    if signum == "SIGTERM":
+        kernel.process.wait(10)
+    else:
+        assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+        assert kernel.execute("1").ok().result == "1"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to another process on Windows")
+def test_no_signal_is_lost_whenever_it_arrives(kernel: KernelDriver) -> None:
+    for _ in range(30):
+        running = kernel.start_until_printed("import time; print('in'); time.sleep(60)", "in")
+        by_signal(kernel)
+        assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+
+
 def test_the_error_is_published_once_and_shows_the_cell(kernel: KernelDriver) -> None:
     for code in BLOCKED.values():
         running = kernel.start_until_printed(code.format(library=kernel.library), "in")

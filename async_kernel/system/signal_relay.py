@@ -1,0 +1,95 @@
+"""Signals that reach the main thread for certain, whatever it does. POSIX only: Windows ends waits by an event.
+
+CPython runs a signal's handler between two bytecodes. One that arrives behind the last of them, just before a blocking
+system call begins, does not end that call: its handler would run when the call returns. Loops protect their own waits
+with the wakeup descriptor; the relay takes its place, protects everybody's, and passes on to the loop what it reads.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from types import FrameType
+
+__all__ = ["SignalRelay"]
+
+assert sys.platform != "win32"
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
+"""Seconds between two knocks at the main thread: doubled from the first to the longest."""
+
+
+class SignalRelay:
+    """Knocks at the main thread when a signal has arrived, until its handlers have run.
+
+    A knock is a signal of its own, SIGURG, which does nothing unless a program asks for it (out-of-band data of
+    sockets). When its handler runs, those of all signals that came before have run.
+    """
+
+    def __init__(self, relayed: Collection[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        self._relayed = frozenset(relayed)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._lock = threading.Lock()
+        self._behind = -1  # a duplicate of the descriptor that was there before: its owner may close it at any time
+        self._knocks = self._answered = 0
+        self._previous = signal.signal(signal.SIGURG, self._answer)
+        self._thread = threading.Thread(target=self._relay, name="signals", daemon=True)
+        self._thread.start()
+
+    def listen(self) -> None:
+        """Take the wakeup descriptor from whoever has it, as a loop that has begun to run. In another thread than the
+        main one, which alone runs handlers, nothing happens."""
+        if threading.current_thread() is threading.main_thread():
+            there = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+            if there != self._writer.fileno():
+                self._pass_on_to(there)
+
+    def close(self) -> None:
+        """Give up the wakeup descriptor and SIGURG, and end the thread. To be called in the main thread."""
+        there = signal.set_wakeup_fd(-1)
+        if there != self._writer.fileno():
+            signal.set_wakeup_fd(there, warn_on_full_buffer=False)
+        self._answered = self._knocks = -1
+        self._writer.close()  # ends the thread's wait
+        self._thread.join()
+        self._reader.close()
+        self._pass_on_to(-1)
+        signal.signal(signal.SIGURG, self._previous)
+
+    def _pass_on_to(self, descriptor: int) -> None:
+        behind = -1
+        if descriptor >= 0:
+            with suppress(OSError):
+                behind = os.dup(descriptor)
+        with self._lock:
+            old, self._behind = self._behind, behind
+        if old >= 0:
+            os.close(old)
+
+    def _relay(self) -> None:
+        while arrived := self._reader.recv(4096):
+            with self._lock, suppress(OSError):
+                if self._behind >= 0:
+                    os.write(self._behind, arrived)
+            if not self._relayed.isdisjoint(arrived):
+                self._knock()
+
+    def _knock(self) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        self._knocks += 1
+        pause = FIRST_PAUSE
+        while self._answered < self._knocks:
+            signal.pthread_kill(main, signal.SIGURG)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _answer(self, signum: int, frame: FrameType | None) -> None:
+        self._answered = self._knocks

@@ -1,0 +1,156 @@
+"""Signals whose handlers run although the main thread stands in a system call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("Windows ends waits by an event", allow_module_level=True)
+
+from async_kernel.system.signal_relay import SignalRelay
+
+DEADLINE = 20.0
+
+
+class Heard(Exception):
+    """Raised by the handler, so that the call that it interrupts ends."""
+
+
+@pytest.fixture
+def heard() -> Iterator[list[int]]:
+    """The signals whose handler has run, which raises `Heard`."""
+    signals: list[int] = []
+
+    def handler(signum: int, frame: FrameType | None) -> None:
+        signals.append(signum)
+        raise Heard
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield signals
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def elsewhere(function: Callable[[], object], delay: float = 0.05) -> threading.Thread:
+    """A started thread that calls `function()` soon."""
+    thread = threading.Timer(delay, function)
+    thread.start()
+    return thread
+
+
+def kill_thread(number: int) -> None:
+    """Have the calling thread take a signal: the system call that the main thread is in goes on."""
+    signal.pthread_kill(threading.get_ident(), number)
+
+
+def interrupt_and_sleep() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(DEADLINE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_handler_runs_while_the_main_thread_blocks(heard: list[int], number: int) -> None:
+    relay = SignalRelay()
+    relay.listen()
+    try:
+        thread = elsewhere(lambda: kill_thread(number))
+        began = time.monotonic()
+        with pytest.raises(Heard):
+            time.sleep(DEADLINE)
+        assert time.monotonic() - began < DEADLINE / 2
+        thread.join(DEADLINE)
+    finally:
+        relay.close()
+    assert heard == [number]
+
+
+def test_without_it_the_handler_waits_for_the_end_of_the_call(heard: list[int]) -> None:
+    thread = elsewhere(lambda: kill_thread(signal.SIGINT))
+    began = time.monotonic()
+    with pytest.raises(Heard):
+        time.sleep(0.5)
+    assert time.monotonic() - began >= 0.5, "CPython has closed the gap: the relay can go"
+    thread.join(DEADLINE)
+
+
+def test_a_handler_runs_once_for_each_signal(heard: list[int]) -> None:
+    relay = SignalRelay()
+    relay.listen()
+    try:
+        for count in range(1, 21):
+            with pytest.raises(Heard):
+                interrupt_and_sleep()
+            assert len(heard) == count
+    finally:
+        relay.close()
+
+
+def test_the_loop_behind_it_hears_of_every_signal(heard: list[int]) -> None:
+    ours, loops = socket.socketpair()
+    with ours, loops:
+        ours.settimeout(DEADLINE)
+        loops.setblocking(False)
+        signal.set_wakeup_fd(loops.fileno())
+        relay = SignalRelay()
+        try:
+            relay.listen()
+            relay.listen()
+            for number in (signal.SIGINT, signal.SIGUSR1):
+                with pytest.raises(Heard):
+                    signal.raise_signal(number)
+                while number not in ours.recv(100):  # a knock's own may come before it
+                    pass
+        finally:
+            relay.close()
+        assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_it_takes_the_descriptor_back_and_passes_on_to_the_latest(heard: list[int]) -> None:
+    relay = SignalRelay()
+    try:
+        relay.listen()
+        for _ in range(3):  # the same number each time, as when a loop is run again
+            ours, loops = socket.socketpair()
+            with ours, loops:
+                ours.settimeout(DEADLINE)
+                loops.setblocking(False)
+                signal.set_wakeup_fd(loops.fileno())
+                relay.listen()
+                with pytest.raises(Heard):
+                    signal.raise_signal(signal.SIGUSR1)
+                assert signal.SIGUSR1 in ours.recv(100)
+    finally:
+        relay.close()
+
+
+def test_in_another_thread_nothing_happens() -> None:
+    relay = SignalRelay()
+    try:
+        thread = threading.Thread(target=relay.listen)
+        thread.start()
+        thread.join(DEADLINE)
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        relay.close()
+
+
+def test_closing_gives_everything_back() -> None:
+    before = signal.getsignal(signal.SIGURG)
+    threads = threading.active_count()
+    relay = SignalRelay()
+    relay.listen()
+    relay.close()
+    assert signal.getsignal(signal.SIGURG) == before
+    assert threading.active_count() == threads
+    assert signal.set_wakeup_fd(-1) == -1
