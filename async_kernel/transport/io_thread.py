@@ -211,9 +211,11 @@ class IOThread:
                 news = poller.poll(None if pause is None else max(1, round(pause * 1000)))
                 self._wanted = True
                 if news:
-                    self._rung = False  # before anything is looked at: what is put from now on rings again
+                    # First the byte, then the mark, then a look at what there is: the other way round a ring between
+                    # the two would leave the mark without its byte, and nobody would ring again.
                     with suppress(BlockingIOError):
                         self._alarm.recv(4096)
+                    self._rung = False
         except BaseException:
             log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
             raise

@@ -1,4 +1,7 @@
-"""The channel, the packages and the environment that the tests of this folder share; each is made once."""
+"""The channel, the packages and the environment that the tests of this folder share; each is made once.
+
+Of scope "package", not "session": the environment variables are those of these tests alone.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from tests.conda.recipe import CHECKOUT, RECIPE, RecipeBuilder, build_sdist
 PLATFORMS = ("linux-64", "osx-arm64", "win-64")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def rattler_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Packages of these channels stay out of the user's cache, and packages of the user's cache out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
@@ -28,7 +31,7 @@ def rattler_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def channel_folder(outside: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A channel with CPython and everything that the recipe needs to be built, run and tested."""
     if reason := why_not():
@@ -41,26 +44,26 @@ def channel_folder(outside: Mapping[str, str], tmp_path_factory: pytest.TempPath
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def builder(channel_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RecipeBuilder:
     """Builds the recipe from the checkout's own sdist."""
     sdist = build_sdist(CHECKOUT, tmp_path_factory.mktemp("sdist"))
     return RecipeBuilder(channel_folder.as_uri(), sdist, tmp_path_factory.mktemp("recipes"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def unix_package(builder: RecipeBuilder) -> Package:
     """The package for Linux and macOS."""
     return builder.build(builder.recipe(), "unix")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def win_package(builder: RecipeBuilder) -> Package:
     """The package for Windows. It is built here, on Linux: nothing of it is compiled."""
     return builder.build(builder.recipe(), "win")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def decoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home and a conda base that hold nothing."""
     folder = tmp_path_factory.mktemp("decoy")
@@ -68,7 +71,7 @@ def decoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(
     channel_folder: Path, unix_package: Package, decoy: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Environment:
@@ -79,7 +82,7 @@ def environment(
     return environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stub_channels(
     channel_folder: Path, unix_package: Package, win_package: Package, tmp_path_factory: pytest.TempPathFactory
 ) -> list[str]:

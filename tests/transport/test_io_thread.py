@@ -227,6 +227,29 @@ def test_a_barrier_is_reached_behind_what_had_arrived(wire: Wire) -> None:
         assert seen == [b"%d" % turn]
 
 
+class BusyAlarm:
+    """The alarm of an I/O thread, rung by somebody else each time that the thread is just about to silence it."""
+
+    def __init__(self, io: IOThread) -> None:
+        self._io = io
+        self._alarm = io._alarm
+
+    def recv(self, size: int) -> bytes:
+        self._io.barrier(lambda: None)
+        return self._alarm.recv(size)
+
+    def close(self) -> None:
+        self._alarm.close()
+
+
+def test_a_ring_is_heard_while_the_alarm_is_being_silenced(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire.io, "_alarm", BusyAlarm(wire.io))
+    for _ in range(10):
+        reached = threading.Event()
+        wire.io.barrier(reached.set)
+        assert reached.wait(DEADLINE)
+
+
 def test_a_fault_in_taking_a_message_in_ends_nothing(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     def deliver(channel: Channel, frames: list[bytes]) -> None:
         if frames[-1] == b"bad":
