@@ -68,6 +68,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture(autouse=True)
+def variables() -> Iterator[None]:
+    """A test leaves the environment variables as it found them: a start in this process activates an environment."""
+    before = dict(os.environ)
+    yield
+    for name in [name for name in os.environ if name not in before]:
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="session")
 def peer(request: pytest.FixtureRequest) -> str:
     """The name of the peer's kernel spec that is tested instead of ours, or an empty string."""
