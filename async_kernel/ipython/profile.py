@@ -2,7 +2,7 @@
 
 What ipykernel users have in `profile_default` works here: `ipython_config.py`, `ipython_kernel_config.py`, `startup/`,
 `exec_lines`, `exec_files`, `extensions`, `matplotlib`, PYTHONSTARTUP, and the sections `IPKernelApp`,
-`InteractiveShellApp`, `InteractiveShell` and `ZMQInteractiveShell`. No profile, good or bad, stops a kernel.
+`InteractiveShellApp`, `InteractiveShell` and `ZMQInteractiveShell`. No profile, good, bad or missing, stops a kernel.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
     """Load the profile, make the shell, run the startup files. A profile that fails is logged and left out.
 
     Cells run in `namespace`, or in a `__main__` of their own.
-    `attributes` are those of the command line (`{"shell.xmode": "Plain"}`); they outrank the profile. Raises
-    UsageError for one that the shell does not have or take.
+    `attributes` are those of the command line (`{"shell.xmode": "Plain"}`); they outrank the profile, which
+    "kernel.profile" names. Raises UsageError for one that the shell does not have or take.
     """
     sections, rest = config_sections(ZMQInteractiveShell, attributes)
     main = sys.modules["__main__"]
-    app = _configured_app(sections)
+    app = _configured_app(sections, attributes.get("kernel.profile") or "default")
     if namespace is None:
         app.init_path()
     else:
@@ -114,8 +114,8 @@ def _module_of(namespace: dict[str, Any]) -> ModuleType:
     return Embedded("async_kernel_embedded")
 
 
-def _configured_app(sections: dict[str, dict[str, Any]]) -> IPKernelApp:
-    app = IPKernelApp()
+def _configured_app(sections: dict[str, dict[str, Any]], profile: str) -> IPKernelApp:
+    app = IPKernelApp(profile=profile)
     try:
         app.initialize([])
     except (Exception, SystemExit):

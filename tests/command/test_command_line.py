@@ -69,9 +69,11 @@ def test_add_and_remove_say_what_they_did(run: Run, prefix: Path) -> None:
 
 
 def test_install_and_uninstall(run: Run, prefix: Path) -> None:
-    assert run("install", "--name", "mine", "--display-name", "Mine", "--env", "A", "b").status == 0
+    options = ("--name", "mine", "--display-name", "Mine", "--profile", "work", "--env", "A", "b")
+    assert run("install", *options).status == 0
     data = json.loads((prefix / "share/jupyter/kernels/mine/kernel.json").read_text())
     assert (data["display_name"], data["env"]) == ("Mine", {"A": "b"})
+    assert "--profile=work" in data["argv"]
     assert run("uninstall", "mine").status == 0
 
 

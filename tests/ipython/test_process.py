@@ -49,9 +49,9 @@ def python(script: str, tmp_path: Path, *, attributes: str = "None", check: bool
     return done.stdout, done.stderr
 
 
-def profile_file(tmp_path: Path, name: str, text: str) -> None:
-    """Put a file into the default profile."""
-    file = tmp_path / "ipython" / "profile_default" / name
+def profile_file(tmp_path: Path, name: str, text: str, profile: str = "default") -> None:
+    """Put a file into a profile."""
+    file = tmp_path / "ipython" / f"profile_{profile}" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
 
@@ -109,6 +109,18 @@ def test_the_default_profile_is_honoured(tmp_path: Path) -> None:
     )
     assert stdout.splitlines() == ["[\"([1, 2], 3, 4, 'Plain', 8, False, True)\"]", "['[]']"]
     assert not (tmp_path / "ipython" / "profile_default" / "history.sqlite").exists()
+
+
+def test_another_profile_is_loaded_by_its_name(tmp_path: Path) -> None:
+    profile_file(tmp_path, "startup/1.py", "loaded = 'mine'\n", profile="mine")
+    stdout, stderr = python("print(run('loaded'))", tmp_path, attributes="{'kernel.profile': 'mine'}")
+    assert (stdout, stderr) == ("[\"'mine'\"]\n", "")
+
+
+def test_a_profile_that_is_missing_is_said_and_stops_no_kernel(tmp_path: Path) -> None:
+    stdout, stderr = python("print(run('1 + 1'))", tmp_path, attributes="{'kernel.profile': 'none'}")
+    assert stdout.splitlines()[-1] == "['2']"
+    assert "Profile 'none' not found" in stderr
 
 
 @pytest.mark.parametrize(
