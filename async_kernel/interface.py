@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,8 @@ from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import PROTOCOL_VERSION, Channel
 from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
-from async_kernel.system.children import give_signals_back_in_children
+from async_kernel.system.children import end_children, give_signals_back_in_children
+from async_kernel.system.ending import Ending
 from async_kernel.system.interrupt import Interrupter
 from async_kernel.system.parent_watch import parent_of, watch_parent
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
@@ -49,6 +49,12 @@ GRACE = 3.0
 
 ORPHAN_GRACE = 1.5
 """The same when the parent process is gone and nobody waits."""
+
+CHILDREN_GRACE = 1.0
+"""Seconds of these that the child processes of cells have, between SIGTERM and SIGKILL."""
+
+THREADS_GRACE = 0.5
+"""Seconds of these that threads of cells have, which are not daemons, once all else has ended."""
 
 log = logging.getLogger("async_kernel")
 
@@ -142,12 +148,14 @@ class ZMQInterface:
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None
         self._restore: list[Callable[[], None]] = []
+        self._ending = Ending(log)
 
     # In a process of its own
 
     def run(self) -> int:
         """Serve until the kernel is shut down. To be called in the main thread; returns the exit status."""
-        _log_to_server()
+        self._ending.tell_server()
+        self.kernel.ending = lambda: self._ending.come_within(GRACE)
         self._transport.start()
         self._take_signals()
         parent = parent_of(os.environ)
@@ -167,8 +175,10 @@ class ZMQInterface:
                 _tell(error)
                 self.kernel.fail(error)
         finally:
-            _end_after(GRACE)
+            self._ending.come_within(GRACE)  # it may end without a shutdown
+            end_children(CHILDREN_GRACE)
             self._close()
+            self._ending.wait_for_threads(THREADS_GRACE, status)
         return status
 
     def _run_main(self) -> None:
@@ -196,7 +206,7 @@ class ZMQInterface:
     def _take_signals(self) -> None:
         """An interrupt while the kernel still starts has nothing to end; SIGTERM is a shutdown."""
         self._interrupter.install()
-        signal.signal(signal.SIGTERM, lambda *_: self._shut_down(GRACE))
+        signal.signal(signal.SIGTERM, lambda *_: self.kernel.shut_down())
         give_signals_back_in_children()
 
     def _relay_signals(self) -> None:
@@ -210,11 +220,8 @@ class ZMQInterface:
             self.kernel.before_cell = relay.listen  # the loop, or a cell, may have taken the descriptor back
 
     def _orphaned(self) -> None:
-        self._shut_down(ORPHAN_GRACE)
-
-    def _shut_down(self, grace: float) -> None:
+        self._ending.come_within(ORPHAN_GRACE)
         self.kernel.shut_down()
-        _end_after(grace)
 
     # Inside a program
 
@@ -372,35 +379,9 @@ def _say_where(path: str) -> None:
     )
 
 
-def _log_to_server() -> None:
-    """Send the kernel's own log to the stderr that the process was started with, which Jupyter shows in its log: a
-    duplicate of the descriptor, since cells get hold of sys.stderr and of descriptor 2."""
-    try:
-        stream = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-    except OSError:  # a process without one, as pythonw
-        return
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("async-kernel: %(message)s"))
-    log.addHandler(handler)
-    log.propagate = False
-
-
 def _tell(error: BaseException) -> None:
     """Say in the server's log why the kernel cannot run."""
     if isinstance(error, AsyncKernelError):
         log.critical("%s", error)
     else:
         log.critical("the kernel cannot run", exc_info=error)
-
-
-def _end_after(grace: float) -> None:
-    """End the process `grace` seconds from now, whatever still holds it: threads that are not daemons, a C call that
-    never returns, code that catches every interrupt."""
-
-    def end() -> None:
-        log.critical("ended by force, %s s after its shutdown", grace)
-        os._exit(1)
-
-    timer = threading.Timer(grace, end)
-    timer.daemon = True
-    timer.start()

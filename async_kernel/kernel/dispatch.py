@@ -77,9 +77,9 @@ def give_up(request: Request, error: BaseException) -> None:
 
 
 def abort(request: Request) -> None:
-    """Answer a request that was queued behind an error (messaging spec, "Request-Reply")."""
+    """Answer a request that was queued behind an error, or behind the end (messaging spec, "Request-Reply")."""
     _busy(request)
-    _done(request, {"status": "aborted"})
+    _done(request, {"status": "aborted"} if request.msg_type.endswith("_request") else None)
 
 
 def _busy(request: Request) -> None:

@@ -18,7 +18,7 @@ from async_kernel.system.interrupt import Interruptible
 
 from .aside import Asides
 from .clocks import ClientClocks
-from .dispatch import SyncHandler, refuse, serve_now
+from .dispatch import SyncHandler, abort, refuse, serve_now
 from .handlers import Handlers
 from .lanes import Execution, Lane, execution_on
 from .modes import mode_of
@@ -47,7 +47,8 @@ class Kernel:
     it: requests are taken in from the start, and served once `serve` has been given one. `timeout` is the deadline, in
     seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any;
     `beside()` is what the main thread works on while the main shell has nothing to do, a callback of a GUI toolkit.
-    `before_cell()` is called in the thread of each cell before it runs, `around_cell(request)` entered around it.
+    `before_cell()` is called in the thread of each cell before it runs, `around_cell(request)` entered around it,
+    `ending()` called when the kernel is shut down.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Kernel:
         self.adopts_strays = False
         self.around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext
         self.before_cell: Callable[[], None] = lambda: None
+        self.ending: Callable[[], None] = lambda: None
         self.restart = False
         self.debugger: Debugger | None = None
         self.interrupts: Interrupts | None = None
@@ -277,10 +279,11 @@ class Kernel:
         self._closing = True
 
     def shut_down(self) -> None:
-        """End the kernel: interrupt what runs, take nothing new, let `serve` and `fail` return."""
+        """End the kernel: take nothing new, abort what is queued, interrupt what runs. `serve` and `fail` return."""
         self._closing = True
-        self.main_lane.close()
-        self.subshells.close()
+        self.ending()
+        for request in self.main_lane.end() + self.subshells.end():
+            abort(request)
         if self.interrupts is not None:
             for execution in self.executions():
                 self.interrupts.interrupt(execution)

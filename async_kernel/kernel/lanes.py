@@ -162,11 +162,14 @@ class Lane:
                 self._jobs.append(job)
             return self.portal
 
-    def close(self) -> None:
-        """Take nothing more, and end `serve` once what was put until now is done."""
+    def end(self) -> list[Request]:
+        """Take nothing more, and end `serve` once it is done with what it is on; return what is left of the queue."""
         with self._lock:
             self._closed = True
+            left = self._queue.take()
             self._queue.put(None)
+        self._do_jobs()
+        return [item.request for item in left if item is not None]
 
     def _check_open(self) -> None:
         if self._closed:

@@ -58,9 +58,7 @@ class Subshells:
         none of that id."""
         lane = self.lane(subshell_id)
         del self._lanes[subshell_id]
-        left = lane.take()
-        lane.close()
-        return left
+        return lane.end()
 
     def lane(self, subshell_id: str) -> Lane:
         """The lane of a subshell. RequestError when there is none."""
@@ -77,8 +75,7 @@ class Subshells:
         """The lanes of all subshells."""
         return list(self._lanes.values())
 
-    def close(self) -> None:
-        """End them all."""
+    def end(self) -> list[Request]:
+        """End them all, each after what it is on; return what they will not serve."""
         self._closing = True
-        for lane in self.lanes():
-            lane.close()
+        return [request for lane in self.lanes() for request in lane.end()]

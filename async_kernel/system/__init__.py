@@ -1,1 +1,1 @@
-"""The operating system: interrupting a thread, watching a parent process. It knows nothing of kernels."""
+"""The operating system: interrupting a thread, parent and child processes, the end. It knows nothing of kernels."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -188,18 +187,131 @@ def find_whole(runtime: Path, known: set[Path]) -> Path | None:
     return None
 
 
-def test_a_child_process_of_a_cell_does_not_keep_the_kernel_from_ending(
-    start_kernel: StartKernel, backend: str
-) -> None:
+CHILDREN = {
+    "Popen": "import subprocess; print(subprocess.Popen(['sleep', '300']).pid)",
+    "a shell in the background": "import os; os.system('sleep 300 & echo $!')",
+    "a worker": "import multiprocessing, time\n"
+    "worker = multiprocessing.get_context('fork').Process(target=time.sleep, args=[300])\n"
+    "worker.start(); print(worker.pid)",
+    "one that ignores SIGTERM": "import subprocess\n"
+    "print(subprocess.Popen('trap \"\" TERM; sleep 300', shell=True).pid)",
+}
+
+DETACHED = {
+    "a session of its own": "import subprocess; print(subprocess.Popen(['sleep', '300'], start_new_session=True).pid)",
+    "nohup": "import os; os.system('nohup sleep 300 >/dev/null 2>&1 & echo $!')",
+}
+
+
+def start_child(kernel: KernelDriver, code: str) -> psutil.Process:
+    """Run a cell that starts a process and prints its id."""
+    return psutil.Process(int(kernel.execute(f"import warnings; warnings.simplefilter('ignore')\n{code}").ok().text()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX: sessions and signals")
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize("kind", CHILDREN)
+def test_child_processes_of_cells_are_ended(start_kernel: StartKernel, backend: str, kind: str, busy: bool) -> None:
     kernel = start_kernel(backend)
-    cell = kernel.execute("import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid)").ok()
-    child = int(cell.text())
+    kernel.execute(AT_EXIT).ok()
+    child = start_child(kernel, CHILDREN[kind])
+    try:
+        if busy:
+            kernel.start_until_printed(BUSY["time.sleep"], "in")
+        kernel.send("shutdown_request", {"restart": False}, channel="control")
+        assert kernel.wait_exit() == 0
+        assert is_gone(child)
+        assert (kernel.folder / "gone").read_text() == "atexit ran"
+    finally:
+        if not is_gone(child):
+            child.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say which signals a process ignores")
+@pytest.mark.parametrize("kind", DETACHED)
+def test_a_child_that_was_detached_on_purpose_stays(start_kernel: StartKernel, backend: str, kind: str) -> None:
+    kernel = start_kernel(backend)
+    child = start_child(kernel, DETACHED[kind])
     try:
         kernel.send("shutdown_request", {"restart": False}, channel="control")
         assert kernel.wait_exit() == 0
+        assert not is_gone(child)
     finally:
-        if psutil.pid_exists(child):
-            os.kill(child, signal.SIGKILL)
+        child.kill()
+
+
+def test_what_is_queued_at_the_end_is_answered(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    running = kernel.start_until_printed(BUSY["time.sleep"], "in")
+    queued = [kernel.start(f"print({number})") for number in range(3)]
+    comm = kernel.send("comm_open", {"comm_id": "1", "target_name": "none", "data": {}})
+    kernel.request("connect_request")  # what was sent before it has arrived
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    assert [kernel.finish(cell).reply["status"] for cell in queued] == ["aborted"] * 3
+    assert [message["msg_type"] for message in kernel.published(comm)] == ["status", "status"]
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.wait_exit() == 0
+
+
+STUBBORN = "import time\nwhile True:\n    try:\n        print('in'); time.sleep(60)\n    except BaseException: pass"
+
+
+def test_a_cell_that_catches_everything_is_ended_by_force(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True
+    kernel.start_until_printed(STUBBORN, "in")
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    assert kernel.wait_exit() == 1
+    assert "ended by force" in kernel.stderr()
+
+
+def test_what_hangs_when_python_ends_is_ended_by_force(start_kernel: StartKernel, backend: str) -> None:
+    """Python runs no thread any more when it takes its modules apart."""
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True
+    kernel.execute(
+        "import sys, time, types\n"
+        "class Hangs:\n    def __del__(self, sleep=time.sleep): sleep(300)\n"
+        "sys.modules['hangs'] = types.ModuleType('hangs'); sys.modules['hangs'].it = Hangs()"
+    ).ok()
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    assert kernel.wait_exit() == 1
+    assert "in __del__" in kernel.stderr()
+
+
+def test_a_thread_that_hangs_is_left_to_itself(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True
+    kernel.execute(AT_EXIT).ok()
+    kernel.execute("import threading, time; threading.Thread(target=time.sleep, args=[300], name='mine').start()").ok()
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    assert kernel.wait_exit() == 0
+    assert (kernel.folder / "gone").read_text() == "atexit ran"
+    assert "left to themselves: mine" in kernel.stderr()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to die of")
+@pytest.mark.parametrize("argument", ["--no-kernel.capture_fd", "--kernel.capture_fd"])
+def test_a_fatal_signal_leaves_its_cause(start_kernel: StartKernel, backend: str, argument: str) -> None:
+    kernel = start_kernel(backend, arguments=[argument])
+    kernel.expects_stderr = True
+    kernel.start("def crash():\n    import ctypes\n    ctypes.string_at(0)\ncrash()")
+    assert kernel.wait_exit() == -signal.SIGSEGV
+    assert "Segmentation fault" in kernel.stderr()
+    assert "in crash" in kernel.stderr()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit on memory that holds")
+def test_out_of_memory_is_an_error_as_any_other(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    limit = (
+        "import resource as r\nused = int(open('/proc/self/statm').read().split()[0]) * r.getpagesize()\n"
+        "r.setrlimit(r.RLIMIT_AS, (used + (512 << 20), r.RLIM_INFINITY))"
+    )
+    kernel.execute(limit).ok()
+    for code in ("kept = bytearray(1 << 40)", "kept = []\nwhile True: kept.append(bytearray(1 << 25))"):
+        assert kernel.execute(code).reply["ename"] == "MemoryError"
+    assert kernel.execute("kept = None; print('on')").ok().text() == "on\n"
 
 
 def test_what_was_printed_before_the_end_arrives(start_kernel: StartKernel, backend: str, tmp_path: Path) -> None:

@@ -112,6 +112,26 @@ def test_shutdown_interrupts_what_awaits(kernel: Harness) -> None:
     assert not kernel._thread.is_alive()
 
 
+@pytest.mark.parametrize("served", [True, False], ids=["served", "not yet served"])
+def test_what_is_queued_at_the_end_is_aborted(unserved: Harness, served: bool) -> None:
+    from .harness import Interrupting
+
+    unserved.kernel.interrupts = Interrupting()
+    if served:
+        unserved.start()
+        unserved.execute("forever")
+        unserved.interpreter.wait_for("forever")
+    cells = [unserved.execute("ok") for _ in range(3)]
+    comm = unserved.send("comm_open", {"comm_id": "1"})
+    assert unserved.ask("shutdown_request")["status"] == "ok"
+    assert [unserved.whats(cell) for cell in cells] == [["busy", "execute_reply", "idle"]] * 3
+    assert {unserved.status(cell) for cell in cells} == {"aborted"}
+    assert unserved.whats(comm) == ["busy", "idle"], "a comm message has no reply"
+    late = unserved.execute("ok")
+    assert unserved.status(late) == "error"
+    assert "ok" not in unserved.interpreter.log
+
+
 def test_what_runs_between_requests_belongs_to_none(kernel: Harness) -> None:
     assert kernel.status(kernel.execute("ok")) == "ok"
     assert current_request() is None

@@ -1,0 +1,102 @@
+"""The end of a process: what it leaves in the log of whoever started it, and that it comes, whatever still holds it."""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import logging
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
+
+from .children import end_children
+
+__all__ = ["Ending"]
+
+CHILDREN_GRACE = 0.1
+"""Seconds that children have when the process is ended by force: they were told before, or nobody could tell them."""
+
+FINALIZER_GRACE = 0.5
+"""How much later the process is ended without the help of Python, which no longer runs threads when it ends itself."""
+
+
+class Ending:
+    """How a process ends that has a log and nothing of a program around it. Nothing is done before a method is called.
+
+    `log` is where it says what it has to say.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._stream: TextIO | None = None
+        self._deadline = math.inf
+
+    def tell_server(self) -> None:
+        """Send the log to the stderr that the process was started with, which Jupyter shows in its own log, and nowhere
+        else: to a duplicate of the descriptor, since cells get hold of sys.stderr and of descriptor 2.
+
+        A signal that kills the process, as a segmentation fault does, leaves its name and where each thread was there.
+        """
+        try:
+            self._stream = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+        except OSError:  # a process without one, as pythonw
+            return
+        handler = logging.StreamHandler(self._stream)
+        handler.setFormatter(logging.Formatter("async-kernel: %(message)s"))
+        self._log.addHandler(handler)
+        self._log.propagate = False
+        faulthandler.enable(self._stream)
+
+    def come_within(self, grace: float) -> None:
+        """End the process and its children `grace` seconds from now, unless it is to end before, whatever still holds
+        it: threads that are not daemons, C calls that never return, code that catches everything."""
+        deadline = time.monotonic() + grace
+        if deadline >= self._deadline:
+            return
+        self._deadline = deadline
+
+        def end() -> None:
+            self._log.critical("ended by force, %s s after its shutdown", grace)
+            end_children(CHILDREN_GRACE)
+            os._exit(1)
+
+        with suppress(RuntimeError, MemoryError):  # no thread can be started any more
+            _later(grace, end)
+            if self._stream is not None:
+                faulthandler.dump_traceback_later(grace + FINALIZER_GRACE, exit=True, file=self._stream)
+
+    def wait_for_threads(self, grace: float, status: int) -> None:
+        """Should the main thread, which is about to end, wait `grace` seconds from now for threads that do not: run
+        what is to run at exit without it, and end the process with `status`. To be called as its last deed."""
+
+        def look() -> None:
+            if not _waits_for_threads():
+                return
+            main = threading.main_thread()
+            held = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not main]
+            self._log.warning("threads that do not end are left to themselves: %s", ", ".join(held))
+            atexit._run_exitfuncs()
+            os._exit(status)
+
+        _later(grace, look)
+
+
+def _later(seconds: float, function: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
+
+
+def _waits_for_threads() -> bool:
+    """Whether the main thread stands where Python waits for threads that are not daemons, before it ends."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None:
+        if frame.f_code is threading._shutdown.__code__:  # type: ignore[attr-defined]
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,242 @@
+"""Ending the children of a process: real ones, of every kind that cells start, and those that are to stay."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("POSIX: sessions and signals", allow_module_level=True)
+
+from async_kernel.system.processes import Process, family, ignores_hangup, list_processes, parse_ps
+
+DEADLINE = 20.0
+
+
+class TestFamily:
+    """Whose child each process is."""
+
+    def test_a_leader_has_its_whole_session(self) -> None:
+        tree = [Process(10, 1, 10), Process(11, 10, 10), Process(12, 11, 10), Process(13, 1, 10), Process(14, 1, 14)]
+        assert family(10, tree) == {11, 12, 13}
+
+    def test_a_member_has_its_descendants(self) -> None:
+        tree = [Process(10, 1, 10), Process(11, 10, 10), Process(12, 11, 10), Process(13, 12, 10), Process(14, 1, 10)]
+        assert family(11, tree) == {12, 13}
+
+    @pytest.mark.parametrize("me", [10, 11])
+    def test_a_session_of_its_own_is_not_of_the_family(self, me: int) -> None:
+        tree = [Process(10, 1, 10), Process(11, 10, 10), Process(12, 11, 12), Process(13, 12, 12), Process(14, 11, 10)]
+        assert family(me, tree) == {14} | ({11} if me == 10 else set())
+
+    def test_what_is_not_there_has_none(self) -> None:
+        assert family(10, [Process(11, 10, 10)]) == set()
+
+
+def listed(way: str) -> set[Process]:
+    if way == "proc":
+        return set(list_processes())
+    text = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], check=True, capture_output=True, text=True).stdout
+    return set(parse_ps(text))
+
+
+@pytest.mark.parametrize("way", ["proc", "ps"])
+def test_what_runs_is_listed(way: str) -> None:
+    if way == "ps" and not any(os.access(Path(folder, "ps"), os.X_OK) for folder in os.get_exec_path()):
+        pytest.skip("there is no ps on this machine")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        try:
+            assert Process(os.getpid(), os.getppid(), os.getsid(0)) in listed(way)
+            assert Process(child.pid, os.getpid(), os.getsid(0)) in listed(way)
+            child.kill()
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            assert child.pid not in {process.pid for process in listed(way)}, "it waits for its parent only"
+        finally:
+            child.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say which signals a process ignores")
+@pytest.mark.parametrize("ignores", [True, False])
+def test_who_ignores_hangups(ignores: bool) -> None:
+    code = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_{'IGN' if ignores else 'DFL'}); print(1); input()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"1\n"
+        assert ignores_hangup(child.pid) is ignores
+        child.communicate(b"\n", timeout=DEADLINE)
+    assert not ignores_hangup(child.pid)
+
+
+SLEEP = f"[{sys.executable!r}, '-c', 'import time; time.sleep(100)']"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(100)"
+
+START = {
+    "Popen": f"subprocess.Popen({SLEEP})",
+    "a shell in the background": "os.system('sleep 100 & echo $! > child')",
+    "a child of a child": "subprocess.Popen('sleep 100 & echo $! > child; wait', shell=True)\nwait_for('child')",
+    "a process group of its own": f"subprocess.Popen({SLEEP}, process_group=0)",
+    **{
+        f"a worker ({way})": "import multiprocessing\n"
+        f"multiprocessing.get_context({way!r}).Process(target=time.sleep, args=[100], daemon=True).start()"
+        for way in ("fork", "spawn", "forkserver")
+    },
+    "stopped": f"child = subprocess.Popen({SLEEP})\nos.kill(child.pid, signal.SIGSTOP)",
+    "stubborn": f"child = subprocess.Popen([sys.executable, '-c', {STUBBORN!r}], stdout=subprocess.PIPE)\n"
+    "child.stdout.readline()",
+}
+
+DETACH = {
+    "a session of its own": f"subprocess.Popen({SLEEP}, start_new_session=True)",
+    "setsid": "os.system('setsid sleep 100 & echo $! > child')",
+}
+if sys.platform == "linux":
+    DETACH["nohup"] = "os.system('nohup sleep 100 >nohup.out 2>&1 & echo $! > child')"
+
+PROGRAM = """
+import os, signal, subprocess, sys, time
+from async_kernel.system.children import end_children
+
+def wait_for(name):
+    end = time.monotonic() + 20
+    while not os.path.exists(name) or not open(name).read():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+if __name__ == "__main__":
+{start}
+    print("started", flush=True)
+    input()
+    end_children({grace})
+    print("ended", flush=True)
+    input()
+"""
+
+
+class Program:
+    """A process that starts children, ends them when told, and goes on."""
+
+    def __init__(self, folder: Path, start: str, grace: float, leads: bool, nohup: bool = False) -> None:
+        self.folder = folder
+        script = folder / "program.py"
+        script.write_text(PROGRAM.format(start=textwrap.indent(start, " " * 4), grace=grace))
+        root = str(Path(__file__).parents[2])
+        self.process = subprocess.Popen(
+            [*(["nohup"] if nohup else []), sys.executable, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            start_new_session=leads,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(":")},
+        )
+        self.children: list[psutil.Process] = []
+
+    def wait_started(self) -> None:
+        """Return once it has started its children, which are looked for then."""
+        self.read("started")
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+        pid = self.folder / "child"
+        if pid.exists() and int(pid.read_text()) not in {child.pid for child in self.children}:
+            self.children.append(psutil.Process(int(pid.read_text())))
+
+    def read(self, word: str) -> None:
+        """Read a line, which has to be `word`."""
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == f"{word}\n"
+
+    def end_children(self) -> None:
+        """Have it end its children; return when it says that it has."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.read("ended")
+
+    def close(self) -> None:
+        """End it, and whatever it has started, which holds its stdout."""
+        for child in self.children:
+            if child.is_running():
+                child.kill()
+        try:
+            self.process.communicate("\n\n", timeout=DEADLINE)
+        finally:
+            self.process.kill()
+
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start programs, and close them at the end."""
+    with ExitStack() as stack:
+
+        def start(code: str, grace: float, leads: bool, nohup: bool = False) -> Program:
+            program = Program(tmp_path, code, grace, leads, nohup)
+            stack.callback(program.close)
+            program.wait_started()
+            return program
+
+        yield start
+
+
+def alive(children: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that run. Multiprocessing's resource tracker is no child of anybody's work."""
+    running = []
+    for child in children:
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline()):
+                running.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return running
+
+
+LED = pytest.mark.parametrize("leads", [True, False], ids=["leads its session", "in a session"])
+
+CASES = [(kind, leads) for kind in START for leads in (True, False)]
+CASES.remove(("a shell in the background", False))  # its parent has ended: only a session that we lead tells it is ours
+
+
+@pytest.mark.parametrize(("kind", "leads"), CASES)
+def test_children_are_ended(start: Start, kind: str, leads: bool) -> None:
+    hard = kind in {"stopped", "stubborn"}
+    program = start(START[kind], 0.3 if hard else DEADLINE, leads)
+    assert alive(program.children)
+    program.end_children()
+    assert not alive(program.children)
+
+
+@LED
+@pytest.mark.parametrize("kind", DETACH)
+def test_what_was_detached_stays(start: Start, kind: str, leads: bool) -> None:
+    program = start(DETACH[kind], 0.3, leads)
+    children = alive(program.children)
+    assert children
+    program.end_children()
+    assert alive(children) == children
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say which signals a process ignores")
+def test_under_nohup_children_are_ended_all_the_same(start: Start) -> None:
+    """They inherit that they ignore hangups: it says nothing of them."""
+    program = start(START["Popen"], DEADLINE, True, nohup=True)
+    assert alive(program.children)
+    program.end_children()
+    assert not alive(program.children)
+
+
+def test_multiprocessing_can_clean_up_behind_itself(start: Start) -> None:
+    program = start("from multiprocessing import resource_tracker\nresource_tracker.ensure_running()", 1.0, True)
+    [tracker] = program.children
+    program.end_children()
+    assert tracker.is_running()
