@@ -20,6 +20,7 @@ import anyio.lowlevel
 
 from async_kernel.loops.contexts import carry
 from async_kernel.loops.hosts import current_host
+from async_kernel.loops.hosts.callbacks import Callbacks
 from async_kernel.loops.plan import Plan
 from async_kernel.loops.run import run
 
@@ -376,6 +377,56 @@ async def a_modal_dialog_can_be_ended(window):
     await anyio.sleep(0.01)
     host.end_nested()  # nothing is nested: nothing happens
     await anyio.sleep(0.01)
+
+
+async def nested_loops_leave_sigint_to_whom_it_belonged(window):
+    """Qt only. matplotlib takes SIGINT around such loops with a handler that cannot bear two before the loop ends."""
+    ours, theirs = [], []
+    signal.signal(signal.SIGINT, lambda *_: ours.append(1))
+    host = current_host()
+    Callbacks(host, lambda checkpoint: None)
+
+    def their_handler(signum, frame):
+        theirs.append(1)
+        raise AssertionError("raised between any two lines of the guest")
+
+    def send():
+        for count in (1, 2, 3):
+            signal.raise_signal(signal.SIGINT)
+            assert len(ours) == count
+
+    for nested in (lambda: window.widgets.QApplication.exec(), lambda: window.core.QEventLoop().exec()):
+        ours.clear()
+        window.soon(lambda: (send(), host.dismiss()))
+        before = signal.signal(signal.SIGINT, their_handler)
+        nested()
+        assert len(ours) == 3
+        assert signal.signal(signal.SIGINT, before) is their_handler
+        await anyio.sleep(0.001)
+    assert not theirs
+
+
+async def what_is_queued_when_a_main_loop_is_nested_runs_there_and_once(window):
+    host, seen = current_host(), []
+
+    def nest():
+        seen.append("nested")
+        window.dialog()
+        seen.append("left")
+
+    def queue():  # all at once, so that one look of the host finds all
+        for each in (nest, lambda: seen.append("inside"), lambda: window.every(20, dismiss)):
+            host.call_soon_threadsafe(each)
+
+    def dismiss():  # again and again: a dialog that is not yet shown cannot be
+        if "left" not in seen:
+            host.dismiss()
+
+    window.soon(queue)
+    await until(lambda: len(seen) == 3)
+    assert seen == ["nested", "inside", "left"]
+    await anyio.sleep(0.05)
+    assert len(seen) == 3
 
 
 async def an_hour_of_ticks_leaks_nothing(window):

@@ -21,6 +21,7 @@ ALL = [
     scenarios.callbacks_run_in_the_context_that_made_them,
     scenarios.stepping_serves_windows_while_main_blocks,
     scenarios.a_modal_dialog_can_be_ended,
+    scenarios.what_is_queued_when_a_main_loop_is_nested_runs_there_and_once,
 ]
 EXAMPLE = [ALL[0], ALL[1], ALL[2], ALL[5], ALL[6]]
 
@@ -34,6 +35,12 @@ def test_toolkit(play, scenario, host, backend):
 
 def test_slots_of_qt(play):
     assert play("slots_are_found_again", "qt offscreen", "asyncio").split() == ["done", "returned"]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_sigint_in_nested_loops_of_qt(play, backend):
+    scenario = "nested_loops_leave_sigint_to_whom_it_belonged"
+    assert play(scenario, "qt offscreen", backend).split() == ["done", "returned"]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -43,6 +44,8 @@ class Host(ABC):
     def __init__(self, options: Mapping[str, Any]) -> None:
         """`options` are the host options without `host_class`."""
         self.options = options
+        self.around_nested: Callable[[], AbstractContextManager[object]] = nullcontext
+        """Entered around main loops that user code nests, where the toolkit has a place for that."""
 
     @abstractmethod
     def run(self) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
@@ -113,13 +115,16 @@ class Callback:
 class Callbacks:
     """What runs on the host's thread outside the guest's main task.
 
-    `defer(checkpoint)`, called on that thread in the callback's context, has `checkpoint()` called after output.
+    `defer(checkpoint)`, called on that thread in the callback's context, has `checkpoint()` called after output. Make
+    it once SIGINT is taken: main loops that user code nests leave it to the handler that is there now.
     """
 
     def __init__(self, host: Host, defer: Callable[[Callable[[], None]], None]) -> None:
         self._host = host
         self._run = type(host).run.__code__
         self._defer = defer
+        handler = signal.getsignal(signal.SIGINT)
+        host.around_nested = lambda: _sigint_kept_by(handler)
         self._latest: Callback | None = None
         self._spared: tuple[FrameType, float] | None = None
 
@@ -157,6 +162,24 @@ class Callbacks:
                 self._host.dismiss()
 
         self._host.call_soon_threadsafe(end)
+
+
+@contextmanager
+def _sigint_kept_by(handler: Any) -> Iterator[None]:
+    """Have SIGINT handled by `handler` meanwhile, whoever has taken it for the time of a nested main loop.
+
+    matplotlib does, to leave the loop, with a handler that fails when it is called again before that. Interrupts are
+    sent until they are delivered, and such an error, raised between any two lines of the guest, would be its end.
+    """
+    there = signal.getsignal(signal.SIGINT)
+    if there is None or there == handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, there)
 
 
 def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:

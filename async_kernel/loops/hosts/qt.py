@@ -9,7 +9,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from inspect import CO_VARARGS
@@ -134,29 +134,50 @@ class QtHost(Host):
         the application is told to quit, as `exec` does elsewhere.
         """
 
+        nest = self._surround_exec(self._core.QEventLoop)
+
         def nested(*_: Any) -> int:
             loop = self._core.QEventLoop()
             self._app.lastWindowClosed.connect(loop.quit)
-            return int(loop.exec() if hasattr(loop, "exec") else loop.exec_())
+            return int(nest(loop))
 
         own = self._app.exec if hasattr(self._app, "exec") else self._app.exec_
         for application in applications:
             for name in ("exec", "exec_"):
                 if name in vars(application):
-                    self._undo.callback(setattr, application, name, vars(application)[name])
-                    setattr(application, name, staticmethod(nested))
+                    self._replace(application, name, staticmethod(nested))
         return cast("Callable[[], object]", own)
+
+    def _surround_exec(self, event_loop: Any) -> Callable[..., Any]:
+        """Enter `around_nested` around `QEventLoop.exec`, and give that back."""
+        own = event_loop.exec if hasattr(event_loop, "exec") else event_loop.exec_
+
+        def surrounded(*args: Any) -> Any:
+            with self.around_nested():
+                return own(*args)
+
+        for name in ("exec", "exec_"):
+            if name in vars(event_loop):
+                self._replace(event_loop, name, surrounded)
+        return surrounded
+
+    def _replace(self, owner: type, name: str, value: object) -> None:
+        self._undo.callback(setattr, owner, name, vars(owner)[name])
+        setattr(owner, name, value)
 
     def _run_soon(self) -> None:
         for _ in range(len(self._soon)):
+            if not self._soon:  # a loop that one of them has nested came first
+                return
             callback = self._soon.popleft()
             if self._soon:
                 self._timer.start(0)  # before: `callback` may run a nested event loop
             callback()
 
     def _run_threadsafe(self) -> None:
-        with suppress(IndexError):  # one signal, one callback; both may come first in nested loops
-            self._threadsafe.popleft()()
+        for _ in range(len(self._threadsafe)):
+            if self._threadsafe:  # else a loop that one of them has nested came first
+                self._threadsafe.popleft()()
 
     def _make_poster(self) -> Any:
         core = self._core

@@ -134,7 +134,12 @@ class TkHost(Host):
 
     def _run_threadsafe(self) -> None:
         for _ in range(len(self._threadsafe)):
-            self._threadsafe.popleft()()
+            if not self._threadsafe:  # a loop that one of them has nested came first
+                return
+            callback = self._threadsafe.popleft()
+            if self._threadsafe:
+                self._wake()  # before: `callback` may run a nested main loop
+            callback()
 
     def _make_waker(self) -> Callback:
         reader, writer = socket.socketpair()
