@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 from pathlib import Path
@@ -19,7 +20,7 @@ __all__ = ["KernelMagics"]
 
 @magics_class
 class KernelMagics(Magics):  # type: ignore[misc]
-    """Line magics: autosave, clear, connect_info, ed and edit, gui, less, man, more, qtconsole, subshell."""
+    """Line magics: autosave, clear, connect_info, ed and edit, gui, less, man, more, qtconsole, subshell, uv."""
 
     def __init__(self, shell: Any, **kwargs: Any) -> None:
         super().__init__(shell, **kwargs)
@@ -88,6 +89,26 @@ class KernelMagics(Magics):  # type: ignore[misc]
             raise UsageError("This kernel has no connection file.")
         command = [sys.executable, "-m", "qtconsole", "--existing", path, *line.split()]
         Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+
+    @line_magic
+    def uv(self, line: str) -> None:
+        """%uv COMMAND: run uv on the environment of this kernel.
+
+        `add` and `remove` change that environment, and the project in the working folder, also where the project has
+        another environment of its own (`uv add --active`).
+        """
+        from importlib.util import find_spec
+        from shutil import which
+        from subprocess import list2cmdline
+
+        command, _, rest = line.strip().partition(" ")
+        if command in ("add", "remove") and os.environ.get("VIRTUAL_ENV") and "--active" not in rest.split():
+            command += " --active"
+        program = [sys.executable, "-m", "uv"] if find_spec("uv") is not None else [which("uv") or ""]
+        if not program[0]:
+            raise UsageError(f"uv is not installed. Install it with: {sys.executable} -m pip install uv")
+        quoted = list2cmdline(program) if sys.platform == "win32" else shlex.join(program)
+        self.shell.system(f"{quoted} {command} {rest}")
 
     @line_magic
     def subshell(self, line: str) -> None:

@@ -69,7 +69,7 @@ def dependencies(outside: Mapping[str, str], tmp_path_factory: pytest.TempPathFa
     uv("pip", "compile", "--quiet", "--python", sys.executable, "-o", names, CHECKOUT / "pyproject.toml", env=env)
     uv(
         "pip", "install", "--quiet", "--python", sys.executable, "--target", folder,
-        "-r", names, "hatchling", "editables", "pip", env=env,
+        "-r", names, "hatchling", "editables", "pip", "uv", env=env,
     )  # fmt: skip
     return folder
 
@@ -136,6 +136,32 @@ def test_uv_sync(projects: Projects, installing: dict[str, str], using: dict[str
     check(projects.tree / ".venv", using)
     uv("sync", "--quiet", "--python", sys.executable, "--no-dev", "--no-install-project", env=env, cwd=projects.tree)
     assert not list((projects.tree / ".venv" / SPEC).glob("*"))
+
+
+def test_uv_add_in_a_cell_acts_on_the_kernels_environment(
+    projects: Projects, environment: Path, installing: dict[str, str], tmp_path: Path
+) -> None:
+    run(environment, "-m", "pip", "install", "--quiet", "--no-deps", projects.wheel, env=installing)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "mine"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = []\n', encoding="utf-8"
+    )
+    cell = "%uv add --quiet six\nimport importlib; importlib.invalidate_caches(); import six; print(six.__file__)"
+    client = (
+        "from jupyter_client.manager import run_kernel\n"
+        "texts = []\n"
+        "with run_kernel(kernel_name='async') as client:\n"
+        "    hook = lambda message: texts.append(message['content'].get('text', ''))\n"
+        f"    client.execute_interactive({cell!r}, timeout=120, output_hook=hook)\n"
+        "print(''.join(texts))\n"
+    )
+    own = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("RUNTIME", "CONFIG", "DATA")}
+    env = {**installing, **own, "IPYTHONDIR": str(tmp_path / "ipython")}
+    printed = run(environment, "-c", client, env=env, cwd=project)
+    assert Path(printed.strip()).is_relative_to(tmp_path / "env")
+    assert '"six' in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert not (project / ".venv").exists()
 
 
 def test_uv_tool(projects: Projects, installing: dict[str, str], using: dict[str, str], tmp_path: Path) -> None:
