@@ -9,6 +9,9 @@ from ._version import __version__
 
 TYPE_CHECKING = False  # typing's, without importing typing
 if TYPE_CHECKING:
+    from .concurrency.caller import Caller as Caller
+    from .concurrency.groups import Group as Group
+    from .concurrency.pending import Pending as Pending
     from .interface import embed_kernel as embed_kernel
     from .interface import start_kernel_zmq_interface as start_kernel_zmq_interface
     from .kernelspec import remove_kernel_spec as remove_kernel_spec
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from .streams.threads import follow_current_cell as follow_current_cell
 
 __all__ = [
+    "Caller",
+    "Group",
+    "Pending",
     "__version__",
     "embed_kernel",
     "follow_current_cell",
@@ -25,6 +31,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Caller": "concurrency.caller",
+    "Group": "concurrency.groups",
+    "Pending": "concurrency.pending",
     "embed_kernel": "interface",
     "follow_current_cell": "streams.threads",
     "remove_kernel_spec": "kernelspec",

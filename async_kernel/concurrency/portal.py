@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     import trio
 
-__all__ = ["Portal", "current_portal"]
+__all__ = ["Portal", "current_portal", "main_portal"]
+
+_main: Portal | None = None
 
 
 class Portal(Protocol):
@@ -53,8 +55,23 @@ def current_portal(main: bool = False) -> Portal:
     """The portal of the running loop and the calling task. RuntimeError outside any.
 
     `main` says that the task is the one that trio was started with, in the main thread, so that trio's own way of
-    interrupting it can be used (until somebody takes SIGINT from trio, and after that by what is remembered here).
+    interrupting it can be used (until somebody takes SIGINT from trio, and after that by what is remembered here). It
+    has `main_portal` give this one.
     """
+    global _main
+    portal = _portal(main)
+    if main:
+        _main = portal
+    return portal
+
+
+def main_portal() -> Portal | None:
+    """The portal that was made for the main task of the process, from any thread; None when there is none. Its loop may
+    have ended."""
+    return _main
+
+
+def _portal(main: bool) -> Portal:
     if "trio" in sys.modules:
         import trio
 

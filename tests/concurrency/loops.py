@@ -13,6 +13,13 @@ DEADLINE = 20.0
 """Seconds after which a wait has failed."""
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until `condition()` holds, which another thread brings about."""
+    with anyio.fail_after(DEADLINE):
+        while not condition():  # noqa: ASYNC110
+            await anyio.sleep(0.001)
+
+
 def run(backend: str, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `main()` on the standard library's asyncio, on uvloop or on trio."""
     if backend == "trio":

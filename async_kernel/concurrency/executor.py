@@ -1,0 +1,71 @@
+"""An executor of the standard library that takes coroutine functions too. Who runs them is passed in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from concurrent.futures import wait as wait_for
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from .pending import Pending
+from .runners_of_calls import run
+
+if TYPE_CHECKING:
+    from .caller import Caller
+
+__all__ = ["CallerExecutor"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class CallerExecutor(Executor):
+    """A `concurrent.futures.Executor` for whatever wants one: functions run in worker threads, coroutine functions in
+    the loop of a `Caller`. Made by `Caller.executor()`.
+
+    `submit`, `map` (which also maps a coroutine function) and `shutdown` may be called from any thread; what `map`
+    returns, `shutdown` and the end of a `with` block wait, and so block the thread that they are called in.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._lock = threading.Lock()
+        self._closed = False
+        self._open: set[Pending[Any]] = set()  # what has not ended
+
+    @overload
+    def submit(self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]: ...
+    @overload
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]: ...
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Any]:
+        """Have `fn(*args, **kwargs)` run: in the caller's loop if `fn` is a coroutine function, else in a worker.
+
+        From any thread, at once. RuntimeError after `shutdown`.
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("This executor was shut down and takes no more calls.")
+            start = self._caller.call_soon if iscoroutinefunction(fn) else self._caller.to_thread
+            pending: Pending[Any] = start(fn, *args, **kwargs)
+            self._open.add(pending)
+        pending.add_done_callback(self._open.discard)
+        return pending
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls. `wait` blocks until all have ended; `cancel_futures` cancels what can be cancelled,
+        running coroutines among it. Workers and loop go on: they are not the executor's own.
+
+        From any thread; RuntimeError when it would wait for ever, in the loop that is to run what it waits for.
+        """
+        with self._lock:
+            self._closed = True
+            left = list(self._open)
+        if cancel_futures:
+            for pending in left:
+                pending.cancel()
+        if wait:
+            for pending in left:
+                pending.check_wait()
+            run(wait_for, left)
