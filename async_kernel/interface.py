@@ -201,6 +201,7 @@ class ZMQInterface:
         self._restore.append(allow_inner_loops())
         self._interrupter.install()
         self._relay_signals()
+        _stay_awake()
         await self.kernel.serve(portal, lambda: self._load(streams=True))
 
     def _take_signals(self) -> None:
@@ -208,6 +209,12 @@ class ZMQInterface:
         self._interrupter.install()
         signal.signal(signal.SIGTERM, lambda *_: self.kernel.shut_down())
         give_signals_back_in_children()
+        if sys.platform == "win32":
+            from async_kernel.system.interrupt_event import interrupt_event_of, watch_interrupt_event
+
+            event = interrupt_event_of(os.environ)
+            if event is not None:
+                watch_interrupt_event(event, self.kernel.interrupt)
 
     def _relay_signals(self) -> None:
         """Have signals end blocking calls for certain. The loop runs already, so that it is passed on to."""
@@ -368,6 +375,17 @@ def _wake_main_thread() -> None:
     else:
         from async_kernel.system.interrupt_posix import wake_main_thread
     wake_main_thread()
+
+
+def _stay_awake() -> None:
+    """On macOS, which slows down what shows no window, say that somebody waits for this process."""
+    if sys.platform == "darwin":
+        from contextlib import suppress
+
+        from async_kernel.system.app_nap import prevent_app_nap
+
+        with suppress(OSError):
+            prevent_app_nap("runs the cells of a notebook")
 
 
 def _say_where(path: str) -> None:
