@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,9 +28,17 @@ async def sleep(seconds=60):
     finally:
         ended.append("ended")
 
-def block(seconds=60):
+def block():
     print("in")
-    time.sleep(seconds)
+    time.sleep(60)
+
+def spin():
+    print("in")
+    while True: pass
+
+def hold(_=None):
+    print("in")
+    released.wait(20)
 
 async def block_later():
     block()
@@ -38,7 +47,7 @@ def say():
     print("said")
     display("shown")
 
-ended = []
+ended, released = [], threading.Event()
 """
 
 
@@ -48,6 +57,14 @@ def io(request: pytest.FixtureRequest, kernel: KernelDriver) -> Iterator[str]:
     kernel.execute(f"{SETUP}\nio = Caller.get('io', backend={request.param!r})").ok()
     yield request.param
     kernel.execute("await io.close()").ok()
+
+
+@pytest.fixture
+def subshell(kernel: KernelDriver) -> Iterator[dict[str, str]]:
+    """What the header of a request says to be served by a subshell of its own."""
+    content = kernel.request("create_subshell_request", channel="control")["content"]
+    yield {"subshell_id": content["subshell_id"]}
+    kernel.request("delete_subshell_request", {"subshell_id": content["subshell_id"]}, channel="control")
 
 
 # Whose output is whose
@@ -98,10 +115,9 @@ before, await anyio.to_thread.run_sync(work)
     assert cell.ok().result == "([], True)", "and nothing was imported before"
 
 
-def test_a_subshell_has_its_own_loop_and_reaches_the_main_one(kernel: KernelDriver) -> None:
+def test_a_subshell_has_its_own_loop_and_reaches_the_main_one(kernel: KernelDriver, subshell: dict[str, str]) -> None:
     kernel.execute(SETUP).ok()
-    content = kernel.request("create_subshell_request", channel="control")["content"]
-    header = {"subshell_id": content["subshell_id"]}
+    header = subshell
     code = """
 here = Caller().thread == threading.get_ident()
 here, await Caller.get("main").call_soon(threading.current_thread) is threading.main_thread()
@@ -111,7 +127,6 @@ here, await Caller.get("main").call_soon(threading.current_thread) is threading.
     assert kernel.execute(code, header=header).ok().result == "(True, True)", "while the main shell awaits"
     kernel.send("interrupt_request", channel="control")
     kernel.finish(running)
-    kernel.request("delete_subshell_request", {"subshell_id": content["subshell_id"]}, channel="control")
 
 
 # Interrupts
@@ -123,11 +138,11 @@ WAITS = {
     "or_cancel": "await io.call_soon(sleep).or_cancel()",
     "group": "async with Group() as group:\n    group.add(io.call_soon(sleep))",
     "as completed": "async with Group() as group:\n    group.add(io.call_soon(sleep))\n    async for _ in group: pass",
-    "group of a function": "async with Group() as group:\n    group.add(Caller.to_thread(block, 3))",
-    "await a worker": "await Caller.to_thread(block, 3)",
-    "worker": "Caller.to_thread(block, 3).result()",
+    "group of a function": "async with Group() as group:\n    group.add(Caller.to_thread(hold))",
+    "await a worker": "await Caller.to_thread(hold)",
+    "worker": "Caller.to_thread(hold).result()",
     "executor": "with io.executor() as executor:\n    executor.submit(sleep)",
-    "map": "list(io.executor().map(block, [3, 3]))",
+    "map": "list(io.executor().map(hold, [1, 2]))",
     "a function in this loop": "await Caller().call_soon(block)",
     "a coroutine in this loop": "await Caller().call_soon(sleep)",
     "a coroutine that blocks this loop": "await Caller().call_soon(block_later)",
@@ -139,17 +154,43 @@ WAITS = {
 @pytest.mark.parametrize("wait", list(WAITS))
 def test_an_interrupt_ends_a_wait(kernel: KernelDriver, io: str, wait: str) -> None:
     for _ in range(3):
-        kernel.execute("ended.clear(); main = Caller()").ok()
+        kernel.execute("ended.clear(); released.clear(); main = Caller()").ok()
         running = kernel.start_until_printed(WAITS[wait], "in")
         kernel.send("interrupt_request", channel="control")
         cell = kernel.finish(running)
         assert cell.reply["ename"] == "KeyboardInterrupt"
+        kernel.execute("released.set()").ok()
         if wait in ("or_cancel", "group", "as completed"):
             assert kernel.value("ended") == ["ended"], "the call has ended with the wait"
         elif wait in ("await", "result", "exception"):
             assert kernel.value("ended") == [], "others may wait for it"
         assert kernel.execute("await anyio.sleep(0); 6 * 7").ok().result == "42"
         assert kernel.execute("await io.call_soon(lambda: 'lives')").ok().result == "'lives'"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to another process on Windows")
+@pytest.mark.parametrize("wait", ["await", "result", "group", "executor", "a function in this loop"])
+def test_a_signal_ends_a_wait(kernel: KernelDriver, io: str, wait: str) -> None:
+    for _ in range(3):
+        running = kernel.start_until_printed(WAITS[wait], "in")
+        kernel.send_signal(signal.SIGINT)
+        assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+        assert kernel.execute("await anyio.sleep(0); 6 * 7").ok().result == "42"
+
+
+@pytest.mark.parametrize("wait", ["await", "or_cancel", "group", "await a worker", "this loop, from a thread"])
+def test_an_interrupt_ends_a_wait_in_a_subshell(
+    kernel: KernelDriver, io: str, subshell: dict[str, str], wait: str
+) -> None:
+    for _ in range(3):
+        kernel.execute("ended.clear(); released.clear(); main = Caller()", header=subshell).ok()
+        code = WAITS[wait].replace("block", "spin")  # nothing ends a system call outside the main thread
+        running = kernel.start_until_printed(code, "in", header=subshell)
+        kernel.send("interrupt_request", channel="control", header=subshell)
+        assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+        assert kernel.execute("released.set(); await anyio.sleep(0); ended", header=subshell).ok().result == (
+            "['ended']" if wait in ("or_cancel", "group") else "[]"
+        )
 
 
 # The end
