@@ -92,9 +92,12 @@ def outputs(book: nbformat.NotebookNode) -> list[Any]:
     return cells
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def foreign(tmp_path_factory: pytest.TempPathFactory, outside: Mapping[str, str]) -> Path:
-    """The folder of nbclient's test notebooks, out of its source distribution."""
+    """The folder of nbclient's test notebooks, out of its source distribution.
+
+    Of scope "session", as what follows: the tests of one backend run together, those of this module therefore apart.
+    """
     folder = tmp_path_factory.mktemp("nbclient")
     command = ["download", "--quiet", "--no-deps", "--no-binary=:all:", f"--dest={folder}", "nbclient"]
     subprocess.run([sys.executable, "-m", "pip", *command], check=True, timeout=300, env=dict(outside))
@@ -134,7 +137,7 @@ def execute_together(paths: list[Path], kernel: str, folder: Path) -> list[tuple
     return [("ok", outputs(nbformat.read(folder / path.name, as_version=4))) for path in paths]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def under_ipykernel(foreign: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Any]]:
     """How every foreign notebook went under ipykernel."""
     return execute_all(foreign, "python3", tmp_path_factory.mktemp("ipykernel"))
