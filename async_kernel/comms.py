@@ -1,7 +1,8 @@
 """Comms: named channels between a front end and objects in the kernel, such as widgets (messaging spec, "Comms").
 
 The `comm` package is the registry that ipywidgets and others talk to; this fits it to requests. What a comm says goes
-through the request of the calling context, so it belongs to the cell or comm message that caused it. Knows neither the
+through the request of the calling context, so it belongs to the cell or comm message that caused it. A message is
+served by whoever has to: the thread of the shell, or another while a cell keeps that one to itself. Knows neither the
 interpreter nor sockets.
 """
 
@@ -11,7 +12,8 @@ import inspect
 import logging
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from types import CodeType
 from typing import Any
 
 import comm
@@ -31,8 +33,8 @@ _log = logging.getLogger(__name__)
 class KernelComm(BaseComm):
     """One end of a channel; the other is in the front end.
 
-    A callback given to `on_msg` or `on_close` may be a coroutine function: it is awaited before the message counts
-    as handled. `outlet` is where it speaks outside any request.
+    A callback given to `on_msg` or `on_close` may be a coroutine function: it is awaited, in the loop of the shell,
+    before the message counts as handled. `outlet` is where it speaks outside any request.
     """
 
     def __init__(self, *args: Any, outlet: Publish | None = None, **kwargs: Any) -> None:
@@ -94,7 +96,19 @@ class CommHandlers:
     def _manager(self) -> CommManager:
         return self.manager
 
-    async def open(self, request: Request) -> None:
+    @staticmethod
+    def user_code_entries() -> tuple[CodeType, ...]:
+        """The code objects of the functions that call user code: where an interrupt may be raised."""
+        return _run.__code__, _await.__code__
+
+    def is_known(self, request: Request) -> bool:
+        """Whether the comm of a message is there; for a comm_open, whether its target is."""
+        content = request.content
+        if request.msg_type == "comm_open":
+            return str(content.get("target_name", "")) in self.manager.targets
+        return str(content.get("comm_id", "")) in self.manager.comms
+
+    def open(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_open: hand the new comm to its target. When there is no such target, or it fails, the comm is
         closed again (the front end gets a comm_close) and the error logged."""
         content = request.content
@@ -104,38 +118,32 @@ class CommHandlers:
         target = self.manager.targets.get(name)
         if target is None:
             _log.error("No such comm target registered: %s", name)
-        else:
-            try:
-                await _finish(target(channel, _as_dict(request)))
-                return
-            except Exception:
-                _tell(request)
-        channel.close()
+            channel.close()
+            return None
+        return _serve(request, lambda: target(channel, _as_dict(request)), failed=channel.close)
 
-    async def message(self, request: Request) -> None:
-        """Serve a comm_msg: call the comm's callback. A message for no comm, and a callback that fails, are logged."""
+    def message(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
+        """Serve a comm_msg: call the comm's callback. A message for no comm is logged, what fails is shown.
+
+        IPython's events are fired around it when it is `alone`. Beside a cell they would do for the cell what is done
+        at its end: matplotlib would show its figures before it has drawn them.
+        """
         channel = self._find(request)
         if channel is None:
-            return
+            return None
+        if not alone:
+            return _serve(request, lambda: channel.handle_msg(_as_dict(request)))
         _trigger("pre_execute")
-        try:
-            await _finish(channel.handle_msg(_as_dict(request)))
-        except Exception:
-            _tell(request)
-        finally:
-            _trigger("post_execute")
+        return _serve(request, lambda: channel.handle_msg(_as_dict(request)), ended=lambda: _trigger("post_execute"))
 
-    async def close(self, request: Request) -> None:
-        """Serve a comm_close: forget the comm and call its callback; one that fails is logged."""
+    def close(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
+        """Serve a comm_close: forget the comm and call its callback; what fails is shown."""
         channel = self._find(request)
         if channel is None:
-            return
+            return None
         channel._closed = True
         self.manager.comms.pop(channel.comm_id, None)
-        try:
-            await _finish(channel.handle_close(_as_dict(request)))
-        except Exception:
-            _tell(request)
+        return _serve(request, lambda: channel.handle_close(_as_dict(request)))
 
     def info(self, content: Content) -> Content:
         """The content of a comm_info_reply: the open comms, of one target when the request names it.
@@ -159,19 +167,84 @@ class CommHandlers:
         return channel
 
 
-def _tell(request: Request) -> None:
-    """Show the exception of a callback where the output of the comm message goes."""
-    request.stream("stderr", traceback.format_exc())
+def _nothing() -> None:
+    pass
+
+
+def _serve(
+    request: Request,
+    run: Callable[[], object],
+    *,
+    failed: Callable[[], object] = _nothing,
+    ended: Callable[[], object] = _nothing,
+) -> Coroutine[Any, Any, None] | None:
+    """Call what serves a message, and `failed()` when it raises, `ended()` in the end. When it gives an awaitable, that
+    and all that follows is left to whoever awaits what is returned."""
+    rest: Awaitable[object] | None = None
+    try:
+        rest = _run(run)
+    except BaseException as error:
+        try:
+            _tell(request, error)
+        finally:
+            failed()
+    finally:
+        if rest is None:
+            ended()
+    return None if rest is None else _go_on(request, rest, failed, ended)
+
+
+async def _go_on(
+    request: Request, rest: Awaitable[object], failed: Callable[[], object], ended: Callable[[], object]
+) -> None:
+    try:
+        await _await(rest)
+    except BaseException as error:
+        try:
+            _tell(request, error)
+        finally:
+            failed()
+    finally:
+        ended()
+
+
+def _run(run: Callable[[], object]) -> Awaitable[object] | None:
+    """The frame below which a callback runs."""
+    outcome = run()
+    return outcome if inspect.isawaitable(outcome) else None
+
+
+async def _await(rest: Awaitable[object]) -> None:
+    """The same, for a coroutine."""
+    await rest
+
+
+def _tell(request: Request, error: BaseException) -> None:
+    """Show the exception of a callback where the output of the comm message goes. A cancellation goes on."""
+    is_error = isinstance(error, (Exception, KeyboardInterrupt))
+    if is_error or request.interrupted:
+        request.stream("stderr", "".join(traceback.format_exception(error)))
+    if not is_error:
+        raise error
+    if isinstance(error, RuntimeError) and not _has_loop():
+        request.stream("stderr", _NO_LOOP)
+
+
+_NO_LOOP = """
+(No event loop runs where this callback was called: in a thread, beside a cell that keeps the loop's own thread to \
+itself. An async function is always run in the loop; --no-kernel.comms_in_thread makes all callbacks wait for it.)
+"""
+
+
+def _has_loop() -> bool:
+    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
+    in_asyncio = asyncio is not None and asyncio._get_running_loop() is not None
+    return in_asyncio or (trio is not None and trio.lowlevel.in_trio_run())
 
 
 def _call(callback: Callable[[dict[str, Any]], object] | None, msg: dict[str, Any]) -> Awaitable[object] | None:
     outcome = callback(msg) if callback is not None else None
     return outcome if inspect.isawaitable(outcome) else None
-
-
-async def _finish(outcome: object) -> None:
-    if inspect.isawaitable(outcome):
-        await outcome
 
 
 def _as_dict(request: Request) -> dict[str, Any]:

@@ -273,8 +273,10 @@ class ZMQInterface:
             attributes["shell.gui_host"] = host.gui
         interpreter: Interpreter = load_interface(INTERPRETER)(attributes, namespace)
         self._interpreter = interpreter
-        self._interrupter.entries = frozenset(user_code_entries())
         comms = load_interface(COMMS)(self.kernel.publish)
+        self._interrupter.entries = frozenset((*user_code_entries(), *comms.user_code_entries()))
+        # Toolkits want to be called by the thread of their main loop only, and plots are what widgets often change.
+        self.kernel.comms_in_thread = self._settings.attributes.get("kernel.comms_in_thread", host is None)
         self._restore.append(comms.restore)
         if host is not None:
             self._join(host)

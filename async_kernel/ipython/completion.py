@@ -1,17 +1,33 @@
 """Completion, inspection and completeness as replies (messaging spec, "Completion", "Introspection" and so on).
 
 Cursor positions count code points, which is what Python's strings do.
+
+How good an answer is depends on what it may cost. While nothing runs it is IPython's own. Beside a cell that awaits, in
+its thread, jedi is left out: its import, and its first look at a library, take longer than a user waits. Beside a
+cell that keeps its thread to itself the answer comes from another, which may run none of the user's code. IPython's
+`evaluation` policy "limited" does not see to that (it calls `__dir__`, and descriptors other than properties), and
+those below give no attributes at all; so there they come from `static`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from IPython.core.completer import provisionalcompleter, rectify_completions
+from IPython.core.completer import (
+    Completion,
+    IPCompleter,
+    SimpleCompletion,
+    context_matcher,
+    provisionalcompleter,
+    rectify_completions,
+)
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.utils.tokenutil import token_at_cursor
 
+from async_kernel.ipython import static
 from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.tracebacks import error_content
+from async_kernel.kernel.ports import Effort
 from async_kernel.protocol.messages import Content
 
 __all__ = ["complete", "inspect", "is_complete"]
@@ -19,16 +35,28 @@ __all__ = ["complete", "inspect", "is_complete"]
 _TYPES = "_jupyter_types_experimental"
 
 
-def complete(shell: Any, code: str, cursor_pos: int) -> Content:
+_EVALUATING = (
+    "IPCompleter.python_matcher",
+    "IPCompleter.python_func_kw_matcher",
+    "IPCompleter.dict_key_matcher",
+)
+"""The matchers of IPython that look into what names hold, by running code."""
+
+
+def complete(shell: Any, code: str, cursor_pos: int, effort: Effort = Effort.FULL) -> Content:
     """The content of a complete_reply, for example `{"matches": ["import"], "cursor_start": 0, "cursor_end": 3, ...}`.
 
     `metadata` says of each match its text, range, type and signature. Completers may run user code (attributes, for
-    one): what it raises becomes an error reply.
+    one), unless `effort` is STATIC: what it raises becomes an error reply.
     """
     cursor_pos = min(max(cursor_pos, 0), len(code))
     try:
         with provisionalcompleter():
-            found = list(rectify_completions(code, shell.Completer.completions(code, cursor_pos)))
+            completer = shell.Completer if effort is Effort.FULL else _completer(shell, effort)
+            found = list(rectify_completions(code, completer.completions(code, cursor_pos)))
+            if found and all(completion.text.startswith(".") for completion in found):
+                # Without jedi IPython completes an attribute with its dot, which front ends would show.
+                found = [Completion(one.start + 1, one.end, one.text[1:], type=one.type) for one in found]
     except (Exception, KeyboardInterrupt) as error:
         return _failure(error)
     unique = list({completion.text: completion for completion in reversed(found)}.values())[::-1]
@@ -51,11 +79,60 @@ def complete(shell: Any, code: str, cursor_pos: int) -> Content:
     }
 
 
-def inspect(shell: Any, code: str, cursor_pos: int, detail_level: int) -> Content:
-    """The content of an inspect_reply; `found` is False when there is no name at the cursor or it means nothing."""
+def _completer(shell: Any, effort: Effort) -> IPCompleter:
+    """A completer for one answer, with the settings of the shell's: each has a state, and threads share none."""
+    given = shell.Completer
+    settings = {name: getattr(given, name) for name in given.trait_names(config=True)}
+    settings["use_jedi"] = False
+    if effort is Effort.STATIC:
+        settings["disable_matchers"] = [*given.disable_matchers, *_EVALUATING]
+        settings |= {"evaluation": "minimal", "policy_overrides": {}}  # "forbidden" raises KeyError in IPython 9.18
+    completer = IPCompleter(
+        shell=shell, namespace=given.namespace, global_namespace=given.global_namespace, parent=shell, **settings
+    )
+    if effort is Effort.STATIC:
+        completer.custom_matchers = [_static_matcher(completer)]
+    else:  # what the user, or an extension, has added
+        completer.custom_matchers = given.custom_matchers
+        completer.custom_completers = given.custom_completers
+    return completer
+
+
+def _static_matcher(completer: IPCompleter) -> Any:
+    """What completes names and attributes without running code, fitted to IPython's interface of matchers."""
+    namespaces = [completer.namespace, completer.global_namespace]
+
+    @context_matcher(identifier="async_kernel.static_matcher")
+    def match(context: Any) -> dict[str, Any]:
+        dotted = static.dotted_name(context.text_until_cursor)
+        if dotted is None:
+            return {"completions": []}
+        parents, start = dotted
+        if not parents:
+            found = [SimpleCompletion(text=name, type="variable") for name in completer.global_matches(start)]
+            return {"completions": found, "matched_fragment": start}
+        owner = static.find(parents, namespaces)
+        hidden = ("", "__", "_")[completer.omit__names] if not start else ""
+        found = [
+            SimpleCompletion(text=name, type=static.kind(static.find([*parents, name], namespaces)))
+            for name in (static.attribute_names(owner) if owner is not static.UNKNOWN else ())
+            if name.startswith(start) and not (hidden and name.startswith(hidden))
+        ]
+        return {"completions": found, "matched_fragment": start, "suppress": bool(found)}
+
+    return match
+
+
+def inspect(shell: Any, code: str, cursor_pos: int, detail_level: int, effort: Effort = Effort.FULL) -> Content:
+    """The content of an inspect_reply; `found` is False when there is no name at the cursor or it means nothing.
+
+    With STATIC `effort` it is what `static.describe` knows.
+    """
     reply: Content = {"status": "ok", "found": False, "data": {}, "metadata": {}}
     try:
         name = token_at_cursor(code, min(max(cursor_pos, 0), len(code)))
+        if effort is Effort.STATIC:
+            return reply | _describe(shell, name, detail_level)
         bundle = shell.object_inspect_mime(name, detail_level=detail_level)
     except KeyError:
         return reply
@@ -66,10 +143,27 @@ def inspect(shell: Any, code: str, cursor_pos: int, detail_level: int) -> Conten
     return reply | {"found": True, "data": mime_bundle(bundle), "metadata": {}}
 
 
-def is_complete(shell: Any, code: str) -> Content:
-    """The content of an is_complete_reply: `complete`, `invalid`, or `incomplete` with the next line's `indent`."""
+def _describe(shell: Any, name: str, detail_level: int) -> Content:
+    """The part of an inspect_reply that tells what a name holds, without running code; {} when that is not known."""
+    dotted = static.dotted_name(name.lstrip("%"))
+    if dotted is None or not dotted[1]:
+        return {}
+    value = static.find([*dotted[0], dotted[1]], [shell.Completer.namespace, shell.Completer.global_namespace])
+    if value is static.UNKNOWN:
+        value = shell.find_magic(name.lstrip("%")) or static.UNKNOWN
+    if value is static.UNKNOWN:
+        return {}
+    return {"found": True, "data": {"text/plain": static.describe(name, value, detail_level)}}
+
+
+def is_complete(shell: Any, code: str, effort: Effort = Effort.FULL) -> Content:
+    """The content of an is_complete_reply: `complete`, `invalid`, or `incomplete` with the next line's `indent`.
+
+    With STATIC `effort` the input transformers that the user has added have no say.
+    """
     try:
-        status, indent = shell.check_complete(code)
+        check = TransformerManager().check_complete if effort is Effort.STATIC else shell.check_complete
+        status, indent = check(code)
     except (Exception, KeyboardInterrupt):
         return {"status": "unknown"}
     return {"status": status, "indent": indent} if status == "incomplete" else {"status": status}

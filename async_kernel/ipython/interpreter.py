@@ -14,6 +14,7 @@ from async_kernel.ipython.profile import start_shell
 from async_kernel.ipython.settings import set_attributes, shell_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
 from async_kernel.ipython.tracebacks import error_content, plain_traceback
+from async_kernel.kernel.ports import Effort
 from async_kernel.kernel.request import current_request
 from async_kernel.protocol.messages import Content
 
@@ -129,17 +130,17 @@ class IPythonInterpreter:
             self.shell.showtraceback((type(error), error, error.__traceback__))
         return cell.error or error_content(type(error), error, plain_traceback(error))
 
-    def complete(self, code: str, cursor_pos: int) -> Content:
+    def complete(self, code: str, cursor_pos: int, effort: Effort = Effort.FULL) -> Content:
         """Completions at `cursor_pos` (code points): the content of a complete_reply."""
-        return complete(self.shell, code, cursor_pos)
+        return complete(self.shell, code, cursor_pos, effort)
 
-    def inspect(self, code: str, cursor_pos: int, detail_level: int = 0) -> Content:
+    def inspect(self, code: str, cursor_pos: int, detail_level: int = 0, effort: Effort = Effort.FULL) -> Content:
         """What is known of the name at `cursor_pos`: the content of an inspect_reply."""
-        return inspect(self.shell, code, cursor_pos, detail_level)
+        return inspect(self.shell, code, cursor_pos, detail_level, effort)
 
-    def is_complete(self, code: str) -> Content:
+    def is_complete(self, code: str, effort: Effort = Effort.FULL) -> Content:
         """Whether a console should run `code` or ask for more lines: the content of an is_complete_reply."""
-        return is_complete(self.shell, code)
+        return is_complete(self.shell, code, effort)
 
     def history(self, content: Content) -> Content:
         """Past input, as the content of a history_request says: the content of a history_reply."""

@@ -1,7 +1,8 @@
 """Asides: requests that are answered beside the cells, also while one of them runs.
 
 An aside is offered to the loop of its shell, which takes it up at once when it idles or its cell awaits. When the cell
-keeps the thread to itself, the service thread takes the aside after a short while: whoever comes first serves it.
+keeps the thread to itself, the service thread takes the aside after a short while: whoever comes first serves it. It is
+told with how much effort: what the service thread says has to come without any of the user's code being run.
 """
 
 from __future__ import annotations
@@ -9,30 +10,45 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 
-from .dispatch import SyncHandler, serve_now
+from async_kernel.protocol.messages import Content
+
+from .dispatch import serve_now
 from .lanes import Lane
+from .ports import Effort
 from .request import Request
 
-__all__ = ["PATIENCE", "Asides"]
+__all__ = ["PATIENCE", "AsideHandler", "Asides"]
+
+AsideHandler = Callable[[Request, Effort], Content]
+"""Serves an aside in the calling thread; returns the content of the reply."""
 
 PATIENCE = 0.05
 """Seconds that the shell's own thread is given before the service thread answers in its place."""
 
 
 class _Aside:
-    def __init__(self, request: Request, handler: SyncHandler) -> None:
+    def __init__(self, request: Request, handler: AsideHandler, lane: Lane) -> None:
         self._request = request
         self._handler = handler
+        self._lane = lane
         self._lock = threading.Lock()
         self.arrived = time.monotonic()
         self.taken = threading.Event()
 
-    def run(self) -> None:
-        """Serve it, unless another thread has taken it."""
+    def run_at_home(self) -> None:
+        """Serve it in the thread of its shell, unless the service thread has taken it."""
+        self._run(Effort.QUICK if self._lane.is_busy else Effort.FULL)
+
+    def run_apart(self) -> None:
+        """Serve it in the service thread, unless that of its shell has taken it."""
+        self._run(Effort.STATIC)
+
+    def _run(self, effort: Effort) -> None:
         if self._lock.acquire(blocking=False):
             self.taken.set()
-            serve_now(self._request, self._handler)
+            serve_now(self._request, lambda request: self._handler(request, effort))
 
 
 class Asides:
@@ -42,13 +58,13 @@ class Asides:
         self._offered: queue.SimpleQueue[_Aside] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def put(self, request: Request, handler: SyncHandler, lane: Lane) -> None:
+    def put(self, request: Request, handler: AsideHandler, lane: Lane) -> None:
         """Have `request` served beside the cells of `lane`. Returns at once."""
-        aside = _Aside(request, handler)
-        portal = lane.reach(aside.run)
+        aside = _Aside(request, handler, lane)
+        portal = lane.reach(aside.run_at_home)
         if portal is None:  # the shell is still starting
             return
-        portal.call(aside.run)
+        portal.call(aside.run_at_home)
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="asides", daemon=True)
             self._thread.start()
@@ -58,4 +74,4 @@ class Asides:
         while True:
             aside = self._offered.get()
             if not aside.taken.wait(max(0.0, aside.arrived + PATIENCE - time.monotonic())):
-                aside.run()
+                aside.run_apart()

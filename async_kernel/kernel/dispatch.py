@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 
 from .request import Request, error_content, serving
 
-__all__ = ["Handler", "SyncHandler", "abort", "give_up", "refuse", "serve", "serve_now"]
+__all__ = ["Handler", "Start", "SyncHandler", "abort", "finish", "give_up", "refuse", "serve", "serve_now", "start_now"]
 
 Handler = Callable[[Request], Awaitable[Content | None]]
 """Serves a request in the loop of a lane; returns the content of the reply, None when its type has no reply."""
 
 SyncHandler = Callable[[Request], Content | None]
 """The same, in a thread without a loop."""
+
+Start = Callable[[Request, bool], Coroutine[Any, Any, None] | None]
+"""Serves a request that has no reply, in any thread; returns what is left to be awaited in the loop of its shell, if
+anything. The flag says that no cell runs meanwhile."""
 
 
 async def serve(
@@ -58,6 +63,32 @@ def serve_now(request: Request, handler: SyncHandler) -> None:
             _done(request, content)
 
 
+def start_now(request: Request, start: Start) -> Coroutine[Any, Any, None] | None:
+    """Serve `request` in the calling thread, beside a cell. What is returned, if anything, is left for `finish`."""
+    rest: Coroutine[Any, Any, None] | None = None
+    with serving(request):
+        try:
+            _busy(request)
+            rest = start(request, False)
+        except BaseException as error:
+            _error(request, error)
+        finally:
+            if rest is None:
+                _done(request, None)
+    return rest
+
+
+async def finish(request: Request, rest: Awaitable[object]) -> None:
+    """Await what `start_now` has left, and so end the serving of `request`."""
+    with serving(request):
+        try:
+            await rest
+        except BaseException as error:
+            _error(request, error)
+        finally:
+            _done(request, None)
+
+
 def refuse(request: Request, error: BaseException) -> None:
     """Answer `request` with an error, without serving it. An execute_request's error is shown to all clients too."""
     _busy(request)
@@ -82,17 +113,20 @@ def abort(request: Request) -> None:
     _done(request, {"status": "aborted"} if request.msg_type.endswith("_request") else None)
 
 
+_WITHOUT_REPLY = frozenset({"comm_open", "comm_msg", "comm_close"})
+
+
 def _busy(request: Request) -> None:
     request.publish("status", {"execution_state": "busy"})
 
 
 def _done(request: Request, content: Content | None) -> None:
-    if content is not None:
+    if content is not None and request.msg_type not in _WITHOUT_REPLY:
         request.reply(content)
     request.publish("status", {"execution_state": "idle"})
 
 
 def _error(request: Request, error: BaseException) -> Content:
-    if not isinstance(error, RequestError):
+    if not isinstance(error, RequestError) and not request.interrupted:
         logging.getLogger(__name__).error("%s failed", request.msg_type, exc_info=error)
     return dict(error_content(error))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 
 from .modes import mode_of
+from .ports import Effort
 from .request import Request, set_fallback
 
 if TYPE_CHECKING:
@@ -58,40 +60,42 @@ class Handlers:
                 metadata=metadata,
             )
 
-    async def comm_open(self, request: Request) -> None:
+    # Comms
+
+    def comm_open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """ "Opening a Comm"."""
-        await self._kernel.comms.open(request)
+        return self._kernel.comms.open(request, alone)
 
-    async def comm_msg(self, request: Request) -> None:
+    def comm_msg(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """ "Comm Messages"."""
-        await self._kernel.comms.message(request)
+        return self._kernel.comms.message(request, alone)
 
-    async def comm_close(self, request: Request) -> None:
+    def comm_close(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """ "Tearing Down Comms"."""
-        await self._kernel.comms.close(request)
+        return self._kernel.comms.close(request, alone)
 
     # Aside
 
-    def complete(self, request: Request) -> Content:
+    def complete(self, request: Request, effort: Effort) -> Content:
         """ "Completion"."""
         code = _code(request.content)
-        return self._kernel.interpreter.complete(code, _cursor(request.content, code))
+        return self._kernel.interpreter.complete(code, _cursor(request.content, code), effort)
 
-    def inspect(self, request: Request) -> Content:
+    def inspect(self, request: Request, effort: Effort) -> Content:
         """ "Introspection"."""
         code = _code(request.content)
         detail_level = _field(request.content, "detail_level", 0)
-        return self._kernel.interpreter.inspect(code, _cursor(request.content, code), detail_level)
+        return self._kernel.interpreter.inspect(code, _cursor(request.content, code), detail_level, effort)
 
-    def is_complete(self, request: Request) -> Content:
+    def is_complete(self, request: Request, effort: Effort) -> Content:
         """ "Code completeness"."""
-        return self._kernel.interpreter.is_complete(_code(request.content))
+        return self._kernel.interpreter.is_complete(_code(request.content), effort)
 
-    def history(self, request: Request) -> Content:
+    def history(self, request: Request, effort: Effort) -> Content:
         """ "History"."""
         return self._kernel.interpreter.history(request.content)
 
-    def comm_info(self, request: Request) -> Content:
+    def comm_info(self, request: Request, effort: Effort) -> Content:
         """ "Comm info"."""
         return self._kernel.comms.info(request.content)
 

@@ -18,9 +18,11 @@ from async_kernel.system.interrupt import Interruptible
 
 from .aside import Asides
 from .clocks import ClientClocks
+from .comm_line import CommRules
 from .dispatch import SyncHandler, abort, refuse, serve_now
+from .execution import Execution, execution_on
 from .handlers import Handlers
-from .lanes import Execution, Lane, execution_on
+from .lanes import Lane
 from .modes import mode_of
 from .outlet import ChannelOutlet
 from .ports import Comms, Debugger, Interpreter, Interrupts, RunLoop, Transport
@@ -46,6 +48,7 @@ class Kernel:
     `info` is the content of its kernel_info_reply, `ports` of its connect_reply. The interpreter is not needed to make
     it: requests are taken in from the start, and served once `serve` has been given one. `timeout` is the deadline, in
     seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any;
+    `comms_in_thread` lets comm messages be served by a thread while a cell keeps the one of its shell to itself.
     `beside()` is what the main thread works on while the main shell has nothing to do, a callback of a GUI toolkit.
     `before_cell()` is called in the thread of each cell before it runs, `around_cell(request)` entered around it,
     `ending()` called when the kernel is shut down.
@@ -64,6 +67,7 @@ class Kernel:
         self.ports = ports
         self.timeout: float | None = None
         self.adopts_strays = False
+        self.comms_in_thread = True
         self.around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext
         self.before_cell: Callable[[], None] = lambda: None
         self.ending: Callable[[], None] = lambda: None
@@ -84,13 +88,20 @@ class Kernel:
             channel: ChannelOutlet(channel, codec, transport, self._prompts)
             for channel in (Channel.SHELL, Channel.CONTROL)
         }
-        self.main_lane = Lane(transport, self._prompts, run_loop)
-        self.subshells = Subshells(lambda serve: Lane(transport, self._prompts, run_loop, serve), run_loop, self._ready)
+        self.main_lane = self._new_lane(run_loop)
+        self.subshells = Subshells(lambda serve: self._new_lane(run_loop, serve), run_loop, self._ready)
         self._asides = Asides()
         self._handlers = Handlers(self)
         self._control: queue.SimpleQueue[tuple[Request, SyncHandler]] = queue.SimpleQueue()
         self._control_thread = threading.Thread(target=self._serve_control, name="control", daemon=True)
         self._control_thread.start()
+
+    def _new_lane(self, run_loop: RunLoop, serve_elsewhere: Callable[[Lane], None] | None = None) -> Lane:
+        rules = CommRules(
+            is_known=lambda request: self._parts is not None and self._parts[1].is_known(request),
+            in_thread=lambda: self.comms_in_thread,
+        )
+        return Lane(self._transport, self._prompts, run_loop, rules, serve_elsewhere)
 
     # Taking messages in: called by the thread that moves them
 
@@ -130,6 +141,8 @@ class Kernel:
             stops = is_execute and request.content.get("stop_on_error", True) is not False
             mode = mode_of(request.message) if is_execute else None
             lane.put(request, handler, stops=stops, can_abort=is_execute, mode=mode)
+        elif route.order is Order.COMM:
+            lane.put_comm(request, handler)
         else:
             self._asides.put(request, handler, lane)
         if self._failure is not None:

@@ -1,90 +1,51 @@
 """Lanes: ordered queues of requests, each served on one thread.
 
 Each shell and subshell has one. Order is arrival; `stop_on_error` aborts just what had arrived behind the error.
-A cell that is marked to run beside others starts in its turn, and the lane goes on with the next.
+A cell that is marked to run beside others starts in its turn, and the lane goes on with the next. Comm messages are
+served in their turn, or before it beside a cell: see `comm_line`.
 """
 
 from __future__ import annotations
 
-import sys
+import contextvars
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, NamedTuple
 
-from async_kernel.concurrency.nested import InnerLoop, innermost
+from async_kernel.concurrency.nested import set_aside
 from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.concurrency.queue import Queue
 from async_kernel.concurrency.spawn import spawn_task, spawn_thread
 from async_kernel.errors import RequestError
-from async_kernel.system.interrupt import Interrupt
 
-from .dispatch import Handler, abort, give_up, refuse, serve
+from .comm_line import CommLine, CommMessage, CommRules
+from .dispatch import Handler, Start, abort, finish, refuse, serve, start_now
+from .execution import Execution, ThisThread, work
 from .modes import Mode
 from .ports import RunLoop, Transport
 from .prompts import Prompts
 from .request import Request
 
-__all__ = ["Execution", "Lane", "execution_on"]
+__all__ = ["Lane"]
 
 
-class Execution:
-    """A request that a lane is serving, as something that can be interrupted (`system.interrupt.Interruptible`)."""
-
-    def __init__(self, request: Request, portal: Portal, prompts: Prompts, left: Callable[[], None] | None) -> None:
-        self.request = request
-        self.thread = portal.thread
-        self.started = time.time()
-        self.finished = False
-        self._left = left
-        self._portal = portal
-        self._prompts = prompts
-
-    def end_wait(self, interrupt: Interrupt) -> None:
-        """End a question to the client, or what the task awaits, if the execution still goes on by then."""
-        # With a question open its thread stands in Prompts.ask, where nothing else claims the interrupt.
-        if not self._prompts.cancel(self.request.message.header.msg_id, interrupt.claim):
-            # A loop that the cell runs by itself, inside ours, is what has to end: ours stands still meanwhile.
-            loop = innermost(self.thread) or self._portal
-            loop.call(self._end_wait, interrupt, loop)
-
-    def mark_interrupted(self) -> None:
-        """Let the interpreter know that a cancellation means an interrupt."""
-        self.request.interrupted = True
-        self.request.checkpoint = None
-
-    def leave(self) -> None:
-        """Give up on the thread: it stands in a call that nothing ends. Its lane goes on in another thread."""
-        if self._left is not None and not self.finished:
-            self.finished = True
-            give_up(
-                self.request, KeyboardInterrupt("The cell was left to itself: it waits in a call that nothing ends.")
-            )
-            self._left()
-
-    def defer(self, checkpoint: Callable[[], None]) -> None:
-        """Have what writes output for this request call `checkpoint()` when it is done."""
-        self.request.checkpoint = checkpoint
-
-    def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
-        if interrupt.claim():
-            loop.end_wait()
+async def _start_alone(start: Start, request: Request) -> None:
+    rest = start(request, True)
+    if rest is not None:
+        await rest
 
 
-async def _work(execution: Execution, handler: Handler) -> dict[str, object] | None:
-    """The frame by which `execution_on` knows whose code a thread is in."""
-    return await handler(execution.request)
+async def _start_beside(start: Start, request: Request) -> None:
+    rest = start(request, False)
+    if rest is not None:
+        await rest
 
 
-def execution_on(thread: int) -> Execution | None:
-    """The execution whose own code runs on a thread now; None when it waits, or runs what a cell has left behind."""
-    frame = sys._current_frames().get(thread)
-    while frame is not None:
-        if frame.f_code is _work.__code__:
-            execution: Execution = frame.f_locals["execution"]
-            return execution
-        frame = frame.f_back
-    return None
+def _start_apart(message: CommMessage) -> Coroutine[Any, Any, None] | None:
+    with set_aside():  # the context still says that the shell's loop runs
+        return start_now(message.request, message.start)
 
 
 class _Item(NamedTuple):
@@ -94,6 +55,7 @@ class _Item(NamedTuple):
     stops: bool  # whether an error aborts what is queued behind it
     can_abort: bool
     mode: Mode | None  # how it runs beside the lane; None: in it
+    comm: CommMessage | None = None  # it may have been served before its turn
 
 
 class Lane:
@@ -101,7 +63,8 @@ class Lane:
 
     Requests can be put in before anybody serves them. All methods but `serve` may be called from any thread.
     `serve_elsewhere(lane)` starts another thread that serves the lane, when the one that does is stuck in a call.
-    `run_loop` runs the backend in the threads of cells that are marked to run in one.
+    `run_loop` runs the backend in the threads of cells that are marked to run in one, `comm_rules` is asked about
+    comm messages.
     """
 
     def __init__(
@@ -109,6 +72,7 @@ class Lane:
         transport: Transport,
         prompts: Prompts,
         run_loop: RunLoop,
+        comm_rules: CommRules,
         serve_elsewhere: Callable[[Lane], None] | None = None,
     ) -> None:
         self._run_loop = run_loop
@@ -128,6 +92,15 @@ class Lane:
         self.idle_since = 0.0
         """When it was done with the latest, by `time.time()`."""
         self._beside: list[Execution] = []
+        self._context = contextvars.copy_context()  # what comm messages are served in when it is not their turn
+        self._comms = CommLine(
+            comm_rules, is_busy=lambda: self.is_busy, begin=self._begin_in_thread, serve=self._serve_in_thread
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being served, in the lane or beside it."""
+        return self.execution is not None or bool(self._beside)
 
     @property
     def beside(self) -> list[Execution]:
@@ -153,6 +126,19 @@ class Lane:
             self._arrived += 1
             self._queue.put(_Item(self._arrived, request, handler, stops and mode is None, can_abort, mode))
 
+    def put_comm(self, request: Request, start: Start) -> None:
+        """Queue a comm message, which may be served before its turn, beside a cell. RequestError when the lane is
+        closed."""
+        message = CommMessage(request, start)
+        with self._lock:
+            self._check_open()
+            self._arrived += 1
+            self._comms.put(message)
+            self._queue.put(_Item(self._arrived, request, partial(_start_alone, start), False, False, None, message))
+            portal = self.portal
+        if portal is not None and self.is_busy:
+            portal.call(self._look_for_early)
+
     def reach(self, job: Callable[[], None]) -> Portal | None:
         """The way into the loop that serves the lane. Before it runs None, and `job()`, which does not raise, is done
         as soon as it does, ahead of the requests. RequestError when the lane is closed."""
@@ -168,8 +154,9 @@ class Lane:
             self._closed = True
             left = self._queue.take()
             self._queue.put(None)
+        self._comms.close()
         self._do_jobs()
-        return [item.request for item in left if item is not None]
+        return self._not_served(left)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -194,8 +181,11 @@ class Lane:
             if self.portal is portal:
                 self.portal = None
 
-    def _leave_thread(self) -> None:
+    def _leave_thread(self, execution: Execution) -> None:
         """Have the lane served by another thread; the one that served it ends when its call does."""
+        served = self._comms.served
+        if served is not None and served.execution is execution:
+            self._comms.done(served)
         with self._lock:
             self.portal = self.execution = None
         if self._serve_elsewhere is not None:
@@ -204,7 +194,12 @@ class Lane:
     def take(self) -> list[Request]:
         """The requests that nobody will serve any more, taken out of the queue; jobs are done on the way."""
         self._do_jobs()
-        return [item.request for item in self._queue.take() if item is not None]
+        return self._not_served(self._queue.take())
+
+    def _not_served(self, items: list[_Item | None]) -> list[Request]:
+        """The requests that have come out of the queue, without the comm messages that were served before."""
+        kept = [item for item in items if item is not None]
+        return [item.request for item in kept if item.comm is None or self._comms.withdraw(item.comm)]
 
     def _do_jobs(self) -> None:
         with self._lock:
@@ -217,6 +212,8 @@ class Lane:
             abort(item.request)
         elif item.mode is not None:
             await self._serve_beside(item, item.mode, portal)
+        elif item.comm is not None:
+            await self._serve_in_turn(item, item.comm, portal)
         else:
             await self._execute(item, portal)
 
@@ -248,11 +245,18 @@ class Lane:
             left = self._leave_thread if self._serve_elsewhere is not None and begun is None else None
             execution = Execution(request, portal, self._prompts, left)
             self._enter(execution, begun is not None)
+            if item.comm is not None:
+                item.comm.execution = execution
+            else:
+                if begun is None:
+                    self._context = contextvars.copy_context()
+                if self._comms.cell_began():
+                    portal.call(self._look_for_early)
             try:
                 if begun is not None:
                     begun()
                 with portal.waiting():
-                    return await _work(execution, item.handler)
+                    return await work(execution, item.handler)
             finally:
                 execution.finished = True
                 request.checkpoint = None
@@ -263,6 +267,91 @@ class Lane:
         await serve(item.request, handler, self._stop_queued if item.stops else None)
         if begun is not None:
             begun()  # in case that there was a problem
+
+    async def _serve_in_turn(self, item: _Item, message: CommMessage, portal: Portal) -> None:
+        """Serve a comm message, unless it has been served beside a cell, or is being: then wait for the end of that."""
+        import anyio
+
+        freed = anyio.Event()
+
+        def tell() -> None:
+            portal.call(freed.set)
+
+        while (is_ours := self._comms.take(message, tell)) is None:
+            other = self._comms.served
+            self.execution = ahead = None if other is None else other.execution  # what an interrupt is meant for
+            try:
+                with portal.own_wait():
+                    await freed.wait()
+            finally:
+                if self.execution is ahead:
+                    self.execution, self.idle_since = None, time.time()
+            freed = anyio.Event()
+        if is_ours:
+            try:
+                await self._execute(item, portal)
+            finally:
+                self._comm_done(message)
+
+    def _look_for_early(self) -> None:
+        """In the loop: if there is a comm message to serve beside the cell that awaits, start the task that does."""
+        if self._comms.loop_answers():
+            self._context.copy().run(spawn_task, self._serve_early)
+
+    async def _serve_early(self) -> None:
+        message = self._comms.take_early()
+        if message is not None:
+            handler = partial(_start_beside, message.start)
+            item = _Item(0, message.request, handler, False, False, None, message)
+            try:
+                await self._execute(item, current_portal(), lambda: None)
+            finally:
+                self._comm_done(message)
+
+    def _comm_done(self, message: CommMessage) -> None:
+        portal = self.portal
+        if self._comms.done(message) and portal is not None:
+            portal.call(self._look_for_early)
+
+    def _begin_in_thread(self, message: CommMessage) -> Execution:
+        return Execution(message.request, ThisThread(), self._prompts, lambda _: self._comms.leave(message))
+
+    def _serve_in_thread(self, message: CommMessage) -> None:
+        """Serve a comm message in the calling thread, beside a cell that keeps the loop's to itself."""
+        execution, portal = message.execution, self.portal
+        assert execution is not None
+        if portal is not None:
+            portal.call(self._look_for_early)  # to be heard when the loop runs callbacks again
+        self._beside.append(execution)
+        rest: Coroutine[Any, Any, None] | None = None
+        try:
+            rest = self._context.copy().run(_start_apart, message)
+        finally:
+            execution.finished = True
+            self._leave(execution)
+            if rest is None:
+                self._comm_done(message)
+        if rest is not None:
+            go_on = partial(spawn_task, partial(self._finish, message, rest))
+            if portal is None or not portal.call(self._context.copy().run, go_on):
+                rest.close()
+
+    async def _finish(self, message: CommMessage, rest: Coroutine[Any, Any, None]) -> None:
+        """Await in the loop what the thread has left of a comm message."""
+        portal = current_portal()
+        execution = message.execution = Execution(message.request, portal, self._prompts, None)
+        self._beside.append(execution)
+
+        async def handler(request: Request) -> None:
+            with portal.waiting():
+                await rest
+
+        try:
+            await finish(message.request, work(execution, handler))
+        finally:
+            execution.finished = True
+            self._leave(execution)
+            self._comm_done(message)
 
     def _enter(self, execution: Execution, beside: bool) -> None:
         if beside:

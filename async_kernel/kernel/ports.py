@@ -6,6 +6,7 @@ The kernel knows its interpreter only through this module; `ipython` is one that
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from enum import Enum, auto
 from typing import Any, Protocol
 
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -14,7 +15,7 @@ from async_kernel.system.interrupt import Interruptible
 
 from .request import Request
 
-__all__ = ["Comms", "Debugger", "Interpreter", "Interrupts", "RunLoop", "Transport"]
+__all__ = ["Comms", "Debugger", "Effort", "Interpreter", "Interrupts", "RunLoop", "Transport"]
 
 RunLoop = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 """Runs a main coroutine on the backend, in the calling thread, until it returns."""
@@ -52,16 +53,38 @@ class Interrupts(Protocol):
         """Interrupt one piece of work; returns at once."""
 
 
-class Comms(Protocol):
-    """The comms of a kernel (messaging spec, "Custom Messages"). Called in the thread of the shell."""
+class Effort(Enum):
+    """What the answer to a question that is asked beside cells may cost."""
 
-    async def open(self, request: Request) -> None:
+    FULL = auto()
+    """Nothing runs: the best answer."""
+
+    QUICK = auto()
+    """A cell runs, and awaits meanwhile, in the calling thread's loop: a quick answer."""
+
+    STATIC = auto()
+    """A cell keeps the thread of its shell to itself: what can be said in another without running the user's code."""
+
+
+class Comms(Protocol):
+    """The comms of a kernel (messaging spec, "Custom Messages").
+
+    What serves a message is called in the thread of its shell, or in a thread without a loop while a cell keeps that
+    one to itself. It returns what is left to be awaited in the loop of the shell, if anything. `alone` is False while
+    a cell runs beside it. None lets an exception of user code out.
+    """
+
+    def is_known(self, request: Request) -> bool:
+        """Whether what a message is for is there: the comm, or the target of a comm_open. Any thread; returns at
+        once."""
+
+    def open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """Serve comm_open."""
 
-    async def message(self, request: Request) -> None:
+    def message(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """Serve comm_msg."""
 
-    async def close(self, request: Request) -> None:
+    def close(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """Serve comm_close."""
 
     def info(self, content: Content) -> Content:
@@ -78,7 +101,9 @@ class Debugger(Protocol):
 class Interpreter(Protocol):
     """What runs code. One serves a shell and all its subshells, which share its namespace.
 
-    Every method is called with the request current (`kernel.request.current_request()`), on the thread of a lane.
+    Every method is called with the request current (`kernel.request.current_request()`), on the thread of a lane, those
+    that take an `effort` also on another, where they run none of the user's code: STATIC says so.
+
     What comes back is the content of the reply, as the messaging spec has it. A method that raises is answered by an
     error reply; none may let an exception of user code out. Methods take the fields of the request's content by name.
     """
@@ -108,13 +133,13 @@ class Interpreter(Protocol):
         When the request is `interrupted`, a cancellation is shown as KeyboardInterrupt.
         """
 
-    def complete(self, code: str, cursor_pos: int) -> Content:
+    def complete(self, code: str, cursor_pos: int, effort: Effort) -> Content:
         """Completions at `cursor_pos` (code points)."""
 
-    def inspect(self, code: str, cursor_pos: int, detail_level: int) -> Content:
+    def inspect(self, code: str, cursor_pos: int, detail_level: int, effort: Effort) -> Content:
         """What is known of the name at `cursor_pos`."""
 
-    def is_complete(self, code: str) -> Content:
+    def is_complete(self, code: str, effort: Effort) -> Content:
         """Whether a console should run `code` or ask for more lines."""
 
     def history(self, content: Content) -> Content:

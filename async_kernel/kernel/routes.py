@@ -22,6 +22,10 @@ class Order(Enum):
     IN_ORDER = auto()
     """One after another, in the lane of its shell or subshell."""
 
+    COMM = auto()
+    """In the lane of its shell, too; but while a cell runs beside it: in the shell's thread when the cell awaits, else,
+    unless that is switched off, in a thread for this. Among themselves one after another."""
+
     ASIDE = auto()
     """Beside the cells of its shell: in the shell's thread when a cell awaits, else in the service thread."""
 
@@ -45,9 +49,9 @@ ROUTES: dict[str, Route] = {
     "kernel_info_request": Route("kernel_info", Order.AT_ONCE, _BOTH),
     "connect_request": Route("connect", Order.AT_ONCE, _BOTH),
     "execute_request": Route("execute", Order.IN_ORDER, _SHELL),
-    "comm_open": Route("comm_open", Order.IN_ORDER, _SHELL),
-    "comm_msg": Route("comm_msg", Order.IN_ORDER, _SHELL),
-    "comm_close": Route("comm_close", Order.IN_ORDER, _SHELL),
+    "comm_open": Route("comm_open", Order.COMM, _SHELL),
+    "comm_msg": Route("comm_msg", Order.COMM, _SHELL),
+    "comm_close": Route("comm_close", Order.COMM, _SHELL),
     "complete_request": Route("complete", Order.ASIDE, _SHELL),
     "inspect_request": Route("inspect", Order.ASIDE, _SHELL),
     "is_complete_request": Route("is_complete", Order.ASIDE, _SHELL),

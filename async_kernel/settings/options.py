@@ -96,6 +96,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("kernel.quiet", "flag", "keep the kernel's own output off its terminal", default=True),
     Option("kernel.capture_fd", "flag", "show what C code and child processes write in the cell", default=True),
     Option("kernel.backlog", "integer", "MiB of output that are kept for a client that does not read", 96, "MIB"),
+    Option("kernel.comms_in_thread", "flag", "call back for widgets in a thread while a cell blocks", default=True),
     Option("kernel.profile", "string", "the IPython profile that is loaded", "default", "NAME"),
     Option("shell.timeout", "number", "seconds after which a cell is interrupted", metavar="SECONDS"),
     Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import comm
@@ -46,22 +46,32 @@ def handlers() -> Iterator[CommHandlers]:
 
 
 def serve(
-    handler: Callable[[Request], Awaitable[None]], msg_type: str, content: Content, buffers: tuple[bytes, ...] = ()
+    handler: Callable[[Request], Coroutine[Any, Any, None] | None],
+    msg_type: str,
+    content: Content,
+    buffers: tuple[bytes, ...] = (),
 ) -> list[tuple[Any, ...]]:
     """Serve one message as the kernel does; return what was published."""
-    outlet = Outlet()
-    request = Request(Message(Header("m", msg_type), b"{}", content, {"meta": 1}, {}, (), buffers), outlet)
+    request, outlet = made(msg_type, content, buffers)
 
     async def main() -> None:
         with serving(request):
-            await handler(request)
+            rest = handler(request)
+            if rest is not None:
+                await rest
 
     asyncio.run(main())
     return outlet.messages
 
 
+def made(msg_type: str, content: Content, buffers: tuple[bytes, ...] = ()) -> tuple[Request, Outlet]:
+    """A request of a client, and what is published for it."""
+    outlet = Outlet()
+    return Request(Message(Header("m", msg_type), b"{}", content, {"meta": 1}, {}, (), buffers), outlet), outlet
+
+
 def test_the_kernel_opens_sends_and_closes(handlers: CommHandlers) -> None:
-    async def cell(request: Request) -> None:
+    def cell(request: Request) -> None:
         channel = comm.create_comm(target_name="target", comm_id="id", data={"a": 1}, metadata={"m": 1}, buffers=[b"0"])
         channel.send({"b": 2}, buffers=[b"1", b"2"])
         channel.close({"c": 3})
@@ -151,6 +161,77 @@ def test_messages_for_no_comm_are_logged_and_failing_callbacks_shown(
         assert name == "stderr"
         assert text.startswith("Traceback")
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+
+
+def test_without_a_loop_a_callback_is_called_and_a_coroutine_left_to_the_loop(handlers: CommHandlers) -> None:
+    seen: list[str] = []
+
+    async def later(message: dict[str, Any]) -> None:
+        seen.append("awaited")
+
+    def at_once(message: dict[str, Any]) -> None:
+        seen.append("called")
+
+    comm.get_comm_manager().register_target("t", lambda channel, _: channel.on_msg(at_once))
+    serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
+    message, _ = made("comm_msg", {"comm_id": "1", "data": {}})
+    assert handlers.message(message, False) is None
+    assert seen == ["called"]
+    handlers.manager.comms["1"].on_msg(later)
+    rest = handlers.message(message, False)
+    assert seen == ["called"]
+    assert rest is not None
+    asyncio.run(rest)
+    assert seen == ["called", "awaited"]
+
+
+def test_a_callback_that_looks_for_the_loop_in_a_thread_is_told_where_it_is(handlers: CommHandlers) -> None:
+    async def nothing() -> None: ...
+
+    def begin_task(message: dict[str, Any]) -> None:
+        coroutine = nothing()
+        try:
+            asyncio.create_task(coroutine)  # noqa: RUF006
+        finally:
+            coroutine.close()
+
+    comm.get_comm_manager().register_target("t", lambda channel, _: channel.on_msg(begin_task))
+    serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
+    message, outlet = made("comm_msg", {"comm_id": "1", "data": {}})
+    handlers.message(message, False)
+    text = "".join(text for _, text in outlet.messages)
+    assert "no running event loop" in text
+    assert "--no-kernel.comms_in_thread" in text
+
+
+def test_what_is_known(handlers: CommHandlers) -> None:
+    comm.get_comm_manager().register_target("t", lambda channel, _: None)
+    for msg_type, content, known in (
+        ("comm_open", {"comm_id": "1", "target_name": "t"}, True),
+        ("comm_open", {"comm_id": "1", "target_name": "other"}, False),
+        ("comm_msg", {"comm_id": "1"}, False),
+        ("comm_close", {}, False),
+    ):
+        assert handlers.is_known(made(msg_type, content)[0]) is known
+    comm.create_comm(target_name="t", comm_id="1")
+    assert handlers.is_known(made("comm_msg", {"comm_id": "1"})[0])
+
+
+def test_an_interrupted_callback_says_so_and_a_cancelled_one_goes_on(handlers: CommHandlers) -> None:
+    def interrupted(message: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    async def cancelled(message: dict[str, Any]) -> None:
+        raise asyncio.CancelledError
+
+    comm.get_comm_manager().register_target("t", lambda channel, _: channel.on_msg(interrupted))
+    serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
+    ((name, text),) = serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})
+    assert name == "stderr"
+    assert text.endswith("KeyboardInterrupt\n")
+    handlers.manager.comms["1"].on_msg(cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})
 
 
 def test_comms_outside_any_request_use_the_outlet_of_the_kernel(handlers: CommHandlers) -> None:

@@ -1,7 +1,8 @@
 """A kernel on the memory transport, with an interpreter that understands a few words and a client that asks.
 
 Cells for the fake interpreter are one command: "ok", "print TEXT", "error", "raise NAME", "await KEY" (until
-`FakeInterpreter.release(KEY)`), "forever", "block KEY" (the same, but the thread stands still), "ask PROMPT".
+`FakeInterpreter.release(KEY)`), "forever", "block KEY" (the same, but the thread stands still), "ask PROMPT"; "talk
+KEY" and "hold KEY" are "await" and "block" with "KEY begins" printed before, "KEY ends" after. A first line marks them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import anyio
 
 from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.kernel.kernel import Kernel
-from async_kernel.kernel.ports import RunLoop
+from async_kernel.kernel.ports import Effort, RunLoop
 from async_kernel.kernel.request import Request, current_request
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -66,6 +67,7 @@ class FakeInterpreter:
         self.execution_count = 0
         self.log: list[str] = []
         self.threads: dict[str, int] = {}
+        self.efforts: dict[str, Effort] = {}
         self.fields: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._waits: dict[str, tuple[Portal, anyio.Event]] = {}
@@ -74,16 +76,17 @@ class FakeInterpreter:
         self._changed = threading.Condition()
 
     async def execute(self, code: str, **fields: Any) -> Content:
-        self.execution_count += 1
-        self.fields.append(fields)
-        command, _, argument = code.partition(" ")
+        command, _, argument = code.rpartition("\n")[2].partition(" ")
         with self._changed:
+            self.execution_count += 1
+            count = self.execution_count
+            self.fields.append(fields)
             self.log.append(code)
             self.threads[code] = threading.get_ident()
             self._changed.notify_all()
         value = await getattr(self, f"_{command}")(argument)
-        content = {"status": "ok", "execution_count": self.execution_count, "user_expressions": {}}
-        return value if isinstance(value, dict) else {**content, "value": value}
+        content = {"status": "ok", "execution_count": count, "user_expressions": {}}
+        return {**value, "execution_count": count} if isinstance(value, dict) else {**content, "value": value}
 
     async def _ok(self, argument: str) -> None:
         pass
@@ -93,7 +96,7 @@ class FakeInterpreter:
 
     async def _error(self, text: str) -> Content:
         _request().publish("error", {"ename": "Error", "evalue": text, "traceback": []})
-        return {"status": "error", "ename": "Error", "evalue": text, "traceback": [], "execution_count": 1}
+        return {"status": "error", "ename": "Error", "evalue": text, "traceback": []}
 
     async def _raise(self, name: str) -> None:
         own = {"Fatal": Fatal, "Mute": Mute, "CancelledError": asyncio.CancelledError}
@@ -113,19 +116,30 @@ class FakeInterpreter:
     async def _block(self, key: str) -> None:
         assert self._gate(key).wait(DEADLINE)
 
+    async def _talk(self, key: str) -> None:
+        _request().stream("stdout", f"{key} begins\n")
+        await self._await(key)
+        _request().stream("stdout", f"{key} ends\n")
+
+    async def _hold(self, key: str) -> None:
+        _request().stream("stdout", f"{key} begins\n")
+        await self._block(key)
+        _request().stream("stdout", f"{key} ends\n")
+
     async def _ask(self, prompt: str) -> str:
         return _request().ask(prompt)
 
-    def complete(self, code: str, cursor_pos: int) -> Content:
+    def complete(self, code: str, cursor_pos: int, effort: Effort) -> Content:
+        self.efforts[code] = effort
         self.threads[f"complete {code}"] = threading.get_ident()
         if code.startswith("raise "):
             raise {"Mute": Mute, "Fatal": Fatal, "RuntimeError": RuntimeError}[code[6:]]
         return {"status": "ok", "matches": [code], "cursor_start": 0, "cursor_end": cursor_pos}
 
-    def inspect(self, code: str, cursor_pos: int, detail_level: int) -> Content:
+    def inspect(self, code: str, cursor_pos: int, detail_level: int, effort: Effort) -> Content:
         return {"status": "ok", "found": False, "detail_level": detail_level}
 
-    def is_complete(self, code: str) -> Content:
+    def is_complete(self, code: str, effort: Effort) -> Content:
         return {"status": "complete"}
 
     def history(self, content: Content) -> Content:
@@ -159,22 +173,56 @@ class FakeInterpreter:
 
 
 class FakeComms:
-    """Fits `kernel.ports.Comms`: notes what comes; data of {"raise": "Mute"} and the like goes wrong."""
+    """Fits `kernel.ports.Comms`: notes what comes, when it is done, and where. The content says what goes on:
 
-    def __init__(self) -> None:
+    {"raise": "Mute"} and the like goes wrong, {"block": KEY} stands still until `FakeInterpreter.release(KEY)`,
+    {"await": KEY} awaits that, {"print": TEXT} prints. The comms of `missing` are not there.
+    """
+
+    def __init__(self, interpreter: FakeInterpreter) -> None:
         self.log: list[str] = []
+        self.done: list[str] = []
+        self.threads: dict[str, int] = {}
+        self.alone: dict[str, bool] = {}
+        self.missing: set[str] = set()
+        self._interpreter = interpreter
 
-    async def open(self, request: Request) -> None:
-        self.log.append(request.msg_type)
+    def is_known(self, request: Request) -> bool:
+        return str(request.content.get("comm_id")) not in self.missing
 
-    async def message(self, request: Request) -> None:
-        self.log.append(request.msg_type)
-        name = request.content.get("raise")
-        if name is not None:
-            raise {"Mute": Mute, "Fatal": Fatal, "RuntimeError": RuntimeError}[name]
+    def open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+        self.missing.discard(str(request.content.get("comm_id")))
+        return self._handle(request, alone)
 
-    async def close(self, request: Request) -> None:
+    def message(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+        return self._handle(request, alone)
+
+    def close(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+        return self._handle(request, alone)
+
+    def _handle(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+        content, msg_id = request.content, request.message.header.msg_id
         self.log.append(request.msg_type)
+        self.threads[msg_id] = threading.get_ident()
+        self.alone[msg_id] = alone
+        if "raise" in content:
+            raise {"Mute": Mute, "Fatal": Fatal, "RuntimeError": RuntimeError}[content["raise"]]
+        if "print" in content:
+            _request().stream("stdout", content["print"])
+        if "block" in content:
+            with self._interpreter._changed:
+                self._interpreter.log.append(f"block {content['block']}")
+                self._interpreter._changed.notify_all()
+            assert self._interpreter._gate(content["block"]).wait(DEADLINE)
+        if "await" in content:
+            return self._wait(content["await"], msg_id)
+        self.done.append(msg_id)
+        return None
+
+    async def _wait(self, key: str, msg_id: str) -> None:
+        self.threads[f"await {key}"] = threading.get_ident()
+        await self._interpreter._await(key)
+        self.done.append(msg_id)
 
     def info(self, content: Content) -> Content:
         return {"status": "ok", "comms": {}}
@@ -232,7 +280,7 @@ class Harness:
         self.backend = backend
         self.transport = RecordingTransport()
         self.interpreter = FakeInterpreter()
-        self.comms = FakeComms()
+        self.comms = FakeComms(self.interpreter)
         self.codec = Codec(Signer(KEY), "kernel", "user", lambda: "2026-01-31T12:00:00+00:00")
         self.kernel = Kernel(
             codec=self.codec,

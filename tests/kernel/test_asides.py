@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from async_kernel.kernel.ports import Effort
+
 from .harness import Harness
 
 ASIDES = ["complete_request", "inspect_request", "is_complete_request", "history_request", "comm_info_request"]
@@ -42,6 +44,18 @@ def test_another_thread_answers_for_a_cell_that_blocks(kernel: Harness) -> None:
     assert kernel.status(cell) == "ok"
     assert kernel.status(kernel.execute("ok")) == "ok"
     assert kernel.whats(aside) == ["busy", "complete_reply", "idle"], "answered once"
+
+
+def test_the_effort_is_what_the_cells_allow(kernel: Harness) -> None:
+    assert kernel.status(kernel.execute("ok")) == "ok"
+    kernel.ask("complete_request", {"code": "idle"})
+    for code in ("await", "block"):
+        cell = kernel.execute(f"{code} {code}")
+        kernel.interpreter.wait_for(f"{code} {code}")
+        kernel.ask("complete_request", {"code": code})
+        kernel.interpreter.release(code)
+        assert kernel.status(cell) == "ok"
+    assert kernel.interpreter.efforts == {"idle": Effort.FULL, "await": Effort.QUICK, "block": Effort.STATIC}
 
 
 def test_many_asides_are_answered_once_each(kernel: Harness) -> None:

@@ -1,0 +1,213 @@
+"""The comm messages of one shell, in order of arrival. Each is served once: in its turn, or before it beside a cell.
+
+Its turn is its place in the lane, as for any request. While a cell runs it does not wait for that: the shell's loop
+takes it up when the cell awaits, and when nobody has for a short while, since the cell keeps the loop's thread to
+itself, the thread of this line does. One is served at a time, the oldest first. A message for a comm that is not there
+is left for its turn, behind the cells that may open it, and so is what follows for the same comm.
+
+Knows neither loops nor what serving is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .dispatch import Start
+from .execution import Execution
+from .request import Request
+
+__all__ = ["PATIENCE", "CommLine", "CommMessage", "CommRules"]
+
+PATIENCE = 0.05
+"""Seconds that the loop of a shell is given before the thread serves a message in its place."""
+
+
+log = logging.getLogger(__name__)
+
+
+class CommRules(NamedTuple):
+    """What is asked about comm messages; both may be called from any thread."""
+
+    is_known: Callable[[Request], bool]
+    """Whether what a message is for is there: its comm, or the target of a comm_open."""
+
+    in_thread: Callable[[], bool]
+    """Whether messages may be served by a thread."""
+
+
+class CommMessage:
+    """A comm message that nobody has served yet. `execution` is there while somebody serves it."""
+
+    __slots__ = ("arrived", "comm_id", "execution", "request", "start")
+
+    def __init__(self, request: Request, start: Start) -> None:
+        self.request = request
+        self.start = start
+        self.arrived = time.monotonic()
+        self.comm_id = str(request.content.get("comm_id", ""))
+        self.execution: Execution | None = None
+
+
+class CommLine:
+    """All methods may be called from any thread.
+
+    `is_busy()` says whether a cell runs. The thread calls `begin(message)`, which gives the execution and must not
+    wait, and then `serve(message)`.
+    """
+
+    def __init__(
+        self,
+        rules: CommRules,
+        *,
+        is_busy: Callable[[], bool],
+        begin: Callable[[CommMessage], Execution],
+        serve: Callable[[CommMessage], None],
+    ) -> None:
+        self._rules = rules
+        self._is_busy = is_busy
+        self._begin = begin
+        self._serve = serve
+        self._changed = threading.Condition()  # its lock is over all that follows
+        self._waiting: deque[CommMessage] = deque()
+        self._served: CommMessage | None = None  # now
+        self._turn: CommMessage | None = None  # whose turn it is, while it waits for the one that is being served
+        self._freed: Callable[[], object] = lambda: None
+        self._heard = 0.0  # when the loop has last shown that it runs callbacks, or a message was done
+        self._is_stuck = False  # the loop has not answered since the thread took over
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def put(self, message: CommMessage) -> None:
+        """Append a message."""
+        with self._changed:
+            self._waiting.append(message)
+            if self._thread is None:
+                self._start_thread()
+            else:
+                self._changed.notify()
+
+    def cell_began(self) -> bool:
+        """Note that a cell has begun, in the loop. Whether messages wait that may be served beside it."""
+        if not self._waiting:
+            return False
+        with self._changed:
+            self._loop_answered()
+            self._changed.notify()
+        return True
+
+    def loop_answers(self) -> bool:
+        """Note that the loop runs callbacks. Whether there is one to be served beside a cell now."""
+        with self._changed:
+            self._loop_answered()
+            return self._next_early() is not None
+
+    def take_early(self) -> CommMessage | None:
+        """Take the message that is to be served next beside a cell, in the loop; None when there is none."""
+        with self._changed:
+            message = self._next_early()
+            return self._take(message) if message is not None else None
+
+    def take(self, message: CommMessage, freed: Callable[[], object]) -> bool | None:
+        """Take a message whose turn it is. True: the caller is to serve it. False: it has been served already.
+
+        None: one is being `served`; `freed()` is called at its end, when this has to be called again.
+        """
+        with self._changed:
+            self._turn = None
+            if self._served is not None:
+                self._turn, self._freed = message, freed
+                return None
+            self._loop_answered()
+            if message not in self._waiting:
+                return False
+            self._take(message)
+            return True
+
+    @property
+    def served(self) -> CommMessage | None:
+        """The message that is being served now."""
+        return self._served
+
+    def withdraw(self, message: CommMessage) -> bool:
+        """Take out a message that will not be served; False when it has been, or is being."""
+        with self._changed:
+            if message not in self._waiting:
+                return False
+            self._waiting.remove(message)
+            return True
+
+    def done(self, message: CommMessage) -> bool:
+        """Note that a message has been served. Whether others wait."""
+        with self._changed:
+            if self._served is message:
+                self._served = None
+                self._heard = time.monotonic()
+                self._changed.notify()
+                if self._turn is not None:
+                    self._freed()
+            return bool(self._waiting)
+
+    def leave(self, message: CommMessage) -> None:
+        """Leave the thread that serves `message` to itself, and go on in another."""
+        with self._changed:
+            self._start_thread()
+        self.done(message)
+
+    def close(self) -> None:
+        """End the thread, once it has served what it is on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _take(self, message: CommMessage) -> CommMessage:
+        self._waiting.remove(message)
+        self._served = message
+        return message
+
+    def _next_early(self) -> CommMessage | None:
+        if self._served is not None or self._turn is not None or not self._is_busy():
+            return None
+        left: set[str] = set()
+        for message in self._waiting:
+            if message.comm_id not in left and self._rules.is_known(message.request):
+                return message
+            left.add(message.comm_id)
+        return None
+
+    def _loop_answered(self) -> None:
+        self._is_stuck = False
+        self._heard = time.monotonic()
+
+    def _start_thread(self) -> None:
+        if self._rules.in_thread() and not self._closed:
+            self._thread = threading.Thread(target=self._watch, name="comms", daemon=True)
+            self._thread.start()
+
+    def _watch(self) -> None:
+        while (message := self._take_late()) is not None:
+            try:
+                self._serve(message)
+            except BaseException:
+                log.exception("a comm message could not be served")
+
+    def _take_late(self) -> CommMessage | None:
+        """Wait for a message that the loop does not take up, and take it. None once the thread is to end."""
+        with self._changed:
+            while not self._closed and self._thread is threading.current_thread():
+                message = self._next_early()
+                if message is None:
+                    self._changed.wait()
+                    continue
+                patience = max(message.arrived, self._heard) + PATIENCE - time.monotonic()
+                if patience > 0 and not self._is_stuck:
+                    self._changed.wait(patience)
+                    continue
+                self._is_stuck = True
+                message.execution = self._begin(message)
+                return self._take(message)
+            return None

@@ -1,0 +1,100 @@
+"""An execution: a request that is being served, as something that can be interrupted."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from async_kernel.concurrency.nested import InnerLoop, innermost
+from async_kernel.system.interrupt import Interrupt
+
+from .dispatch import Handler, give_up
+from .prompts import Prompts
+from .request import Request
+
+__all__ = ["Execution", "Place", "ThisThread", "execution_on", "work"]
+
+
+class Place(InnerLoop, Protocol):
+    """Where an execution runs: a portal, or what stands for a thread without a loop."""
+
+    thread: int
+    """The ident of the thread."""
+
+
+class ThisThread:
+    """The calling thread as a place: no loop runs in it."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+    def call(self, function: Callable[..., None], *args: Any) -> bool:
+        """False: nothing will run."""
+        return False
+
+    def end_wait(self) -> None:
+        """Nothing: what blocks in a thread is ended by what is raised in it."""
+
+
+class Execution:
+    """A request that a lane is serving, as something that can be interrupted (`system.interrupt.Interruptible`)."""
+
+    def __init__(
+        self, request: Request, place: Place, prompts: Prompts, left: Callable[[Execution], None] | None
+    ) -> None:
+        self.request = request
+        self.thread = place.thread
+        self.started = time.time()
+        self.finished = False
+        self._left = left
+        self._place = place
+        self._prompts = prompts
+
+    def end_wait(self, interrupt: Interrupt) -> None:
+        """End a question to the client, or what the task awaits, if the execution still goes on by then."""
+        # With a question open its thread stands in Prompts.ask, where nothing else claims the interrupt.
+        if not self._prompts.cancel(self.request.message.header.msg_id, interrupt.claim):
+            # A loop that the cell runs by itself, inside ours, is what has to end: ours stands still meanwhile.
+            loop = innermost(self.thread) or self._place
+            loop.call(self._end_wait, interrupt, loop)
+
+    def mark_interrupted(self) -> None:
+        """Let the interpreter know that a cancellation means an interrupt."""
+        self.request.interrupted = True
+        self.request.checkpoint = None
+
+    def leave(self) -> None:
+        """Give up on the thread: it stands in a call that nothing ends. Its lane goes on in another thread."""
+        if self._left is not None and not self.finished:
+            self.finished = True
+            give_up(
+                self.request, KeyboardInterrupt("The cell was left to itself: it waits in a call that nothing ends.")
+            )
+            self._left(self)
+
+    def defer(self, checkpoint: Callable[[], None]) -> None:
+        """Have what writes output for this request call `checkpoint()` when it is done."""
+        self.request.checkpoint = checkpoint
+
+    def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
+        if interrupt.claim():
+            loop.end_wait()
+
+
+async def work(execution: Execution, handler: Handler) -> dict[str, object] | None:
+    """Serve the request of an execution: the frame by which `execution_on` knows whose code a thread is in."""
+    return await handler(execution.request)
+
+
+def execution_on(thread: int) -> Execution | None:
+    """The execution whose own code runs on a thread now; None when it waits, or runs what a cell has left behind."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code is work.__code__:
+            execution: Execution = frame.f_locals["execution"]
+            return execution
+        frame = frame.f_back
+    return None
