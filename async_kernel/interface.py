@@ -53,8 +53,11 @@ ORPHAN_GRACE = 1.5
 CHILDREN_GRACE = 1.0
 """Seconds of these that the child processes of cells have, between SIGTERM and SIGKILL."""
 
+CELLS_GRACE = 1.0
+"""Seconds of these that cells in threads have to end, once they are interrupted."""
+
 THREADS_GRACE = 0.5
-"""Seconds of these that threads of cells have, which are not daemons, once all else has ended."""
+"""Seconds of these that threads of cells have, which are no daemons, once all else has ended."""
 
 log = logging.getLogger("async_kernel")
 
@@ -176,6 +179,7 @@ class ZMQInterface:
                 self.kernel.fail(error)
         finally:
             self._ending.come_within(GRACE)  # it may end without a shutdown
+            self.kernel.settle(CELLS_GRACE)
             end_children(CHILDREN_GRACE)
             self._close()
             self._ending.wait_for_threads(THREADS_GRACE, status)

@@ -218,6 +218,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         shown: BaseException = value
         if request is not None and request.interrupted:
             shown = interruption(value) or value
+            if request.reason and type(shown) is KeyboardInterrupt and not shown.args:
+                shown.args = (request.reason,)
         if has_group(shown):
             self._get_exc_info((type(shown), shown, tb))  # where %tb and %debug look
             self._showtraceback(type(shown), shown, plain_traceback(shown))

@@ -110,6 +110,9 @@ def give_up(request: Request, error: BaseException) -> None:
 def abort(request: Request) -> None:
     """Answer a request that was queued behind an error, or behind the end (messaging spec, "Request-Reply")."""
     _busy(request)
+    if request.replied:  # it is detached: nothing else would tell
+        evalue = "This cell was not run: an earlier one failed, or the kernel has ended."
+        request.publish("error", {"ename": "Aborted", "evalue": evalue, "traceback": []})
     _done(request, {"status": "aborted"} if request.msg_type.endswith("_request") else None)
 
 
@@ -129,4 +132,7 @@ def _done(request: Request, content: Content | None) -> None:
 def _error(request: Request, error: BaseException) -> Content:
     if not isinstance(error, RequestError) and not request.interrupted:
         logging.getLogger(__name__).error("%s failed", request.msg_type, exc_info=error)
-    return dict(error_content(error))
+    content = dict(error_content(error))
+    if request.replied:  # it is detached: nothing else would tell
+        request.publish("error", {name: content[name] for name in ("ename", "evalue", "traceback")})
+    return content

@@ -36,6 +36,10 @@ class Handlers:
         """ "Connect"."""
         return {"status": "ok", **self._kernel.ports}
 
+    def detached(self, request: Request) -> Content:
+        """Our own: how detached cells stand, all of them or the one whose `detached_id` is given."""
+        return {"status": "ok", "detached": self._kernel.detached.states(_field(request.content, "detached_id", ""))}
+
     # In order
 
     async def execute(self, request: Request) -> Content:
@@ -102,7 +106,9 @@ class Handlers:
     # Control
 
     def interrupt(self, request: Request) -> Content:
-        """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel."""
+        """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel; with a
+        `detached_id`, which is our own, that cell alone."""
+        _field(request.content, "detached_id", "")
         self._kernel.interrupt(request.message)
         return {"status": "ok"}
 

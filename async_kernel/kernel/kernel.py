@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -19,11 +20,12 @@ from async_kernel.system.interrupt import Interruptible
 from .aside import Asides
 from .clocks import ClientClocks
 from .comm_line import CommRules
+from .detached import Detached
 from .dispatch import SyncHandler, abort, refuse, serve_now
 from .execution import Execution, execution_on
 from .handlers import Handlers
 from .lanes import Lane
-from .modes import mode_of
+from .modes import is_detached, mode_of
 from .outlet import ChannelOutlet
 from .ports import Comms, Debugger, Interpreter, Interrupts, RunLoop, Transport
 from .prompts import Prompts
@@ -90,6 +92,7 @@ class Kernel:
         }
         self.main_lane = self._new_lane(run_loop)
         self.subshells = Subshells(lambda serve: self._new_lane(run_loop, serve), run_loop, self._ready)
+        self.detached = Detached()
         self._asides = Asides()
         self._handlers = Handlers(self)
         self._control: queue.SimpleQueue[tuple[Request, SyncHandler]] = queue.SimpleQueue()
@@ -140,6 +143,8 @@ class Kernel:
             is_execute = request.msg_type == "execute_request"
             stops = is_execute and request.content.get("stop_on_error", True) is not False
             mode = mode_of(request.message) if is_execute else None
+            if is_execute and is_detached(request.message) and not request.message.problem:
+                handler = self.detached.take(request, handler)
             lane.put(request, handler, stops=stops, can_abort=is_execute, mode=mode)
         elif route.order is Order.COMM:
             lane.put_comm(request, handler)
@@ -209,8 +214,10 @@ class Kernel:
         """What one interrupt is for: what the shells are working on, and worked on already when `message` was sent.
 
         While they work on nothing it is for the cells that were marked to run beside the others. A message that names
-        a subshell in its header is meant for that one.
+        a subshell in its header is meant for that one, one that names a detached cell for that, which has to run.
         """
+        if message is not None and message.content.get("detached_id"):
+            return self._meant_detached(message.content["detached_id"])
         sent = None if message is None else self._clocks.sent_at(message.header)
         subshell_id = None if message is None else message.header.subshell_id
         lanes = [self.subshells.lane(subshell_id)] if subshell_id else self._lanes()
@@ -220,6 +227,13 @@ class Kernel:
                 return []  # it was for a cell that has ended since
             running = [execution for lane in lanes for execution in lane.beside]
         return [execution for execution in running if sent is None or execution.started <= sent + CLOCK_TOLERANCE]
+
+    def _meant_detached(self, detached_id: str) -> list[Execution]:
+        (cell,) = self.detached.states(detached_id)
+        found = [one for one in self.executions() if one.request.message.header.msg_id == detached_id]
+        if not found:
+            raise RequestError(f"The detached cell {detached_id!r} does not run: its state is {cell['state']!r}.")
+        return found
 
     def _lanes(self) -> list[Lane]:
         return [self.main_lane, *self.subshells.lanes()]
@@ -233,13 +247,13 @@ class Kernel:
         return self.main_lane.execution or self.beside()
 
     def interrupt(self, message: Message | None = None) -> None:
-        """Interrupt what is `meant` by `message`. Returns at once. RequestError when it names no subshell of ours."""
+        """Interrupt what is `meant` by `message`. Returns at once. RequestError when it names what is not there."""
         if self.interrupts is None:
             return
         for execution in self.meant(message):
             self.interrupts.interrupt(execution)
             self._make_way(execution, self.interrupts)
-        if message is None or not message.header.subshell_id:
+        if message is None or not (message.header.subshell_id or message.content.get("detached_id")):
             self._interrupt_beside(self.interrupts)
 
     def _interrupt_beside(self, interrupts: Interrupts) -> None:
@@ -275,7 +289,8 @@ class Kernel:
         def end() -> None:
             for execution in self.executions():
                 if execution.request is request and self.interrupts is not None:
-                    request.stream("stderr", f"Interrupted: this cell was given {seconds} s.\n")
+                    request.reason = f"Timeout: this cell was given {seconds} s."
+                    request.stream("stderr", f"{request.reason}\n")
                     self.interrupts.interrupt(execution)
 
         timer = threading.Timer(seconds, end)
@@ -302,6 +317,12 @@ class Kernel:
                 self.interrupts.interrupt(execution)
             self._interrupt_beside(self.interrupts)
         self._ended.set()
+
+    def settle(self, seconds: float) -> None:
+        """Wait, for up to so many `seconds`, until what runs in threads of its own has ended and said so."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not all(lane.at_rest for lane in self._lanes()):
+            time.sleep(0.005)
 
     def publish(self, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
         """Publish on iopub on behalf of no request: what is said outside any cell."""

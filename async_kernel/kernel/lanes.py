@@ -92,10 +92,16 @@ class Lane:
         self.idle_since = 0.0
         """When it was done with the latest, by `time.time()`."""
         self._beside: list[Execution] = []
+        self._open: set[Request] = set()
         self._context = contextvars.copy_context()  # what comm messages are served in when it is not their turn
         self._comms = CommLine(
             comm_rules, is_busy=lambda: self.is_busy, begin=self._begin_in_thread, serve=self._serve_in_thread
         )
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether all that was said to be busy was said to be idle."""
+        return not self._open
 
     @property
     def is_busy(self) -> bool:
@@ -181,8 +187,14 @@ class Lane:
             if self.portal is portal:
                 self.portal = None
 
+    def _abandon(self, execution: Execution) -> None:
+        """Leave a cell that runs beside the lane to its thread, which ends when its call does."""
+        self._open.discard(execution.request)
+        self._leave(execution)
+
     def _leave_thread(self, execution: Execution) -> None:
         """Have the lane served by another thread; the one that served it ends when its call does."""
+        self._open.discard(execution.request)
         served = self._comms.served
         if served is not None and served.execution is execution:
             self._comms.done(served)
@@ -227,7 +239,7 @@ class Lane:
             await self._execute(item, current_portal(), lambda: portal.call(begun.set))
 
         def failed(error: BaseException) -> None:
-            if not item.request.replied:
+            if not item.request.answered:
                 refuse(item.request, error)
             portal.call(begun.set)
 
@@ -242,7 +254,10 @@ class Lane:
 
         async def handler(request: Request) -> dict[str, object] | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
+            left: Callable[[Execution], None] | None
             left = self._leave_thread if self._serve_elsewhere is not None and begun is None else None
+            if item.mode is Mode.THREAD:
+                left = self._abandon
             execution = Execution(request, portal, self._prompts, left)
             self._enter(execution, begun is not None)
             if item.comm is not None:
@@ -264,7 +279,11 @@ class Lane:
                 if begun is None:  # else the task ends here
                     await portal.settle()
 
-        await serve(item.request, handler, self._stop_queued if item.stops else None)
+        self._open.add(item.request)
+        try:
+            await serve(item.request, handler, self._stop_queued if item.stops else None)
+        finally:
+            self._open.discard(item.request)
         if begun is not None:
             begun()  # in case that there was a problem
 

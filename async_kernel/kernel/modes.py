@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from async_kernel.protocol.messages import Message
 
-__all__ = ["Mode", "mode_of"]
+__all__ = ["Mode", "is_detached", "mode_of"]
 
 
 class Mode(StrEnum):
@@ -30,6 +30,7 @@ def mode_of(message: Message) -> Mode | None:
     """How the cell of an execute_request is marked to run, or None.
 
     The marks: the tag "task" or "thread" in its metadata, or a first line `# task`, `%%task`, `# thread`, `%%thread`.
+    A detached cell without any runs in a thread.
     """
     tags = message.metadata.get("tags")
     if isinstance(tags, list):
@@ -38,4 +39,11 @@ def mode_of(message: Message) -> Mode | None:
                 return mode
     code = message.content.get("code")
     match = _FIRST_LINE.match(code) if isinstance(code, str) else None
-    return Mode(match[1]) if match else None
+    if match:
+        return Mode(match[1])
+    return Mode.THREAD if is_detached(message) else None
+
+
+def is_detached(message: Message) -> bool:
+    """Whether an execute_request is marked to be replied to at once: by `detach: true` in its metadata."""
+    return message.metadata.get("detach") is True

@@ -58,19 +58,32 @@ class Outlet(Protocol):
 class Request:
     """One message and the means to answer it.
 
-    `message` is what came in; `interrupted` becomes True once an interrupt was delivered to the work on this request.
+    `message` is what came in; `interrupted` becomes True once an interrupt was delivered to the work on this request,
+    and `reason` says why, unless the client asked for it.
     `checkpoint`, when it is not None, waits to be called by what writes output, between user code and user code: it
     may raise KeyboardInterrupt. All methods may be called from any thread.
     """
 
-    __slots__ = ("_outlet", "_over", "allow_stdin", "checkpoint", "interrupted", "message", "replied")
+    __slots__ = (
+        "_late",
+        "_outlet",
+        "_over",
+        "allow_stdin",
+        "checkpoint",
+        "interrupted",
+        "message",
+        "reason",
+        "replied",
+    )
 
     def __init__(self, message: Message, outlet: Outlet) -> None:
         self.message = message
         self._outlet = outlet
         self.replied = False
         self.interrupted = False
+        self.reason = ""
         self._over = False
+        self._late: Callable[[Content], None] | None = None
         self.checkpoint: Callable[[], None] | None = None
         self.allow_stdin = bool(message.content.get("allow_stdin", False))
 
@@ -112,6 +125,21 @@ class Request:
         if not self.replied:
             self.replied = True
             self._outlet.reply(self.message, content, metadata or {}, buffers)
+        elif self._late is not None:
+            late, self._late = self._late, None
+            late(content)
+
+    def detach(self, content: Content, late: Callable[[Content], None]) -> None:
+        """Reply `content` now; what would have been the reply goes to `late(content)` when it is there. Nobody waits
+        for questions any more, so none can be asked."""
+        self.reply(content)
+        self._late = late
+        self.allow_stdin = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether all that is to be said in reply was said."""
+        return self.replied and self._late is None
 
     def end(self) -> None:
         """Have said all that is to be said of the request itself: whoever still works on it, in a thread that was left

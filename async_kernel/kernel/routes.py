@@ -57,6 +57,7 @@ ROUTES: dict[str, Route] = {
     "is_complete_request": Route("is_complete", Order.ASIDE, _SHELL),
     "history_request": Route("history", Order.ASIDE, _SHELL),
     "comm_info_request": Route("comm_info", Order.ASIDE, _SHELL),
+    "detached_request": Route("detached", Order.AT_ONCE, _BOTH),
     "interrupt_request": Route("interrupt", Order.CONTROL, _BOTH),
     "shutdown_request": Route("shutdown", Order.CONTROL, _BOTH),
     "debug_request": Route("debug", Order.CONTROL, _CONTROL),
@@ -65,4 +66,4 @@ ROUTES: dict[str, Route] = {
     "list_subshell_request": Route("list_subshell", Order.CONTROL, _BOTH),
     "input_reply": Route("input_reply", Order.STDIN, frozenset({Channel.STDIN})),
 }
-"""Every message type that a kernel serves (messaging spec; subshells: JEP 91)."""
+"""Every message type that a kernel serves (messaging spec; subshells: JEP 91; detached_request is our own)."""

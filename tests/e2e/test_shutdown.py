@@ -253,6 +253,18 @@ def test_what_is_queued_at_the_end_is_answered(start_kernel: StartKernel, backen
     assert kernel.wait_exit() == 0
 
 
+def test_cells_of_subshells_end_in_good_order(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    kernel.execute(f"import {kernel.library} as lib").ok()
+    created = kernel.request("create_subshell_request", channel="control")
+    code = "print('in')\ntry: await lib.sleep(60)\nfinally: print('out')"
+    cell = kernel.start_until_printed(code, "in", header={"subshell_id": created["content"]["subshell_id"]})
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    ended = kernel.finish(cell)
+    assert (ended.reply["ename"], ended.text()) == ("KeyboardInterrupt", "out\n")
+    assert kernel.wait_exit() == 0
+
+
 STUBBORN = "import time\nwhile True:\n    try:\n        print('in'); time.sleep(60)\n    except BaseException: pass"
 
 

@@ -34,6 +34,13 @@ def test_anything_else_does_not(code: Any) -> None:
     assert mode_of(message(code)) is None
 
 
+def test_a_detached_cell_runs_in_a_thread_unless_it_says_otherwise() -> None:
+    assert mode_of(message("1", {"detach": True})) is Mode.THREAD
+    assert mode_of(message("# task", {"detach": True})) is Mode.TASK
+    assert mode_of(message("1", {"detach": True, "tags": ["task"]})) is Mode.TASK
+    assert mode_of(message("1", {"detach": "yes"})) is None
+
+
 @pytest.mark.parametrize("tags", [None, "task", {"task": 1}, [1, None], ["Task"]])
 def test_other_tags_do_not(tags: Any) -> None:
     assert mode_of(message("1", {"tags": tags})) is None

@@ -24,6 +24,7 @@ REQUESTS = {
     "history_request": {},
     "comm_info_request": {},
     "interrupt_request": {},
+    "detached_request": {},
     "debug_request": {"command": "initialize"},
     "create_subshell_request": {},
     "delete_subshell_request": {"subshell_id": "none"},
