@@ -67,12 +67,11 @@ class Execution:
         self.request.checkpoint = None
 
     def leave(self) -> None:
-        """Give up on the thread: it stands in a call that nothing ends. Its lane goes on in another thread."""
+        """Give up on the thread: it stands in a call that nothing ends. A lane goes on in another thread."""
         if self._left is not None and not self.finished:
             self.finished = True
-            give_up(
-                self.request, KeyboardInterrupt("The cell was left to itself: it waits in a call that nothing ends.")
-            )
+            reason = f"{self.request.reason} The cell was left to itself: it waits in a call that nothing ends."
+            give_up(self.request, KeyboardInterrupt(reason.strip()))
             self._left(self)
 
     def defer(self, checkpoint: Callable[[], None]) -> None:
