@@ -38,16 +38,20 @@ def end_children(grace: float) -> None:
     """
     if sys.platform == "win32":
         return
-    told: set[int] = set()
-    end = time.monotonic() + grace
-    pause = FIRST_PAUSE
-    while (running := _running()) and (now := time.monotonic()) < end + KILL_SECONDS:
-        for pid in running if now >= end else running - told:
-            with suppress(OSError):  # it has ended meanwhile, or has become somebody else's
-                os.kill(pid, signal.SIGKILL if now >= end else signal.SIGTERM)
-        told |= running
-        time.sleep(pause if now >= end else min(pause, end - now))
-        pause = min(2 * pause, LONGEST_PAUSE)
+    for signum, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, KILL_SECONDS)):
+        told: set[int] = set()
+        end = time.monotonic() + seconds
+        pause = FIRST_PAUSE
+        while running := _running():
+            for pid in running - told:
+                with suppress(OSError):  # it has ended meanwhile, or has become somebody else's
+                    os.kill(pid, signum)
+            told |= running
+            left = end - time.monotonic()
+            if left <= 0:  # each was told, however slow the machine is
+                break
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _running() -> set[int]:
