@@ -22,7 +22,7 @@ from async_kernel.kernel.request import find_request
 from async_kernel.launcher import ConnectionFile, load_interface, make_plan, open_connection, write_connection
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
-from async_kernel.protocol.names import PROTOCOL_VERSION, Channel
+from async_kernel.protocol.names import PROTOCOL_VERSION, Channel, topic_of
 from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
 from async_kernel.system.children import end_children, give_signals_back_in_children
@@ -30,6 +30,7 @@ from async_kernel.system.ending import Ending
 from async_kernel.system.interrupt import Interrupter
 from async_kernel.system.parent_watch import parent_of, watch_parent
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
+from async_kernel.transport.replay import Replay
 from async_kernel.transport.sockets import bind_sockets
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ class ZMQInterface:
         self._codec = make_codec(info)
         backlog = settings.attributes.get("kernel.backlog")
         limit = BACKLOG_BYTES if backlog is None else backlog << 20
-        self._transport = IOThread(sockets, self._deliver, self._welcome, limit)
+        kept = settings.attributes.get("kernel.replay")
+        replay = Replay(kept << 20, self._note) if kept else None
+        self._transport = IOThread(sockets, self._deliver, self._welcome, limit, replay=replay)
         self.kernel = Kernel(
             codec=self._codec,
             transport=self._transport,
@@ -347,6 +350,11 @@ class ZMQInterface:
         """What a new subscriber gets first (JEP 65)."""
         content = {"subscription": topic.decode("utf-8", "replace")}
         return self._codec.encode("iopub_welcome", content, identities=(topic,))
+
+    def _note(self, text: str) -> list[Any]:
+        """What the transport itself has to say to clients."""
+        topic = topic_of(self._codec.session, "stream.stderr")
+        return self._codec.encode("stream", {"name": "stderr", "text": text}, identities=(topic,))
 
 
 def _host_here(plan: Plan | None) -> Host | None:

@@ -98,6 +98,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("kernel.backlog", "integer", "MiB of output that are kept for a client that does not read", 96, "MIB"),
     Option("kernel.comms_in_thread", "flag", "call back for widgets in a thread while a cell blocks", default=True),
     Option("kernel.profile", "string", "the IPython profile that is loaded", "default", "NAME"),
+    Option("kernel.replay", "integer", "MiB of messages that are kept while no client listens, for the next", 0, "MIB"),
     Option("shell.timeout", "number", "seconds after which a cell is interrupted", metavar="SECONDS"),
     Option(
         "history.hist_file",

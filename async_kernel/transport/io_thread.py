@@ -6,7 +6,7 @@ taken, it rings for the I/O thread. The I/O thread brings in what arrives and se
 
 Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
 with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered, within a bound
-(`backlog`).
+(`backlog`). What is said to nobody can be kept for the next subscriber (`replay`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 
 from .backlog import Backlog, Build, size_of
+from .replay import Replay
 from .sockets import Sockets
 
 __all__ = ["BACKLOG_BYTES", "GATHER_CHARACTERS", "GATHER_SECONDS", "IOThread"]
@@ -92,7 +93,7 @@ class IOThread:
 
     `deliver(channel, frames)` is called in the I/O thread for each message that arrives, and must return at once;
     `welcome(topic)` gives the frames that greet a new subscriber. Of output that subscribers do not take, up to
-    `backlog` bytes are kept.
+    `backlog` bytes are kept. With a `replay`, what is published while nobody listens is kept there.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class IOThread:
         deliver: Callable[[Channel, list[bytes]], None],
         welcome: Callable[[bytes], Sequence[Buffer]],
         backlog: int = BACKLOG_BYTES,
+        *,
+        replay: Replay | None = None,
     ) -> None:
         self._sockets = sockets
         self._deliver = deliver
@@ -110,6 +113,7 @@ class IOThread:
         self._open: _Text | None = None  # the last item of the outbox, while further text may join it
         self._turn = threading.Lock()  # whoever has it, and nobody else, uses the sockets and what follows
         self._backlog = Backlog(backlog)  # of iopub: what a subscriber could not take yet
+        self._replay = replay
         self._barriers: deque[Callable[[], None]] = deque()
         self._last_text = 0.0
         self._rung = False
@@ -250,6 +254,9 @@ class IOThread:
         """What has arrived, up to a fair share of each channel."""
         arrived = []
         for channel, socket in self._sockets.by_channel.items():
+            if channel is Channel.IOPUB and self._replay is not None:
+                self._hear(self._replay)
+                continue
             left = READ_AT_ONCE
             while left and _has_arrivals(socket):
                 arrived.append((channel, socket.recv_multipart(zmq.NOBLOCK)))
@@ -310,7 +317,23 @@ class IOThread:
         if self._backlog or not self._try_publish(frames):
             self._backlog.add(frames)
 
+    def _hear(self, replay: Replay) -> None:
+        """Take in who has come to listen, and who has left. What was kept goes behind the welcome, before all else."""
+        socket = self._sockets.by_channel[Channel.IOPUB]
+        while _has_arrivals(socket):
+            news = socket.recv(zmq.NOBLOCK)
+            if news[:1] == b"\x01":
+                replay.join(news[1:])
+                for frames in (self._welcome(news[1:]), *replay.take()):
+                    self._publish(frames)
+            elif news[:1] == b"\x00":
+                replay.leave(news[1:])
+
     def _try_publish(self, frames: Sequence[Buffer]) -> bool:
+        if self._replay is not None:
+            self._hear(self._replay)  # now: a message that is sent to nobody is lost
+            if self._replay.keep(frames):
+                return True
         try:
             self._sockets.by_channel[Channel.IOPUB].send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:
