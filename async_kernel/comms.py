@@ -59,11 +59,11 @@ class KernelComm(BaseComm):
 
     def handle_msg(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
         """Give a comm_msg to the callback; return what is to be awaited, if anything."""
-        return _call(self._msg_callback, msg)
+        return _run(self._msg_callback, msg) if self._msg_callback is not None else None
 
     def handle_close(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
         """Give a comm_close to the callback; return what is to be awaited, if anything."""
-        return _call(self._close_callback, msg)
+        return _run(self._close_callback, msg) if self._close_callback is not None else None
 
 
 class CommHandlers:
@@ -120,7 +120,7 @@ class CommHandlers:
             _log.error("No such comm target registered: %s", name)
             channel.close()
             return None
-        return _serve(request, lambda: target(channel, _as_dict(request)), failed=channel.close)
+        return _serve(request, lambda: _run(target, channel, _as_dict(request)), failed=channel.close)
 
     def message(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_msg: call the comm's callback. A message for no comm is logged, what fails is shown.
@@ -173,7 +173,7 @@ def _nothing() -> None:
 
 def _serve(
     request: Request,
-    run: Callable[[], object],
+    run: Callable[[], Awaitable[object] | None],
     *,
     failed: Callable[[], object] = _nothing,
     ended: Callable[[], object] = _nothing,
@@ -182,7 +182,7 @@ def _serve(
     and all that follows is left to whoever awaits what is returned."""
     rest: Awaitable[object] | None = None
     try:
-        rest = _run(run)
+        rest = run()
     except BaseException as error:
         try:
             _tell(request, error)
@@ -208,14 +208,14 @@ async def _go_on(
         ended()
 
 
-def _run(run: Callable[[], object]) -> Awaitable[object] | None:
-    """The frame below which a callback runs."""
-    outcome = run()
+def _run(function: Callable[..., object], *arguments: object) -> Awaitable[object] | None:
+    """Call a callback: the frame below which user code runs. What it gives is returned if it is to be awaited."""
+    outcome = function(*arguments)
     return outcome if inspect.isawaitable(outcome) else None
 
 
 async def _await(rest: Awaitable[object]) -> None:
-    """The same, for a coroutine."""
+    """Await what a callback gave: the frame below which a coroutine of the user's runs."""
     await rest
 
 
@@ -240,11 +240,6 @@ def _has_loop() -> bool:
     asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
     in_asyncio = asyncio is not None and asyncio._get_running_loop() is not None
     return in_asyncio or (trio is not None and trio.lowlevel.in_trio_run())
-
-
-def _call(callback: Callable[[dict[str, Any]], object] | None, msg: dict[str, Any]) -> Awaitable[object] | None:
-    outcome = callback(msg) if callback is not None else None
-    return outcome if inspect.isawaitable(outcome) else None
 
 
 def _as_dict(request: Request) -> dict[str, Any]:

@@ -14,10 +14,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
-from .dispatch import Start
+from async_kernel.concurrency.nested import set_aside
+
+from .dispatch import Start, start_now
 from .execution import Execution
 from .request import Request
 
@@ -52,12 +54,29 @@ class CommMessage:
         self.comm_id = str(request.content.get("comm_id", ""))
         self.execution: Execution | None = None
 
+    async def serve_in_turn(self, request: Request) -> None:
+        """Serve it between the cells (a `Handler`)."""
+        rest = self.start(request, True)
+        if rest is not None:
+            await rest
+
+    async def serve_beside(self, request: Request) -> None:
+        """Serve it while a cell awaits (a `Handler`)."""
+        rest = self.start(request, False)
+        if rest is not None:
+            await rest
+
+    def serve_apart(self) -> Coroutine[Any, Any, None] | None:
+        """Serve it in a thread without a loop; return what is left to `finish` in the loop."""
+        with set_aside():  # the context may still say that the shell's loop runs
+            return start_now(self.request, self.start)
+
 
 class CommLine:
     """All methods may be called from any thread.
 
-    `is_busy()` says whether a cell runs. The thread calls `begin(message)`, which gives the execution and must not
-    wait, and then `serve(message)`.
+    `is_busy()` says whether a cell runs, `is_held()` whether the loop is kept from going on now. The thread calls
+    `begin(message)`, which gives the execution and must not wait, and then `serve(message)`.
     """
 
     def __init__(
@@ -65,11 +84,13 @@ class CommLine:
         rules: CommRules,
         *,
         is_busy: Callable[[], bool],
+        is_held: Callable[[], bool],
         begin: Callable[[CommMessage], Execution],
         serve: Callable[[CommMessage], None],
     ) -> None:
         self._rules = rules
         self._is_busy = is_busy
+        self._is_held = is_held
         self._begin = begin
         self._serve = serve
         self._changed = threading.Condition()  # its lock is over all that follows
@@ -206,6 +227,9 @@ class CommLine:
                 patience = max(message.arrived, self._heard) + PATIENCE - time.monotonic()
                 if patience > 0 and not self._is_stuck:
                     self._changed.wait(patience)
+                    continue
+                if not self._is_held():  # on a machine that is busy, a loop that is free may be that late
+                    self._changed.wait(PATIENCE)
                     continue
                 self._is_stuck = True
                 message.execution = self._begin(message)

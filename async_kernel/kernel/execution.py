@@ -15,7 +15,10 @@ from .dispatch import Handler, give_up
 from .prompts import Prompts
 from .request import Request
 
-__all__ = ["Execution", "Place", "ThisThread", "execution_on", "work"]
+__all__ = ["Execution", "Place", "ThisThread", "execution_on", "is_held", "work"]
+
+_MACHINERY = frozenset({"async_kernel", "asyncio", "selectors", "uvloop", "winloop", "trio", "anyio"})
+"""What is innermost in a thread whose loop waits, or is about to go on."""
 
 
 class Place(InnerLoop, Protocol):
@@ -97,3 +100,11 @@ def execution_on(thread: int) -> Execution | None:
             return execution
         frame = frame.f_back
     return None
+
+
+def is_held(thread: int) -> bool:
+    """Whether the loop of a thread is kept from going on: by an execution's code, or by a callback or task."""
+    if execution_on(thread) is not None:
+        return True
+    frame = sys._current_frames().get(thread)
+    return frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _MACHINERY

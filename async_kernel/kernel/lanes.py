@@ -14,38 +14,20 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple
 
-from async_kernel.concurrency.nested import set_aside
 from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.concurrency.queue import Queue
 from async_kernel.concurrency.spawn import spawn_task, spawn_thread
 from async_kernel.errors import RequestError
 
 from .comm_line import CommLine, CommMessage, CommRules
-from .dispatch import Handler, Start, abort, finish, refuse, serve, start_now
-from .execution import Execution, ThisThread, work
+from .dispatch import Handler, Start, abort, finish, refuse, serve
+from .execution import Execution, ThisThread, is_held, work
 from .modes import Mode
 from .ports import RunLoop, Transport
 from .prompts import Prompts
 from .request import Request
 
 __all__ = ["Lane"]
-
-
-async def _start_alone(start: Start, request: Request) -> None:
-    rest = start(request, True)
-    if rest is not None:
-        await rest
-
-
-async def _start_beside(start: Start, request: Request) -> None:
-    rest = start(request, False)
-    if rest is not None:
-        await rest
-
-
-def _start_apart(message: CommMessage) -> Coroutine[Any, Any, None] | None:
-    with set_aside():  # the context still says that the shell's loop runs
-        return start_now(message.request, message.start)
 
 
 class _Item(NamedTuple):
@@ -95,7 +77,11 @@ class Lane:
         self._open: set[Request] = set()
         self._context = contextvars.copy_context()  # what comm messages are served in when it is not their turn
         self._comms = CommLine(
-            comm_rules, is_busy=lambda: self.is_busy, begin=self._begin_in_thread, serve=self._serve_in_thread
+            comm_rules,
+            is_busy=lambda: self.is_busy,
+            is_held=lambda: self.portal is not None and is_held(self.portal.thread),
+            begin=self._begin_in_thread,
+            serve=self._serve_in_thread,
         )
 
     @property
@@ -140,7 +126,7 @@ class Lane:
             self._check_open()
             self._arrived += 1
             self._comms.put(message)
-            self._queue.put(_Item(self._arrived, request, partial(_start_alone, start), False, False, None, message))
+            self._queue.put(_Item(self._arrived, request, message.serve_in_turn, False, False, None, message))
             portal = self.portal
         if portal is not None and self.is_busy:
             portal.call(self._look_for_early)
@@ -320,8 +306,7 @@ class Lane:
     async def _serve_early(self) -> None:
         message = self._comms.take_early()
         if message is not None:
-            handler = partial(_start_beside, message.start)
-            item = _Item(0, message.request, handler, False, False, None, message)
+            item = _Item(0, message.request, message.serve_beside, False, False, None, message)
             try:
                 await self._execute(item, current_portal(), lambda: None)
             finally:
@@ -344,7 +329,7 @@ class Lane:
         self._beside.append(execution)
         rest: Coroutine[Any, Any, None] | None = None
         try:
-            rest = self._context.copy().run(_start_apart, message)
+            rest = self._context.copy().run(message.serve_apart)
         finally:
             execution.finished = True
             self._leave(execution)
