@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,9 @@ CELLS_GRACE = 1.0
 
 THREADS_GRACE = 0.5
 """Seconds of these that threads of cells have, which are no daemons, once all else has ended."""
+
+SUBSCRIBE_SECONDS = 1.0
+"""How long a kernel that cannot run waits for a subscriber before it says why."""
 
 log = logging.getLogger("async_kernel")
 
@@ -151,6 +155,7 @@ class ZMQInterface:
         self.kernel.timeout = settings.attributes.get("shell.timeout")
         self._interrupter = Interrupter(_wake_main_thread, self.kernel.execution_here, self.kernel.meant)
         self.kernel.interrupts = self._interrupter
+        self._subscribed = threading.Event()
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None
         self._restore: list[Callable[[], None]] = []
@@ -179,6 +184,7 @@ class ZMQInterface:
             else:
                 status = 1
                 _tell(error)
+                self._subscribed.wait(SUBSCRIBE_SECONDS)  # or a quick client's request is answered before it can see it
                 self.kernel.fail(error)
         finally:
             self._ending.come_within(GRACE)  # it may end without a shutdown
@@ -348,6 +354,7 @@ class ZMQInterface:
 
     def _welcome(self, topic: bytes) -> list[Any]:
         """What a new subscriber gets first (JEP 65)."""
+        self._subscribed.set()
         content = {"subscription": topic.decode("utf-8", "replace")}
         return self._codec.encode("iopub_welcome", content, identities=(topic,))
 
