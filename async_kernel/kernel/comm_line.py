@@ -25,7 +25,7 @@ from .request import Request
 
 __all__ = ["PATIENCE", "CommLine", "CommMessage", "CommRules"]
 
-PATIENCE = 0.05
+PATIENCE = 0.03
 """Seconds that the loop of a shell is given before the thread serves a message in its place."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -198,9 +197,8 @@ def test_a_callback_that_hangs_is_ended_by_interrupts(busy: Busy, how: str, hang
 
 
 @pytest.fixture
-def without_thread(start_kernel: StartKernel, backend: str) -> Iterator[Busy]:
-    kernel = start_kernel(backend, arguments=["--no-kernel.comms_in_thread"])
-    yield Busy(kernel)
+def without_thread(start_kernel: StartKernel, backend: str) -> Busy:
+    return Busy(start_kernel(backend, arguments=["--no-kernel.comms_in_thread"]))
 
 
 def test_without_the_thread_messages_wait_for_a_cell_that_blocks(without_thread: Busy) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jupyter_kernel_test.msgspec_v5 import validate_message
 
+from .conftest import StartKernel
 from .driver import KernelDriver, plain
 
 # Questions
@@ -191,3 +192,89 @@ def test_questions_are_answered_while_a_cell_awaits(kernel: KernelDriver) -> Non
     finally:
         kernel.send("interrupt_request", channel="control")
         kernel.finish(waiting)
+
+
+# While a cell runs
+
+WATCHED = """
+import sys, threading, time
+gate, ran = threading.Event(), []
+home = threading.current_thread()
+
+def note():
+    ran.append(threading.current_thread() is home)
+
+class Watched:
+    "Notes the thread of whoever runs its code."
+    def __init__(self):
+        vars(self)["alpha"] = 1
+    @property
+    def beta(self):
+        note()
+    def __getattr__(self, name):
+        note()
+        raise AttributeError(name)
+    def __dir__(self):
+        note()
+        return ["alpha", "beta", "made_up"]
+    def __repr__(self):
+        note()
+        return "watched"
+
+watched = Watched()
+"""
+
+
+def held(kernel: KernelDriver, how: str) -> str:
+    """Start a cell that "awaits" or "sleeps" until the gate is set; return its id."""
+    step = f"await {kernel.library}.sleep(0.01)" if how == "awaits" else "time.sleep(0.01)"
+    return kernel.start_until_printed(
+        f"import {kernel.library}\ngate.clear()\nprint('in')\nwhile not gate.is_set(): {step}", "in"
+    )
+
+
+def let_go(kernel: KernelDriver, cell: str) -> None:
+    """Have a cell in a subshell open the gate."""
+    subshell = kernel.request("create_subshell_request", channel="control")["content"]["subshell_id"]
+    kernel.execute("gate.set()", header={"subshell_id": subshell}).ok()
+    kernel.finish(cell).ok()
+    kernel.request("delete_subshell_request", {"subshell_id": subshell}, channel="control")
+
+
+@pytest.mark.parametrize("how", ["awaits", "sleeps"])
+def test_the_first_answers_of_a_process_come_while_a_cell_runs_and_import_no_jedi(
+    start_kernel: StartKernel, backend: str, how: str
+) -> None:
+    kernel = start_kernel(backend)
+    kernel.execute(WATCHED).ok()
+    cell = held(kernel, how)
+    content = kernel.request("complete_request", {"code": "watched.al", "cursor_pos": 10})["content"]
+    assert content["matches"] == ["alpha"]
+    assert (content["cursor_start"], content["cursor_end"]) == (8, 10)
+    content = kernel.request("inspect_request", {"code": "held = Watched", "cursor_pos": 14})["content"]
+    assert "Notes the thread" in content["data"]["text/plain"]
+    let_go(kernel, cell)
+    assert kernel.value("'jedi' in sys.modules") is False
+
+
+def test_no_user_code_runs_in_another_thread_for_an_answer(kernel: KernelDriver) -> None:
+    kernel.execute(WATCHED).ok()
+    cell = held(kernel, "sleeps")
+    for code in ("watched.", "watched.al", "watched.beta.", "watched.nothing.", "watch", "table[watched."):
+        asked = {"code": code, "cursor_pos": len(code)}
+        assert kernel.request("complete_request", asked)["content"]["status"] == "ok"
+        assert kernel.request("inspect_request", asked | {"detail_level": 1})["content"]["status"] == "ok"
+    let_go(kernel, cell)
+    assert kernel.value("ran") == []
+
+
+def test_user_code_runs_in_the_thread_of_the_shell_for_an_answer_beside_a_cell_that_awaits(
+    kernel: KernelDriver,
+) -> None:
+    kernel.execute(WATCHED).ok()
+    cell = held(kernel, "awaits")
+    matches = kernel.request("complete_request", {"code": "watched.", "cursor_pos": 8})["content"]["matches"]
+    let_go(kernel, cell)
+    ran = kernel.value("ran")
+    assert "made_up" in matches or not ran, "on a slow machine the other thread may have answered"
+    assert all(ran)

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import statistics
+import time
+from typing import Any
 
 from ..kernel import Kernel, Subject
 from ..probe import Missed, Outcome, passed, probe, within
@@ -118,6 +120,52 @@ def _(subject: Subject) -> Outcome:
 def _(subject: Subject) -> Outcome:
     content: dict[str, object] = {"code": "needs_a_long_name", "cursor_pos": 5, "detail_level": 0}
     took, answer = _while_busy(subject, HOLD, "inspect_request", content)
+    if not answer.get("found"):
+        raise Missed(f"not found: {answer}"[:200])
+    return within(0.2, took)
+
+
+def _first(subject: Subject, hold: str, msg_type: str, content: dict[str, object]) -> tuple[float, dict[str, object]]:
+    """The time to the first answer that a process gives to such a request, while a cell runs, and the answer."""
+    with Kernel(subject) as kernel:
+        client = kernel.client
+        kernel.need("needs_a_long_name = {'needs_a_key': 1}")
+        cell = client.execute(hold)
+        client.wait(lambda: "ready" in client.text(cell), 10, "the start of the busy cell")
+        sent = time.perf_counter()
+        reply = client.reply(client.send("shell", msg_type, dict(content)), 10, msg_type.replace("request", "reply"))
+        start = client.find(cell, "stream")
+        assert start
+        if client.find(cell, "execute_reply") or reply.at - start.at > HOLD_SECONDS - 0.5:
+            raise Missed("the answer waits for the cell")
+        kernel.finish(cell)
+        return reply.at - sent, reply.content
+
+
+@probe(8, "complete-first-blocked", "the first completion of a process, an attribute, while a cell blocks")
+def _(subject: Subject) -> Outcome:
+    took, answer = _first(subject, HOLD, "complete_request", {"code": "needs_a_long_name.ke", "cursor_pos": 20})
+    return _within_with_keys(took, answer)
+
+
+@probe(8, "complete-first-awaiting", "the first completion of a process, an attribute, while a cell awaits")
+def _(subject: Subject) -> Outcome:
+    hold = f"import {subject.backend}\nprint('ready')\nawait {subject.backend}.sleep({HOLD_SECONDS})"
+    took, answer = _first(subject, hold, "complete_request", {"code": "needs_a_long_name.ke", "cursor_pos": 20})
+    return _within_with_keys(took, answer)
+
+
+def _within_with_keys(took: float, answer: dict[str, Any]) -> Outcome:
+    if not any(match.endswith("keys") for match in answer["matches"] or ()):
+        raise Missed(f"matches: {answer['matches']}"[:200])
+    return within(0.2, took)
+
+
+@probe(8, "inspect-first-awaiting", "the first inspection of a process while a cell awaits")
+def _(subject: Subject) -> Outcome:
+    hold = f"import {subject.backend}\nprint('ready')\nawait {subject.backend}.sleep({HOLD_SECONDS})"
+    asked: dict[str, object] = {"code": "needs_a_long_name", "cursor_pos": 5, "detail_level": 0}
+    took, answer = _first(subject, hold, "inspect_request", asked)
     if not answer.get("found"):
         raise Missed(f"not found: {answer}"[:200])
     return within(0.2, took)
