@@ -16,14 +16,14 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from async_kernel._version import __version__
 from async_kernel.errors import AsyncKernelError, ProtocolError
+from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.request import find_request
 from async_kernel.launcher import ConnectionFile, load_interface, make_plan, open_connection, write_connection
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
-from async_kernel.protocol.names import PROTOCOL_VERSION, Channel, topic_of
+from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
 from async_kernel.system.children import end_children, give_signals_back_in_children
@@ -31,6 +31,7 @@ from async_kernel.system.ending import Ending
 from async_kernel.system.interrupt import Interrupter
 from async_kernel.system.parent_watch import parent_of, watch_parent
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
+from async_kernel.transport.registration import register
 from async_kernel.transport.replay import Replay
 from async_kernel.transport.sockets import bind_sockets
 
@@ -99,34 +100,6 @@ async def embed_kernel(
     await interface.serve_embedded(namespace, streams, started)
 
 
-def kernel_info() -> dict[str, Any]:
-    """The content of the kernel_info_reply (messaging spec, "Kernel info")."""
-    version = sys.version_info
-    return {
-        "status": "ok",
-        "protocol_version": PROTOCOL_VERSION,
-        "implementation": "async_kernel",
-        "implementation_version": __version__,
-        "language_info": {
-            "name": "python",
-            "version": sys.version.partition(" ")[0],
-            "mimetype": "text/x-python",
-            "file_extension": ".py",
-            "pygments_lexer": f"ipython{version.major}",
-            "codemirror_mode": {"name": "ipython", "version": version.major},
-            "nbconvert_exporter": "python",
-        },
-        "banner": f"Python {sys.version}\nasync-kernel {__version__}, an interactive Python by IPython\n",
-        "help_links": [
-            {"text": "Python Reference", "url": f"https://docs.python.org/{version.major}.{version.minor}"},
-            {"text": "IPython Reference", "url": "https://ipython.readthedocs.io/en/stable/"},
-            {"text": "Trio Reference", "url": "https://trio.readthedocs.io/en/stable/"},
-        ],
-        "debugger": False,
-        "supported_features": ["kernel subshells"],
-    }
-
-
 class ZMQInterface:
     """One kernel, its sockets, and what it needs of the world. It runs a process of its own (`run`) or serves inside a
     program (`serve_embedded`)."""
@@ -136,6 +109,8 @@ class ZMQInterface:
         self._file: ConnectionFile = open_connection(settings)
         sockets = bind_sockets(self._file.info)
         self._file = self._file._replace(info=sockets.connection)
+        if self._file.registration is not None:
+            register(self._file.registration, sockets)
         if self._file.is_new:
             write_connection(self._file)
         info = sockets.connection
@@ -172,7 +147,7 @@ class ZMQInterface:
         parent = parent_of(os.environ)
         if parent is not None:
             watch_parent(parent, self._orphaned)
-        if self._file.is_new:
+        if self._file.is_new and self._file.registration is None:
             _say_where(self._file.path)
         self.kernel.adopts_strays = True
         status = 0

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from async_kernel.errors import ConnectionFileError, UsageError
-from async_kernel.protocol.connection import ConnectionInfo, parse_connection
+from async_kernel.protocol.connection import ConnectionInfo, Registration, parse_connection, parse_registration
 from async_kernel.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,11 +20,12 @@ __all__ = ["ConnectionFile", "load_interface", "make_plan", "open_connection", "
 
 
 class ConnectionFile(NamedTuple):
-    """A connection file: where it is, what it says, and whether it is ours to write and remove."""
+    """A connection file: where it is, what it says, whether it is ours to write and remove, and where to register."""
 
     path: str
     info: ConnectionInfo
     is_new: bool
+    registration: Registration | None = None
 
 
 def start(settings: Settings) -> int:
@@ -67,17 +68,15 @@ def load_interface(path: str) -> Any:
 
 
 def open_connection(settings: Settings) -> ConnectionFile:
-    """What the connection file says; for "." a new one in Jupyter's runtime folder, whose ports are still to be chosen.
+    """What the connection file says; for "." and for a registration file (JEP 66) a new one in Jupyter's runtime
+    folder, whose ports are still to be chosen.
 
     ConnectionFileError when it cannot be read.
     """
     path = settings.connection_file
     if path in ("", "."):
-        from jupyter_core.paths import jupyter_runtime_dir
-
-        path = os.path.join(jupyter_runtime_dir(), f"kernel-{os.getpid()}.json")
         key = os.urandom(32).hex()
-        return ConnectionFile(path, ConnectionInfo(key=key, kernel_name=settings.kernel_name), is_new=True)
+        return ConnectionFile(_new_path(), ConnectionInfo(key=key, kernel_name=settings.kernel_name), is_new=True)
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -87,7 +86,20 @@ def open_connection(settings: Settings) -> ConnectionFile:
             path,
             "Let Jupyter start the kernel, which writes the file, or start one with: async-kernel -f .",
         ) from None
+    if '"registration_port"' in text:
+        registration = parse_registration(text, path)
+        info = registration.to_info(settings.kernel_name)
+        return ConnectionFile(_new_path(registration.kernel_id), info, is_new=True, registration=registration)
     return ConnectionFile(path, parse_connection(text, path), is_new=False)
+
+
+def _new_path(kernel_id: str = "") -> str:
+    """A path of our own: a launcher may have named its registration file after the kernel, and need it again."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    word = "".join(letter for letter in kernel_id if letter.isalnum() or letter in "-_")
+    name = "-".join(filter(None, ["kernel", word, str(os.getpid())]))
+    return os.path.join(jupyter_runtime_dir(), f"{name}.json")
 
 
 def write_connection(file: ConnectionFile) -> None:

@@ -67,6 +67,17 @@ def test_what_is_written_is_the_owners_alone(tmp_path: Path, before: str | None)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_registration_file_leaves_the_ports_to_the_kernel(tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "kernel-5f2c.json"
+    path.write_text('{"kernel_id": "../5f2c", "registration_port": 51587, "key": "a key"}')
+    made = open_connection(Settings(connection_file=str(path), kernel_name="mine"))
+    assert made.is_new
+    assert made.registration is not None
+    assert made.registration.registration_port == 51587
+    assert made.info == ConnectionInfo(key="a key", kernel_name="mine")
+    assert Path(made.path) == home / "runtime" / f"kernel-5f2c-{os.getpid()}.json"
+
+
 def test_an_interface_is_found_by_its_name() -> None:
     assert load_interface("async_kernel.launcher.start") is start
     assert load_interface("async_kernel.launcher:start") is start

@@ -1,16 +1,18 @@
-"""Connection information: what a connection file says (messaging spec, "Connection files"). Text <-> value only;
-who reads and writes the file is the launcher's affair."""
+"""Connection information: what a connection file says (messaging spec, "Connection files"), or a registration file,
+which leaves the ports to the kernel (JEP 66). Text <-> value only; who reads and writes files is the launcher's affair.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from async_kernel.errors import ConnectionFileError
 
 from .names import Channel
 
-__all__ = ["ConnectionInfo", "parse_connection"]
+__all__ = ["ConnectionInfo", "Registration", "parse_connection", "parse_registration"]
 
 
 class ConnectionInfo(NamedTuple):
@@ -52,12 +54,65 @@ class ConnectionInfo(NamedTuple):
         return json.dumps(self._asdict(), indent=2) + "\n"
 
 
+class Registration(NamedTuple):
+    """Where a kernel says which ports it has chosen, and the key (jupyter_client, "Registration file format").
+
+    `ip` is where the kernel binds them; the format does not say, so by default where its launcher listens.
+    """
+
+    kernel_id: str = ""
+    registration_ip: str = "127.0.0.1"
+    registration_port: int = 0
+    transport: str = "tcp"
+    key: str = ""
+    signature_scheme: str = "hmac-sha256"
+    ip: str = ""
+
+    @property
+    def address(self) -> str:
+        """The ZMQ address to register at, for example "tcp://127.0.0.1:51587"."""
+        return f"{self.transport}://{self.registration_ip}:{self.registration_port}"
+
+    def to_info(self, kernel_name: str = "") -> ConnectionInfo:
+        """The connection information of the kernel, whose ports are still to be chosen."""
+        return ConnectionInfo(
+            ip=self.ip or self.registration_ip,
+            transport=self.transport,
+            key=self.key,
+            signature_scheme=self.signature_scheme,
+            kernel_name=kernel_name,
+        )
+
+    def content(self, info: ConnectionInfo) -> dict[str, str]:
+        """What the kernel registers (messaging spec, "Kernel startup handshake"): `{"shell_port": "57503", ...}`."""
+        ports = {f"{channel}_port": str(info.port(channel)) for channel in Channel}
+        return {"kernel_id": self.kernel_id, **ports}
+
+
 def parse_connection(text: str, path: str = "") -> ConnectionInfo:
     """The connection information in the text of a connection file.
 
     Fields that we do not know are left alone. Raises ConnectionFileError, which names `path`, when the text is no
     JSON object or a field has the wrong type.
     """
+    fields = _parse(text, ConnectionInfo._field_defaults, path)
+    if fields["transport"] not in ("tcp", "ipc"):
+        raise _wrong(f"asks for the transport {fields['transport']!r}", path)
+    return ConnectionInfo(**fields)
+
+
+def parse_registration(text: str, path: str = "") -> Registration:
+    """What the text of a registration file says. Raises ConnectionFileError as `parse_connection` does."""
+    registration = Registration(**_parse(text, Registration._field_defaults, path))
+    if registration.transport != "tcp":  # which is what has ports that others can take
+        raise _wrong(f"asks for registration over the transport {registration.transport!r}", path)
+    if not registration.registration_port:
+        raise _wrong("names no port to register at", path)
+    return registration
+
+
+def _parse(text: str, defaults: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The fields of a JSON object, of the types of their defaults."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -65,16 +120,14 @@ def parse_connection(text: str, path: str = "") -> ConnectionInfo:
     if not isinstance(data, dict):
         raise _wrong("does not hold a JSON object", path)
     fields: dict[str, Any] = {}
-    for name, default in ConnectionInfo._field_defaults.items():
+    for name, default in defaults.items():
         value = data.get(name, default)
         if isinstance(value, bool) or not isinstance(value, type(default)):
             raise _wrong(f"has {value!r} as its {name}", path)
         if isinstance(value, int) and not 0 <= value < 1 << 16:
             raise _wrong(f"has {value!r} as its {name}", path)
         fields[name] = value
-    if fields["transport"] not in ("tcp", "ipc"):
-        raise _wrong(f"asks for the transport {fields['transport']!r}", path)
-    return ConnectionInfo(**fields)
+    return fields
 
 
 def _wrong(what: str, path: str) -> ConnectionFileError:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from async_kernel.errors import ConnectionFileError
-from async_kernel.protocol.connection import ConnectionInfo, parse_connection
+from async_kernel.protocol.connection import ConnectionInfo, Registration, parse_connection, parse_registration
 from async_kernel.protocol.names import Channel
 
 ports = st.integers(0, 65535)
@@ -95,3 +95,61 @@ def test_addresses() -> None:
 def test_another_port_for_one_channel() -> None:
     info = ConnectionInfo(shell_port=1, key="key")
     assert info.with_port(Channel.HB, 5) == info._replace(hb_port=5)
+
+
+REGISTRATION = {
+    "kernel_id": "unique_kernel_id",
+    "transport": "tcp",
+    "registration_ip": "127.0.0.1",
+    "registration_port": 51587,
+    "signature_scheme": "hmac-sha256",
+    "key": "a0436f6c",
+}
+"""The example of jupyter_client's documentation, "Registration file format"."""
+
+
+def test_a_registration_file_says_where_to_register() -> None:
+    registration = parse_registration(json.dumps(REGISTRATION | {"more": {}}), "registration.json")
+    assert registration == Registration(**REGISTRATION)  # type: ignore[arg-type]
+    assert registration.address == "tcp://127.0.0.1:51587"
+    info = registration.to_info("async")
+    assert info == ConnectionInfo(ip="127.0.0.1", key="a0436f6c", kernel_name="async")
+    assert all(not info.port(channel) for channel in Channel)
+
+
+def test_a_kernel_can_be_elsewhere_than_its_launcher() -> None:
+    registration = parse_registration(json.dumps(REGISTRATION | {"registration_ip": "10.0.0.5", "ip": "0.0.0.0"}))
+    assert registration.address == "tcp://10.0.0.5:51587"
+    assert registration.to_info().ip == "0.0.0.0"
+
+
+def test_what_is_registered() -> None:
+    """The example of the messaging spec, "Kernel startup handshake", has the ports as text."""
+    content = Registration("id").content(ConnectionInfo(1, 2, 3, 4, 5))
+    assert content == {
+        "kernel_id": "id",
+        "shell_port": "1",
+        "iopub_port": "2",
+        "stdin_port": "3",
+        "control_port": "4",
+        "hb_port": "5",
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"registration_port": "51587"},
+        {"registration_port": 0},
+        {"registration_port": 65536},
+        {"transport": "ipc"},
+        {"kernel_id": 5},
+        {"key": None},
+    ],
+    ids=str,
+)
+def test_a_wrong_registration_file_is_named(change: dict[str, object]) -> None:
+    with pytest.raises(ConnectionFileError) as caught:
+        parse_registration(json.dumps(REGISTRATION | change), "/run/registration.json")
+    assert caught.value.path == "/run/registration.json"
+    assert caught.value.next_step

@@ -35,35 +35,40 @@ def _(subject: Subject) -> Outcome:
 
 @probe(18, "registration", "JEP 66: the kernel picks its ports and registers them")
 def _(subject: Subject) -> Outcome:
+    """As jupyter_client documents it: "Registration file format", "Kernel startup handshake"."""
     with tempfile.TemporaryDirectory(prefix="needs-") as name, zmq.Context() as context:
-        registry: zmq.Socket[bytes] = context.socket(zmq.ROUTER)  # a REQ and a DEALER can both talk to it
+        registry: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         registry.linger = 0
         key = uuid.uuid4().hex
+
+        def sign(content: bytes) -> bytes:
+            return hmac.new(key.encode(), content, hashlib.sha256).hexdigest().encode()
+
         file = {
+            "kernel_id": uuid.uuid4().hex,
             "transport": "tcp",
-            "ip": "127.0.0.1",
+            "registration_ip": "127.0.0.1",
+            "registration_port": registry.bind_to_random_port("tcp://127.0.0.1"),
             "signature_scheme": "hmac-sha256",
             "key": key,
-            "registration_port": registry.bind_to_random_port("tcp://127.0.0.1"),
         }
         path = Path(name) / "registration.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(file))
         process = subprocess.Popen(
-            subject.command(path), env=subject.environment(), cwd=name, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            subject.command(path), env=subject.environment(JUPYTER_RUNTIME_DIR=name), cwd=name,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
             if not registry.poll(10_000):
                 raise Missed("it registers with nobody" if process.poll() is None else "it does not start")
-            frames = registry.recv_multipart()
-            start = frames.index(b"<IDS|MSG>")
-            header, content = json.loads(frames[start + 2]), json.loads(frames[start + 5])
-            answer = {**header, "msg_id": uuid.uuid4().hex, "msg_type": "handshake_reply"}
-            parts = [json.dumps(part).encode() for part in (answer, header, {}, {"status": "ok"})]
-            digest = hmac.new(key.encode(), b"".join(parts), hashlib.sha256).hexdigest().encode()
-            registry.send_multipart([*frames[: start + 1], digest, *parts])
-            client = Client({**file, **content}, lambda: process.poll() is None)
+            identity, delimiter, digest, content = registry.recv_multipart()
+            registered = json.loads(content)
+            if (delimiter, digest, registered["kernel_id"]) != (b"<IDS|MSG>", sign(content), file["kernel_id"]):
+                raise Missed(f"it registers {registered}")
+            registry.send_multipart([identity, delimiter, sign(b"{}"), b"{}"])
+            ports = {name: int(port) for name, port in registered.items() if name.endswith("_port")}
+            client = Client({**file, "ip": "127.0.0.1", **ports}, lambda: process.poll() is None)
             try:
                 client.reply(client.send("shell", "kernel_info_request"), 10, "kernel_info_reply on its own ports")
             finally:
