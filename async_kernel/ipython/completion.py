@@ -82,15 +82,16 @@ def complete(shell: Any, code: str, cursor_pos: int, effort: Effort = Effort.FUL
 def _completer(shell: Any, effort: Effort) -> IPCompleter:
     """A completer for one answer, with the settings of the shell's: each has a state, and threads share none."""
     given = shell.Completer
-    settings = {name: getattr(given, name) for name in given.trait_names(config=True)}
-    settings["use_jedi"] = False
-    if effort is Effort.STATIC:
-        settings["disable_matchers"] = [*given.disable_matchers, *_EVALUATING]
-        settings |= {"evaluation": "minimal", "policy_overrides": {}}  # "forbidden" raises KeyError in IPython 9.18
     completer = IPCompleter(
-        shell=shell, namespace=given.namespace, global_namespace=given.global_namespace, parent=shell, **settings
+        shell=shell, namespace=given.namespace, global_namespace=given.global_namespace, parent=shell, use_jedi=False
     )
+    for name in given.trait_names(config=True):
+        value = getattr(given, name)
+        if name != "use_jedi" and value != getattr(completer, name):  # deprecated ones warn of being set
+            setattr(completer, name, value)
     if effort is Effort.STATIC:
+        completer.disable_matchers = [*given.disable_matchers, *_EVALUATING]
+        completer.evaluation, completer.policy_overrides = "minimal", {}  # "forbidden" raises KeyError in IPython 9.18
         completer.custom_matchers = [_static_matcher(completer)]
     else:  # what the user, or an extension, has added
         completer.custom_matchers = given.custom_matchers
