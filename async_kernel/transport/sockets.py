@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import NamedTuple
 
 import zmq
@@ -18,6 +19,13 @@ HIGH_WATER = 250
 
 LINGER = 1000
 """Milliseconds that a closed socket goes on sending what it still holds."""
+
+
+BIND_SECONDS = 2.0
+"""How long a port is tried that is taken. Whoever chose it found it free, but until a kernel binds it the system may
+give it to a connection of somebody else's, which may be short."""
+
+BIND_PAUSE = 0.02
 
 
 class Sockets(NamedTuple):
@@ -64,7 +72,7 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
             if connection.transport == "ipc" and not connection.port(channel):
                 taken = {connection.port(other) for other in Channel}
                 connection = connection.with_port(channel, min(set(range(1, 7)) - taken))
-            socket.bind(connection.address(channel))
+            _bind(socket, connection.address(channel))
             if connection.transport == "tcp":
                 port = int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
                 connection = connection.with_port(channel, port)
@@ -79,6 +87,19 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
     heartbeat = threading.Thread(target=_echo, args=(sockets.pop(Channel.HB),), name="heartbeat", daemon=True)
     heartbeat.start()
     return Sockets(context, sockets, heartbeat, connection)
+
+
+def _bind(socket: zmq.Socket[bytes], address: str) -> None:
+    end = time.monotonic() + BIND_SECONDS
+    while True:
+        try:
+            socket.bind(address)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE or time.monotonic() > end:
+                raise
+            time.sleep(BIND_PAUSE)
+        else:
+            return
 
 
 def _echo(socket: zmq.Socket[bytes]) -> None:

@@ -110,7 +110,16 @@ time.sleep(600)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the parent is killed by SIGKILL")
-@pytest.mark.parametrize("code", [None, "print('in')\nwhile True: pass", "import time; print('in'); time.sleep(60)"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        None,
+        "print('in')\nwhile True: pass",
+        "import time; print('in'); time.sleep(60)",
+        "import subprocess; subprocess.Popen(['sleep', '300']); print('in')",
+    ],
+    ids=["idle", "computing", "sleeping", "with a child"],
+)
 def test_a_kernel_is_gone_within_2_s_of_its_parent(
     backend: str, specs: Mapping[str, str], tmp_path: Path, code: str | None
 ) -> None:
@@ -120,14 +129,18 @@ def test_a_kernel_is_gone_within_2_s_of_its_parent(
             assert parent.stdout is not None
             pid, connection_file = parent.stdout.readline().split()
             kernel = psutil.Process(int(pid))
+            family = [kernel]
             run_detached(connection_file, code)
+            family = [kernel, *kernel.children(recursive=True)]
+            assert len(family) == (2 if code and "Popen" in code else 1)
             parent.kill()
             parent.wait(DEADLINE)
-            wait_until(lambda: is_gone(kernel), "the kernel's end after its parent's", seconds=2)
+            wait_until(lambda: all(map(is_gone, family)), "the kernel's end after its parent's", seconds=2)
         finally:
             parent.kill()
-            if not is_gone(kernel):
-                kernel.kill()
+            for process in family:
+                if not is_gone(process):
+                    process.kill()
             Path(connection_file).unlink(missing_ok=True)
 
 

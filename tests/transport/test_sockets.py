@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import zmq
 from async_kernel.errors import ConnectionFileError
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel
+from async_kernel.transport import sockets as module
 from async_kernel.transport.sockets import bind_sockets
 
 DEADLINE_MS = 20_000
@@ -29,7 +32,8 @@ def test_the_system_chooses_the_ports_of_zero() -> None:
         sockets.close()
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BIND_SECONDS", 0.1)
     sockets = bind_sockets(ConnectionInfo())
     try:
         with pytest.raises(ConnectionFileError) as caught:
@@ -41,6 +45,26 @@ def test_a_port_that_is_taken_is_named() -> None:
         sockets.close()
     again = bind_sockets(sockets.connection)  # what was closed is free again
     again.close()
+
+
+def test_a_port_that_is_taken_for_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BIND_SECONDS", DEADLINE_MS / 1000)
+    sleep = time.sleep
+    with socket.socket() as taker:
+        taker.bind(("127.0.0.1", 0))
+        port = taker.getsockname()[1]
+
+        def let_go(seconds: float) -> None:
+            taker.close()
+            sleep(seconds)
+
+        monkeypatch.setattr(module.time, "sleep", let_go)
+        sockets = bind_sockets(ConnectionInfo(iopub_port=port))
+    try:
+        assert taker.fileno() < 0, "it was taken at first"
+        assert sockets.connection.iopub_port == port
+    finally:
+        sockets.close()
 
 
 def test_an_address_that_is_not_ours_is_named() -> None:
