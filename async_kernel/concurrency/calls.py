@@ -131,9 +131,7 @@ class Loop:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> None:
-        if self.closed:
-            pending.cancel()
-        elif pending.begin():
+        if pending.begin():
             try:
                 result = context.run(run, function, *args, **kwargs)
             except BaseException as error:
