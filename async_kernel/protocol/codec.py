@@ -3,8 +3,8 @@
 `Codec.decode` on the way in, `Codec.encode` on the way out. Nothing here knows a socket, a thread or a loop, or any
 clock but the one that is passed in.
 
-JSON is the standard library's: it is loaded with pyzmq anyway. A faster codec would save some 35 µs of the messages of a
-cell, which takes over a millisecond, and add some 7 ms to the start (benchmarks/codec.py measures it).
+JSON is the standard library's: it is loaded with pyzmq anyway. A faster codec would save some 35 µs of the messages of
+a cell, which takes over a millisecond, and add some 7 ms to the start (benchmarks/codec.py measures it).
 """
 
 from __future__ import annotations
