@@ -26,7 +26,7 @@ class DelayedSave:
         self._wanted = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        if manager.using_thread and manager.db_cache_size == 0:
+        if manager.save_thread is not None and manager.db_cache_size == 0:
             manager.db_cache_size = 1 << 30
             self._thread = threading.Thread(target=self._run, name="history", daemon=True)
             self._thread.start()
