@@ -18,6 +18,9 @@ __all__ = ["ClientClocks"]
 REMEMBERED = 32
 """Messages that the difference is learnt from."""
 
+SAME_CLOCK_SECONDS = 0.005
+"""A difference up to this can be all delay, with one clock for both."""
+
 
 class ClientClocks:
     """Learns from every message that arrives; the work is done only when somebody asks."""
@@ -29,8 +32,12 @@ class ClientClocks:
         """Remember that a message has arrived now."""
         self._arrivals.append((time.time(), header))
 
-    def sent_at(self, header: Header) -> float | None:
-        """When the message was sent, in seconds of `time.time()`; None when its header does not say."""
+    def sent(self, header: Header) -> tuple[float, float] | None:
+        """Between which two times the message was sent, in seconds of `time.time()`; None when its header does not say.
+
+        The later one is certain, but for a clock that is set meanwhile. The earlier one supposes that the client has
+        our clock when there is nothing to say that it has not, for example `(12.3451, 12.3456)`.
+        """
         said = _seconds(header.date)
         if said is None:
             return None
@@ -39,7 +46,8 @@ class ClientClocks:
             for arrived, seen in tuple(self._arrivals)
             if seen.session == header.session and (other := _seconds(seen.date)) is not None
         ]
-        return said + min(delays, default=0.0)
+        delay = min(delays, default=0.0)
+        return said if 0.0 <= delay < SAME_CLOCK_SECONDS else said + delay, said + delay
 
 
 def _seconds(date: str) -> float | None:

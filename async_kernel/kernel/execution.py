@@ -51,6 +51,7 @@ class Execution:
         self.request = request
         self.thread = place.thread
         self.started = time.time()
+        self.free_since = 0.0  # when its lane had done what came before it
         self.finished = False
         self._left = left
         self._place = place

@@ -38,9 +38,6 @@ __all__ = ["Kernel"]
 HELD_SECONDS = 0.05
 """How long another cell may keep the thread to itself of one that is to be interrupted, before it is ended too."""
 
-CLOCK_TOLERANCE = 0.01
-"""Seconds by which the start of an execution may seem to lie behind an interrupt that was meant for it."""
-
 log = logging.getLogger(__name__)
 
 
@@ -218,15 +215,19 @@ class Kernel:
         """
         if message is not None and message.content.get("detached_id"):
             return self._meant_detached(message.content["detached_id"])
-        sent = None if message is None else self._clocks.sent_at(message.header)
+        sent = None if message is None else self._clocks.sent(message.header)
         subshell_id = None if message is None else message.header.subshell_id
         lanes = [self.subshells.lane(subshell_id)] if subshell_id else self._lanes()
         running = [execution for lane in lanes if (execution := lane.execution) is not None]
+        if sent is None:
+            return running or [execution for lane in lanes for execution in lane.beside]
+        earliest, latest = sent
         if not running:
-            if sent is not None and any(lane.idle_since > sent for lane in lanes):
+            if any(lane.idle_since > latest for lane in lanes):
                 return []  # it was for a cell that has ended since
             running = [execution for lane in lanes for execution in lane.beside]
-        return [execution for execution in running if sent is None or execution.started <= sent + CLOCK_TOLERANCE]
+        # If it may have been sent while the cell before still ran, it was: nobody interrupts what has just begun.
+        return [one for one in running if one.started <= latest and one.free_since <= earliest]
 
     def _meant_detached(self, detached_id: str) -> list[Execution]:
         (cell,) = self.detached.states(detached_id)

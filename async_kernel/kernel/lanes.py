@@ -237,6 +237,7 @@ class Lane:
 
     async def _execute(self, item: _Item, portal: Portal, begun: Callable[[], object] | None = None) -> None:
         """Serve a request in the calling task, whose portal is given; beside the lane when there is `begun` to call."""
+        started = time.time()  # before a client can know of it
 
         async def handler(request: Request) -> dict[str, object] | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
@@ -245,6 +246,8 @@ class Lane:
             if item.mode is Mode.THREAD:
                 left = self._abandon
             execution = Execution(request, portal, self._prompts, left)
+            execution.started = started
+            execution.free_since = 0.0 if begun is not None else self.idle_since
             self._enter(execution, begun is not None)
             if item.comm is not None:
                 item.comm.execution = execution

@@ -241,7 +241,9 @@ class Interrupter:
         # What is seen of the thread has to hold until the exception is set. Who has just been given Python's lock, as
         # after this sleep, keeps it for a whole switch interval: a thousand times longer than the next two lines take.
         time.sleep(0)
-        if may_raise(sys._current_frames().get(thread), self.entries) and interrupt.claim():
+        if not may_raise(sys._current_frames().get(thread), self.entries):
+            interrupt.work.defer(lambda: self._checkpoint(interrupt))
+        elif interrupt.claim():
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
             interrupt.position, interrupt.since = _position(thread), time.monotonic()
 
