@@ -6,6 +6,7 @@ Which main loop there is was decided when the kernel started; a running kernel c
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import TracebackType
 from typing import Any
 
@@ -33,11 +34,13 @@ def enable_gui(gui: str | None, host: str | None) -> None:
     Raises IPython's UsageError with the command that makes a fitting kernel otherwise.
     """
     wanted = (gui or "none").lower()
-    if wanted in _NEED_NO_LOOP or wanted == host:
+    if wanted in _NEED_NO_LOOP:
         return
     toolkit = "qt" if wanted in _QT_MODULES else wanted
     modules = _QT_MODULES.get(wanted, ())
-    if toolkit == host and any(f"{module}.QtWidgets" in sys.modules for module in modules):
+    if toolkit == host and (not modules or any(f"{module}.QtWidgets" in sys.modules for module in modules)):
+        if toolkit == "qt" and "matplotlib" in sys.modules:  # what its `show` does is put right there
+            import_module("async_kernel.ipython.matplotlib_host")
         return
     running_in = f"runs in the main loop of {host}" if host else "runs without a GUI main loop"
     if toolkit in ("tk", "qt"):

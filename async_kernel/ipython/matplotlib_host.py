@@ -1,7 +1,7 @@
 """matplotlib's default backend in a kernel with a host: the toolkit's own, with interactive mode on.
 
-matplotlib imports this module when the first figure is made (its backends named "module://..."). What a figure needs
-comes from matplotlib's backend of the toolkit that the kernel runs in.
+matplotlib imports this module when the first figure is made (its backends named "module://..."), and the kernel
+for `%matplotlib qt`. What a figure needs comes from matplotlib's backend of the toolkit that the kernel runs in.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 from IPython.core.getipython import get_ipython
+from matplotlib._pylab_helpers import Gcf
 
 __all__ = ["FigureCanvas", "FigureManager"]
 
@@ -19,6 +20,39 @@ _backend: Any = import_module(f"matplotlib.backends.backend_{_shell.gui_host}agg
 
 FigureCanvas = _backend.FigureCanvas
 FigureManager = _backend.FigureManager
+
+
+def _wait_for_figures() -> None:
+    """Serve the windows until no figure is left: what `plt.show(block=True)` does.
+
+    matplotlib's own for Qt waits for the last window of the application, which here may be one that no figure is in.
+    """
+    qt: Any = import_module("matplotlib.backends.qt_compat")
+    loop = qt.QtCore.QEventLoop()
+    watched: dict[Any, int] = {}
+
+    def look() -> None:
+        managers = Gcf.get_all_fig_managers()
+        if not managers:
+            loop.quit()
+        for manager in managers:
+            if manager.canvas not in watched:
+                watched[manager.canvas] = manager.canvas.mpl_connect("close_event", look_soon)
+
+    def look_soon(_: object) -> None:  # a figure that closes is there still
+        qt.QtCore.QTimer.singleShot(0, look)
+
+    look()
+    try:
+        if watched:
+            qt._exec(loop)
+    finally:
+        for canvas, connection in watched.items():
+            canvas.mpl_disconnect(connection)
+
+
+if _shell.gui_host == "qt":
+    FigureManager.start_main_loop = staticmethod(_wait_for_figures)
 
 # As `%matplotlib` does: windows open when a figure is made, follow its changes, and `plt.show()` does not wait for
 # their end, which would keep the cell from ending.

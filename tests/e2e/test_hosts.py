@@ -209,6 +209,7 @@ BLOCKED = {
     "awaiting": "print('in'); import {library}; await {library}.sleep(60)",
     "modal dialog": "print('in'); dialog(); print('behind')",
     "figures": "import matplotlib.pyplot as plt; plt.figure(); print('in'); plt.show(block=True); print('behind')",
+    "pause of figures": "import matplotlib.pyplot as plt; plt.figure(); print('in'); plt.pause(60); print('behind')",
 }
 
 
@@ -295,13 +296,13 @@ def test_the_magics_of_gui_and_matplotlib(gui: KernelDriver) -> None:
     gui.execute(f"plt.close('all')\n%matplotlib {own}").ok()
 
 
-@pytest.mark.parametrize("line", ["%gui tk", "%gui qt", "%matplotlib tk", "%matplotlib qt"])
-def test_a_kernel_without_a_host_says_how_to_start_one(start_gui: Start, line: str) -> None:
+def test_a_kernel_without_a_host_says_how_to_start_one(start_gui: Start) -> None:
     kernel = start_gui("none")
-    refused = kernel.execute(line)
-    assert refused.status == "error"
-    toolkit = line.rpartition(" ")[2]
-    assert f"async-kernel -a async-{toolkit} --host={toolkit}" in refused.reply["evalue"]
+    for line in ("%gui tk", "%gui qt", "%matplotlib tk", "%matplotlib qt"):
+        refused = kernel.execute(line)
+        assert refused.status == "error"
+        toolkit = line.rpartition(" ")[2]
+        assert f"async-kernel -a async-{toolkit} --host={toolkit}" in refused.reply["evalue"]
     kernel.execute("%gui\n%gui none\n%matplotlib inline").ok()
     kernel.close()
 

@@ -429,6 +429,26 @@ async def what_is_queued_when_a_main_loop_is_nested_runs_there_and_once(window):
     assert len(seen) == 3
 
 
+async def what_overridden_event_handlers_raise_is_told_and_hurts_nobody(window):
+    """Qt only: PySide raises it again out of whichever of its functions returns next."""
+    told = []
+    current_host().carry_contexts(lambda kind, error, trace: told.append(kind))
+
+    class Failing(window.widgets.QWidget):
+        def paintEvent(self, event):
+            raise ZeroDivisionError
+
+    failing = Failing()
+    failing.show()
+    for _ in range(50):
+        before = len(told)
+        with suppress(ZeroDivisionError):  # these return too
+            failing.update()
+        await until(lambda before=before: len(told) > before)
+        await anyio.to_thread.run_sync(int)
+    assert set(told) == {ZeroDivisionError}
+
+
 async def an_hour_of_ticks_leaks_nothing(window):
     """360,000 ticks of 10 ms are an hour; here they come at speed. One in a hundred goes through the waiting thread."""
     import psutil

@@ -44,6 +44,13 @@ def test_sigint_in_nested_loops_of_qt(play, backend):
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_errors_of_event_handlers_of_qt(play, backend):
+    scenario = "what_overridden_event_handlers_raise_is_told_and_hurts_nobody"
+    noise = "Error calling Python override of QWidget::paintEvent(): "
+    assert play(scenario, "qt offscreen", backend, noise).split() == ["done", "returned"]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_garbage_of_tk(play, backend):
     assert play("interpreters_of_tk_are_not_deleted_by_another_thread", "tk", backend).split() == ["done", "returned"]
 

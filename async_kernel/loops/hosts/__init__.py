@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
 __all__ = ["HOSTS", "ErrorSink", "Host", "current_host"]
@@ -82,6 +82,13 @@ class Host(ABC):
         A blocking dialog runs no code of the caller into which an exception could be raised: so it has to go first.
         """
         self.call_soon_threadsafe(lambda: self.dismiss() if self.guest_depth else None)
+
+    def is_handler(self, frame: FrameType) -> bool:
+        """Whether the toolkit has called what runs in `frame` itself, such as an overridden event handler.
+
+        Asked by a signal handler: no function of the toolkit may be called.
+        """
+        return False
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:  # noqa: B027
         """From now on run each callback in a copy of the context (`contextvars`) in which it was created.

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.system.interrupt import Interrupt
 
-__all__ = ["Callback", "Callbacks", "HostEvent", "start_handler"]
+__all__ = ["Callback", "Callbacks", "HostEvent", "sent_further", "start_handler"]
 
 STEP_SECONDS = 1.0
 """How long a wait serves the toolkit at a time. It is ended by what it waits for, not by this."""
@@ -27,7 +27,13 @@ STEP_SECONDS = 1.0
 HANG_SECONDS = 0.05
 """How long a callback may keep the work from being interrupted before it is taken for what has to be ended."""
 
-MACHINERY = ("anyio", "asyncio", "concurrent", "contextvars", "outcome", "selectors", "sniffio", "tkinter", "trio")
+MACHINERY = sys.stdlib_module_names | {"anyio", "attr", "outcome", "sniffio", "sortedcontainers", "trio"}
+"""What loops are made of, and what the guest itself calls: user code is in there only when it has called that."""
+
+CALLERS = frozenset({"carry.<locals>.carried", "_ContextCallWrapper._call", "_Slots._telling.<locals>.call"})
+"""The functions of ours that call callbacks: whatever they call is user code, be it of the standard library."""
+
+PACKAGE = __name__.partition(".")[0]
 
 _tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references to its tasks
 
@@ -54,6 +60,19 @@ async def _told(handler: Coroutine[Any, Any, object], sink: ErrorSink | None) ->
         await handler
     except (Exception, KeyboardInterrupt, SystemExit, BaseExceptionGroup) as error:
         (sink or sys.excepthook)(type(error), error, error.__traceback__)
+
+
+def sent_further(run: CodeType) -> bool:
+    """Whether a KeyboardInterrupt that the toolkit drops goes on: it hit what the toolkit called while code further out
+    on the stack waits for the toolkit, as with a dialog. It is sent once more then. `run` is the host's.
+    """
+    for frame in _stack():  # PySide raises what it has kept in whichever thread calls it next
+        if frame.f_code is run:
+            break
+        if _package(frame) not in (PACKAGE, *MACHINERY):
+            signal.raise_signal(signal.SIGINT)
+            return True
+    return False
 
 
 class HostEvent(threading.Event):
@@ -122,6 +141,7 @@ class Callbacks:
     def __init__(self, host: Host, defer: Callable[[Callable[[], None]], None]) -> None:
         self._host = host
         self._run = type(host).run.__code__
+        self._module = type(host).__module__
         self._defer = defer
         handler = signal.getsignal(signal.SIGINT)
         host.around_nested = lambda: _sigint_kept_by(handler)
@@ -130,7 +150,7 @@ class Callbacks:
 
     def current(self) -> Callback | None:
         """The callback that is running now, or None. Callable from any thread."""
-        frame = _outermost(self._run)
+        frame = _outermost(self._run, self._module)
         if frame is None:
             return None
         if self._latest is None or not self._latest.is_at(frame):
@@ -139,15 +159,27 @@ class Callbacks:
 
     def spares(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
         """Whether `frame` is that of a callback or a task that runs for a moment while `interrupt` is meant for other
-        work, a cell that awaits or shows a dialog. One that goes on is what holds everything up, and not spared."""
-        if isinstance(interrupt.work, Callback):
-            return False
-        callback, now = _callback_at(frame), time.monotonic()
-        if callback is None:
+        work, a cell that awaits or shows a dialog. One that goes on is what holds everything up, and not spared.
+
+        What the guest itself has called always is: an exception there would be the guest's end.
+        """
+        inside: list[FrameType] = []
+        while frame is not None and _package(frame) != PACKAGE:
+            inside.append(frame)
+            frame = frame.f_back
+        # What a nested main loop calls may have nothing of ours around it: what it raises ends nothing, and is dropped.
+        callback = next((each for each in inside if self._host.is_handler(each)), None)
+        if callback is None and frame is not None and _is_of_loops(frame):
+            callback = _first_of_user([frame, *reversed(inside)])
+            if callback is None:
+                return True
+        if callback is None or (isinstance(interrupt.work, Callback) and interrupt.work.is_at(callback)):
             self._spared = None
-        elif self._spared is None or self._spared[0] is not callback:
+            return False
+        now = time.monotonic()
+        if self._spared is None or self._spared[0] is not callback:
             self._spared = callback, now
-        return self._spared is not None and now < self._spared[1] + HANG_SECONDS
+        return now < self._spared[1] + HANG_SECONDS
 
     def end_nested(self, interrupt: Interrupt) -> None:
         """Soon, on the host's thread: if what is to be interrupted has nested a main loop, as a modal dialog does, end
@@ -185,8 +217,7 @@ def _sigint_kept_by(handler: Any) -> Iterator[None]:
 def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:
     """Deliver `interrupt` when the caller of the main loop that called `frame` goes on, by the next trace event there:
     earlier than any signal, so that no line behind a dialog runs that was dismissed in nobody's name."""
-    package = __name__.partition(".")[0]
-    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
+    while frame is not None and _package(frame) == PACKAGE:
         frame = frame.f_back
     if frame is None or sys.gettrace() not in (None, _trace_nothing):  # a debugger: the next signal has to do
         return
@@ -213,30 +244,35 @@ def _stack() -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _callback_at(frame: FrameType | None) -> FrameType | None:
-    """The outermost frame of the callback that `frame` belongs to; None if it is one of what the package itself runs.
-
-    Going outwards, the first frame of this package decides: of its loops, or of somebody who calls user code.
-    """
-    package = __name__.partition(".")[0]
-    outermost = None
-    while frame is not None:
-        name = str(frame.f_globals.get("__name__", ""))
-        if name.partition(".")[0] == package:
-            return outermost if name.startswith(f"{package}.loops") else None
-        if name.partition(".")[0] not in MACHINERY:
-            outermost = frame
-        frame = frame.f_back
-    return None
-
-
-def _outermost(run: CodeType) -> FrameType | None:
-    """The outermost frame of user code that the host's main loop has called, or None."""
-    package = __name__.partition(".")[0]
-    outermost = None
+def _outermost(run: CodeType, module: str) -> FrameType | None:
+    """The outermost frame of user code that the host's main loop has called, or None. `module` is the host's own."""
+    inside: list[FrameType] = []
     for frame in _stack():
+        if frame.f_globals.get("__name__") != module or frame.f_code.co_qualname in CALLERS:
+            inside.append(frame)
         if frame.f_code is run:
-            return outermost
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in (package, *MACHINERY):
-            outermost = frame
+            return _first_of_user(reversed(inside))
     return None
+
+
+def _first_of_user(frames: Iterable[FrameType]) -> FrameType | None:
+    """The first of `frames`, from the outermost inwards, in which user code runs; None if the first one that is
+    neither of the loops nor of what they call is the kernel's."""
+    for_user = False
+    for frame in frames:
+        package = _package(frame)
+        if package == PACKAGE:
+            if not _is_of_loops(frame):
+                return None
+            for_user = frame.f_code.co_qualname in CALLERS
+        elif for_user or package not in MACHINERY:
+            return frame
+    return None
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _is_of_loops(frame: FrameType) -> bool:
+    return str(frame.f_globals["__name__"]).startswith(f"{PACKAGE}.loops")

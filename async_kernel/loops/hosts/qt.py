@@ -8,19 +8,19 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from inspect import CO_VARARGS
-from types import FunctionType, MethodType, TracebackType
+from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from async_kernel.errors import HostUnavailableError
 from async_kernel.loops.contexts import carry
 from async_kernel.loops.hosts import ErrorSink, Host
-from async_kernel.loops.hosts.callbacks import start_handler
+from async_kernel.loops.hosts.callbacks import sent_further, start_handler
 
 __all__ = ["QtHost"]
 
@@ -44,13 +44,15 @@ class QtHost(Host):
                 "Install the libraries of the system that it needs; docs/hosts.md lists Debian's packages.",
             ) from error
         self._undo = ExitStack()
-        if widgets.QApplication.instance() is None:
-            check_platform(self._core, os.environ, sys.platform)
-        self._app: Any = widgets.QApplication.instance() or widgets.QApplication(["async-kernel"])
+        self._app: Any = widgets.QApplication.instance()
+        if self._app is None:
+            with checked_platform(self._core, os.environ, sys.platform):
+                self._app = widgets.QApplication(["async-kernel"])
         self._app.setQuitOnLastWindowClosed(False)
         self._soon: deque[Callback] = deque()
         self._threadsafe: deque[Callback] = deque()
         self._stopped = False
+        self._timing = False  # whether the timer runs
         self._timer: Any = self._core.QTimer()
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._run_soon)
@@ -65,42 +67,39 @@ class QtHost(Host):
         """Serve events until `stop`: neither the last window's end nor `quit()` by user code ends it."""
         self._stopped = False
         while not self._stopped:
-            self._exec()
+            _tell_strays(lambda: self._stopped or self._exec())
 
     def stop(self) -> None:
         """End `run`."""
         self._stopped = True
-        self._app.exit()
+        _tell_strays(self._app.exit)
 
     def call_soon(self, callback: Callback) -> None:
         """By a timer of no length: Qt serves it after the window system's events, one round at a time."""
         self._soon.append(callback)
-        if not self._timer.isActive():
-            self._timer.start(0)
+        self._run_soon_soon()
 
     def call_soon_threadsafe(self, callback: Callback) -> None:
         """By a queued signal."""
         self._threadsafe.append(callback)
-        self._poster.posted.emit()
+        _tell_strays(self._poster.posted.emit)
 
     def step(self, timeout: float) -> None:
         """Serve what is there; wait up to `timeout` seconds for the first event."""
-        limit = self._core.QTimer()
-        limit.setSingleShot(True)
-        limit.start(max(1, round(timeout * 1000)))
-        flags = self._core.QEventLoop
-        flags = getattr(flags, "ProcessEventsFlag", flags)
-        self._app.processEvents(flags.AllEvents | flags.WaitForMoreEvents)
-        limit.stop()
+        _tell_strays(self._step, timeout)
 
     def dismiss(self) -> None:
         """Reject the modal dialogs; where there is none, leave all event loops (`run` starts its own again)."""
-        window, last = self._app.activeModalWidget(), None
-        if window is None:
-            self._app.exit()
-        while window is not None and window is not last:  # the same again: it refuses to close
-            window.reject() if hasattr(window, "reject") else window.close()
-            window, last = self._app.activeModalWidget(), window
+        _tell_strays(self._dismiss)
+
+    def is_handler(self, frame: FrameType) -> bool:
+        """By its name and its `self`: a method of a QObject that one of Qt's own classes has too."""
+        code = frame.f_code
+        owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if not isinstance(owner, self._core.QObject):
+            return False
+        module = self._core.__name__.partition(".")[0]
+        return any(code.co_name in vars(each) for each in type(owner).__mro__ if each.__module__.startswith(module))
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:
         """By PySide's `connect` and `singleShot`, which bind functions now; exceptions by `sys.excepthook`.
@@ -109,17 +108,18 @@ class QtHost(Host):
         Methods of QObjects stay as they are, for Qt looks at their thread and life; so do all slots of PyQt, whose
         signals take no other `connect`. `loops.contexts.carry(slot)` binds those by hand.
         """
+        told = None if sink is None else _unless_sent_further(sink, type(self).run.__code__)
         signals = getattr(self._core, "SignalInstance", None)
         if signals is not None:
-            slots = _Slots(signals, self._core.QObject, sink)
+            slots = _Slots(signals, self._core.QObject, told)
             signals.connect, signals.disconnect = slots.hooks()
             self._undo.callback(slots.unhook)
             timer = self._core.QTimer
             single_shot = timer.singleShot
             timer.singleShot = lambda *args: single_shot(*(slots.carry(each) for each in args))
             self._undo.callback(setattr, timer, "singleShot", single_shot)
-        if sink is not None:
-            before, sys.excepthook = sys.excepthook, sink
+        if told is not None:
+            before, sys.excepthook = sys.excepthook, told
             self._undo.callback(setattr, sys, "excepthook", before)
 
     def close(self) -> None:
@@ -165,16 +165,40 @@ class QtHost(Host):
         self._undo.callback(setattr, owner, name, vars(owner)[name])
         setattr(owner, name, value)
 
+    def _step(self, timeout: float) -> None:
+        limit = self._core.QTimer()
+        limit.setSingleShot(True)
+        limit.start(max(1, round(timeout * 1000)))
+        flags = self._core.QEventLoop
+        flags = getattr(flags, "ProcessEventsFlag", flags)
+        self._app.processEvents(flags.AllEvents | flags.WaitForMoreEvents)
+        limit.stop()
+
+    def _dismiss(self) -> None:
+        window, last = self._app.activeModalWidget(), None
+        if window is None:
+            self._app.exit()
+        while window is not None and window is not last:  # the same again: it refuses to close
+            window.reject() if hasattr(window, "reject") else window.close()
+            window, last = self._app.activeModalWidget(), window
+
+    def _run_soon_soon(self) -> None:
+        if not self._timing:
+            self._timing = True
+            _tell_strays(self._timer.start, 0)
+
     def _run_soon(self) -> None:
+        self._timing = False
         for _ in range(len(self._soon)):
             if not self._soon:  # a loop that one of them has nested came first
                 return
             callback = self._soon.popleft()
             if self._soon:
-                self._timer.start(0)  # before: `callback` may run a nested event loop
+                self._run_soon_soon()  # before: `callback` may run a nested event loop
             callback()
 
     def _run_threadsafe(self) -> None:
+        _tell_strays(self._timer.isActive)  # an interrupt may be among them; nobody else calls Qt while a dialog waits
         for _ in range(len(self._threadsafe)):
             if self._threadsafe:  # else a loop that one of them has nested came first
                 self._threadsafe.popleft()()
@@ -186,6 +210,31 @@ class QtHost(Host):
         connection = getattr(core.Qt, "ConnectionType", core.Qt)
         poster.posted.connect(self._run_threadsafe, connection.QueuedConnection)
         return poster
+
+
+def _tell_strays(call: Callable[..., object], *args: Any) -> None:
+    """Call a function of Qt's that may be called twice, and tell of what it raises: none of its own.
+
+    PySide keeps what an overridden event handler raises, and raises it out of whichever of its functions is called
+    next, with or without having done what that does. In the guest's code it would be the guest's end.
+    """
+    for _ in range(3):
+        try:
+            call(*args)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        else:
+            return
+
+
+def _unless_sent_further(sink: ErrorSink, run: CodeType) -> ErrorSink:
+    """`sink`, but for interrupts that go on to whom they are meant for: Qt drops what its callbacks raise."""
+
+    def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not (issubclass(kind, KeyboardInterrupt) and sent_further(run)):
+            sink(kind, error, trace)
+
+    return told
 
 
 def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -269,23 +318,29 @@ _BY_ARITY: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
 )
 
 
-def check_platform(core: Any, environ: Mapping[str, str], platform: str) -> None:
+@contextmanager
+def checked_platform(core: Any, environ: Mapping[str, str], platform: str) -> Iterator[None]:
     """Raise HostUnavailableError where Qt would abort the process: no display answers, or a library is absent.
 
     Only X is asked, the one platform with such conditions that Qt itself falls back to; `core` is the QtCore to ask.
+    The connection to it is kept while inside: an X server that loses its last client begins anew, as Xvfb does, and
+    refuses whoever comes meanwhile.
     """
     name = environ.get("QT_QPA_PLATFORM", "").partition(":")[0]
     if platform in ("darwin", "win32", "cygwin") or name not in ("", "xcb") or environ.get("WAYLAND_DISPLAY"):
+        yield
         return
-    if problem := _x_problem(core):
-        raise HostUnavailableError(
-            f"Qt cannot show windows on the display {environ.get('DISPLAY', '')!r}: {problem}.",
-            "Set DISPLAY to one that answers, use xvfb-run, install the libraries of the system that docs/hosts.md "
-            "lists, or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
-        )
+    with ExitStack() as stack:
+        if problem := _x_problem(core, stack):
+            raise HostUnavailableError(
+                f"Qt cannot show windows on the display {environ.get('DISPLAY', '')!r}: {problem}.",
+                "Set DISPLAY to one that answers, use xvfb-run, install the libraries of the system that docs/hosts.md "
+                "lists, or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
+            )
+        yield
 
 
-def _x_problem(core: Any) -> str:
+def _x_problem(core: Any, stack: ExitStack) -> str:
     import ctypes
 
     try:
@@ -294,9 +349,8 @@ def _x_problem(core: Any) -> str:
         return str(error)
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
-    refused = xcb.xcb_connection_has_error(connection)
-    xcb.xcb_disconnect(connection)
-    if refused:
+    stack.callback(xcb.xcb_disconnect, connection)
+    if xcb.xcb_connection_has_error(connection):
         return "it does not answer"
     info = core.QLibraryInfo
     places = getattr(info, "LibraryPath", info)  # the older bindings have the same names one level up
