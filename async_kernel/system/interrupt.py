@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
+from weakref import WeakSet
 
 __all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise"]
 
@@ -56,10 +57,12 @@ class Interruptible(Protocol):
 class Interrupt:
     """One interrupt of one piece of work."""
 
-    __slots__ = ("delivered", "position", "since", "work")
+    __slots__ = ("again", "delivered", "position", "since", "work")
 
-    def __init__(self, work: Interruptible) -> None:
+    def __init__(self, work: Interruptible, again: bool = False) -> None:
         self.work = work
+        self.again = again
+        """Whether an earlier one was delivered to the same work, which goes on all the same."""
         self.delivered = False
         self.position: tuple[int, int] | None = None  # where its thread stood when the exception was set there
         self.since = 0.0
@@ -129,6 +132,7 @@ class Interrupter:
         self._current = current
         self._running = running
         self._aim: Interrupt | None = None  # what our own signal is for
+        self._interrupted: WeakSet[Interruptible] = WeakSet()  # work that an interrupt was delivered to
         self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._previous: Any = None
@@ -148,12 +152,15 @@ class Interrupter:
 
     def interrupt(self, work: Interruptible) -> Interrupt:
         """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""
-        interrupt = Interrupt(work)
+        interrupt = self._new(work)
         if self._thread is None:
             self._thread = threading.Thread(target=self._pursue_all, name="interrupts", daemon=True)
             self._thread.start()
         self._pending.put(interrupt)
         return interrupt
+
+    def _new(self, work: Interruptible) -> Interrupt:
+        return Interrupt(work, again=work in self._interrupted)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         frame = sys._getframe(1)  # matplotlib's `show` calls us when it has returned, with a frame that has ended
@@ -162,10 +169,10 @@ class Interrupter:
             work = self._current()
             for other in self._running():
                 if other is not work:
-                    self._pending_from_signal(Interrupt(other))
+                    self._pending_from_signal(self._new(other))
             if work is None:
                 return
-            interrupt = Interrupt(work)
+            interrupt = self._new(work)
             if not self._may_hit(interrupt, frame):
                 self._pending_from_signal(interrupt)
                 return
@@ -173,6 +180,9 @@ class Interrupter:
             return
         if self._may_hit(interrupt, frame):
             if interrupt.claim():
+                self._interrupted.add(interrupt.work)
+                if interrupt.again:
+                    raise_again_where_caught(frame, self.entries)
                 raise KeyboardInterrupt
         else:
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
@@ -184,6 +194,7 @@ class Interrupter:
         """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""
         in_place = threading.get_ident() == interrupt.work.thread and self._may_hit(interrupt, sys._getframe(3))
         if in_place and interrupt.claim():
+            self._interrupted.add(interrupt.work)
             raise KeyboardInterrupt
 
     def _pending_from_signal(self, interrupt: Interrupt) -> None:
@@ -214,8 +225,9 @@ class Interrupter:
             return True
         if interrupt.position is None or interrupt.work.finished:
             return False
-        # The exception waits for the thread's next bytecode. If the thread does not move, it stands in a C call.
-        if _position(interrupt.work.thread) != interrupt.position:
+        # The exception waits for the thread's next bytecode. If the thread does not move, it stands in a C call. If it
+        # goes on although it was interrupted before, it catches what is raised.
+        if _position(interrupt.work.thread) != interrupt.position and not interrupt.again:
             return False
         if time.monotonic() < interrupt.since + STUCK_SECONDS:
             return True
@@ -244,8 +256,37 @@ class Interrupter:
         if not may_raise(sys._current_frames().get(thread), self.entries):
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
         elif interrupt.claim():
+            self._interrupted.add(interrupt.work)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
             interrupt.position, interrupt.since = _position(thread), time.monotonic()
+
+
+def raise_again_where_caught(frame: FrameType, entries: Collection[CodeType]) -> None:
+    """Have KeyboardInterrupt raised once more, in the handler or `finally` block that takes in the one which the caller
+    raises at `frame` next: in the midst of a handler nothing of the same `try` catches it.
+
+    By tracing the frames of the user's code until that happens or the last of them is left. Does nothing while a
+    debugger or profiler traces this thread.
+    """
+    if sys.gettrace() is not None:
+        return
+
+    def raise_again(frame: FrameType, event: str, arg: object) -> Any:
+        if event == "line":
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return raise_again
+
+    def stop(frame: FrameType, event: str, arg: object) -> None:
+        sys.settrace(None)
+
+    at: FrameType | None = frame
+    while at is not None and at.f_code not in entries:
+        at.f_trace = raise_again
+        at = at.f_back
+    if at is not None:
+        at.f_trace = stop
+        sys.settrace(lambda frame, event, arg: None)
 
 
 def _position(thread: int) -> tuple[int, int] | None:

@@ -80,6 +80,44 @@ def test_no_signal_is_lost_whenever_it_arrives(kernel: KernelDriver) -> None:
         assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
 
 
+SWALLOWS = """import time
+print('in')
+while True:
+    try:
+        while True: time.sleep(0.01)
+    except KeyboardInterrupt:
+        print('swallowed')
+"""
+
+
+@pytest.mark.parametrize("place", ["main", "subshell"])
+def test_a_second_interrupt_ends_what_swallows_the_first(kernel: KernelDriver, place: str) -> None:
+    header = {}
+    if place == "subshell":
+        created = kernel.request("create_subshell_request", channel="control")["content"]
+        header = {"subshell_id": created["subshell_id"]}
+    running = kernel.start_until_printed(SWALLOWS, "in", header=header)
+    by_message(kernel)
+    kernel.wait_printed(running, "swallowed")
+    by_message(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    after = kernel.execute("import sys; sys.gettrace()", header=header).ok()
+    assert after.result is None
+    if header:
+        kernel.request("delete_subshell_request", header, channel="control")
+
+
+def test_a_second_interrupt_leaves_no_trace_where_nothing_catches_it(kernel: KernelDriver) -> None:
+    code = "import time\ntry:\n    print('in'); time.sleep(60)\nfinally:\n    print('out'); time.sleep(60)\n"
+    running = kernel.start_until_printed(code, "in")
+    by_message(kernel)
+    kernel.wait_printed(running, "out")
+    by_message(kernel)
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.execute("import sys; sys.gettrace()").ok().result is None
+
+
 def test_the_error_is_published_once_and_shows_the_cell(kernel: KernelDriver) -> None:
     for code in BLOCKED.values():
         running = kernel.start_until_printed(code.format(library=kernel.library), "in")
