@@ -28,7 +28,7 @@ from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
 from async_kernel.system.children import end_children, give_signals_back_in_children
 from async_kernel.system.ending import Ending
-from async_kernel.system.interrupt import Interrupter
+from async_kernel.system.interrupt import Interrupter, wake_main_thread
 from async_kernel.system.parent_watch import parent_of, watch_parent
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
 from async_kernel.transport.registration import register
@@ -128,7 +128,7 @@ class ZMQInterface:
             run_loop=self._run_thread,
         )
         self.kernel.timeout = settings.attributes.get("shell.timeout")
-        self._interrupter = Interrupter(_wake_main_thread, self.kernel.execution_here, self.kernel.meant)
+        self._interrupter = Interrupter(wake_main_thread, self.kernel.execution_here, self.kernel.meant)
         self.kernel.interrupts = self._interrupter
         self._subscribed = threading.Event()
         self._plan: Plan | None = None
@@ -363,14 +363,6 @@ def _username() -> str:
 def _running_backend() -> str:
     trio = sys.modules.get("trio")
     return "trio" if trio is not None and trio.lowlevel.in_trio_run() else "asyncio"
-
-
-def _wake_main_thread() -> None:
-    if sys.platform == "win32":
-        from async_kernel.system.interrupt_windows import wake_main_thread
-    else:
-        from async_kernel.system.interrupt_posix import wake_main_thread
-    wake_main_thread()
 
 
 def _stay_awake() -> None:

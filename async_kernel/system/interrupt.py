@@ -18,7 +18,7 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 from weakref import WeakSet
 
-__all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise"]
+__all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
@@ -79,6 +79,15 @@ class Interrupt:
         self.delivered = True
         self.work.mark_interrupted()
         return True
+
+
+def wake_main_thread() -> None:
+    """Make the main thread run its SIGINT handler, even while it blocks in a system call. Callable from any thread."""
+    if sys.platform == "win32":
+        from .interrupt_windows import wake_main_thread
+    else:
+        from .interrupt_posix import wake_main_thread
+    wake_main_thread()
 
 
 def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
