@@ -1,20 +1,24 @@
 """What a host costs a whole kernel, and how fairly it shares: `hosts.py` with cells, a client and processes.
 
-    xvfb-run -a python benchmarks/host_kernels.py [--seconds 5] [--json FILE]
+    xvfb-run -a python benchmarks/host_kernels.py [--seconds 5] [--only HOST ...] [--json FILE]
 
 For each host and backend, beside kernels without a host: how late a 10 ms timer of the toolkit and one of the backend
 come (median / 99th percentile / worst, ms) while the kernel idles, while a cell awaits, and while 1,000 small cells
 run; what the round trip of such a cell takes; how long an interrupt takes from its sending to the reply of the cell;
 how long a shutdown takes with a window open; how much of a processor the idle kernel uses.
+
+Each figure has a limit; what is over its limit is named at the end, and the exit status is 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,15 @@ PATIENCE = 30.0
 
 CELLS = 1000
 INTERRUPTS = 10
+
+JITTER_MS = 20.0
+"""How late a timer may come, at the 99th percentile."""
+INTERRUPT_MS = 150.0
+"""How long the slowest interrupt may take."""
+SHUTDOWN_S = 1.0
+IDLE_CPU = 1.0
+TIMES_NO_HOST = 3.0
+"""How many times the median round trip without a host a round trip may take; the same backend, the same run."""
 
 PREPARE = """
 import sys; sys.path.insert(0, {folder!r})
@@ -145,26 +158,58 @@ def watch(kernel: Kernel, library: str, seconds: float, figures: dict[str, Any])
     figures["round trip"] = summary(trips)
 
 
-def main() -> None:
-    """Measure each combination in turn and print the table."""
+def broken(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What is over its limit, as lines of text. Kernels without a host are there to compare with, and have none."""
+    for name, figures in results.items():
+        host, _, backend = name.partition(" ")
+        if host == "none":
+            continue
+        alone = results.get(f"none {backend}", {}).get("round trip", {}).get("median", float("inf"))
+        for row, figure in figures.items():
+            over = {
+                "gui": lambda it: it["p99"] >= JITTER_MS,
+                "async": lambda it: it["p99"] >= JITTER_MS,
+                "interrupt,": lambda it: it["worst"] >= INTERRUPT_MS,
+                "round": lambda it, alone=alone: it["median"] >= TIMES_NO_HOST * alone,
+                "shutdown,": lambda it: it >= SHUTDOWN_S,
+                "idle": lambda it: it >= IDLE_CPU,
+                "words": bool,
+            }[row.partition(" ")[0]]
+            if over(figure):
+                yield f"{name}: {row}: {show(figure)}"
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of the table, in Markdown."""
+    yield "| | " + " | ".join(results) + " |"
+    yield "|---" * (len(results) + 1) + "|"
+    for row in next(iter(results.values())):
+        yield f"| {row} | " + " | ".join(show(figures[row]) for figures in results.values()) + " |"
+
+
+def main() -> int:
+    """Measure each combination in turn, print the table and what is over its limit; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long idling and awaiting are watched")
+    parser.add_argument("--only", nargs="+", choices=HOSTS, default=HOSTS, metavar="HOST", help="none, tk, qt")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     results: dict[str, dict[str, Any]] = {}
-    for host in HOSTS:
+    load = [round(os.getloadavg()[0], 2)]
+    for host in options.only:
         for backend in BACKENDS:
             with tempfile.TemporaryDirectory() as folder:
                 results[f"{host} {backend}"] = measure(host, backend, options.seconds, Path(folder))
             print(f"{host} {backend}", file=sys.stderr, flush=True)
+    load.append(round(os.getloadavg()[0], 2))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
-    print(
-        "median / 99th percentile / worst, ms\n\n| | " + " | ".join(results) + " |\n|---" + "|---" * len(results) + "|"
-    )
-    for row in next(iter(results.values())):
-        print(f"| {row} | " + " | ".join(show(figures[row]) for figures in results.values()) + " |")
+    print(f"median / 99th percentile / worst, ms; {os.cpu_count()} processors, load before and after {load}\n")
+    print("\n".join(table(results)))
+    over = list(broken(results))
+    print("\nover the limit:\n" + "\n".join(over) if over else "\neverything within its limit")
+    return 1 if over else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
