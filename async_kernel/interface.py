@@ -20,7 +20,14 @@ from async_kernel.errors import AsyncKernelError, ProtocolError
 from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.request import find_request
-from async_kernel.launcher import ConnectionFile, load_interface, make_plan, open_connection, write_connection
+from async_kernel.launcher import (
+    ConnectionFile,
+    load_interface,
+    make_plan,
+    open_connection,
+    say_where,
+    write_connection,
+)
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel, topic_of
@@ -148,7 +155,7 @@ class ZMQInterface:
         if parent is not None:
             watch_parent(parent, self._orphaned)
         if self._file.is_new and self._file.registration is None:
-            _say_where(self._file.path)
+            say_where(self._file.path)
         self.kernel.adopts_strays = True
         status = 0
         try:
@@ -227,6 +234,7 @@ class ZMQInterface:
         import anyio
 
         from async_kernel.concurrency.portal import current_portal
+        from async_kernel.loops.detect import running_backend
 
         failure: list[BaseException] = []
 
@@ -236,7 +244,7 @@ class ZMQInterface:
             except Exception as error:
                 failure.append(error)
 
-        self._plan = make_plan(self._settings._replace(backend=_running_backend()))
+        self._plan = make_plan(self._settings._replace(backend=running_backend()))
         self._transport.start()
         try:
             if started is not None:
@@ -268,9 +276,11 @@ class ZMQInterface:
         self._restore.append(comms.restore)
         if host is not None:
             self._join(host)
+        elif self.kernel.adopts_strays:  # no program around us, whose tasks these would be
+            self._watch_loop()
         if streams:
             echo = self._settings.attributes.get("kernel.quiet") is False
-            alone = self.kernel.adopts_strays  # no program around us, whose descriptors these would be
+            alone = self.kernel.adopts_strays  # nor whose descriptors
             capture = alone and self._settings.attributes.get("kernel.capture_fd") is not False
             installed = load_interface(STREAMS)(echo=echo, capture=capture)
             self.kernel.around_cell = installed.around_cell
@@ -281,17 +291,19 @@ class ZMQInterface:
         """Let the toolkit's callbacks belong to cells, windows live while a cell asks, interrupts reach both."""
         from async_kernel.loops.hosts.callbacks import Callbacks, HostEvent
 
-        def defer(checkpoint: Callable[[], None]) -> None:
-            request = find_request()
-            if request is not None:
-                request.checkpoint = checkpoint
-
-        callbacks = Callbacks(host, defer)
+        callbacks = Callbacks(host, _defer)
         self.kernel.beside = callbacks.current
         self.kernel.wait_with(lambda: HostEvent(host))
         self._interrupter.end_nested = callbacks.end_nested
         self._interrupter.spares = callbacks.spares
         host.carry_contexts(load_interface(ERROR_SINK))
+
+    def _watch_loop(self) -> None:
+        """Let interrupts reach what the loop runs while no cell does: a task that never awaits holds up everything."""
+        from async_kernel.loops.frames import LoopCallbacks
+        from async_kernel.loops.run import run
+
+        self.kernel.beside = LoopCallbacks(run.__code__, _defer).current
 
     def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""
@@ -339,6 +351,13 @@ class ZMQInterface:
         return self._codec.encode("stream", {"name": "stderr", "text": text}, identities=(topic,))
 
 
+def _defer(checkpoint: Callable[[], None]) -> None:
+    """Have `checkpoint()` called after the next output of what runs in this context."""
+    request = find_request()
+    if request is not None:
+        request.checkpoint = checkpoint
+
+
 def _host_here(plan: Plan | None) -> Host | None:
     if plan is None or plan.host is None:
         return None
@@ -360,11 +379,6 @@ def _username() -> str:
     return os.environ.get("LOGNAME") or os.environ.get("USER") or os.environ.get("USERNAME") or "username"
 
 
-def _running_backend() -> str:
-    trio = sys.modules.get("trio")
-    return "trio" if trio is not None and trio.lowlevel.in_trio_run() else "asyncio"
-
-
 def _stay_awake() -> None:
     """On macOS, which slows down what shows no window, say that somebody waits for this process."""
     if sys.platform == "darwin":
@@ -374,15 +388,6 @@ def _stay_awake() -> None:
 
         with suppress(OSError):
             prevent_app_nap("runs the cells of a notebook")
-
-
-def _say_where(path: str) -> None:
-    print(
-        f"A kernel is running. To connect to it:\n\n    jupyter console --existing {os.path.basename(path)}\n\n"
-        f"Its connection file is {path}. Ctrl-C interrupts a cell, SIGTERM (kill {os.getpid()}) ends the kernel.",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def _tell(error: BaseException) -> None:

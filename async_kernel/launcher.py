@@ -16,7 +16,7 @@ from async_kernel.settings import Settings
 if TYPE_CHECKING:
     from async_kernel.loops.plan import Plan
 
-__all__ = ["ConnectionFile", "load_interface", "make_plan", "open_connection", "start", "write_connection"]
+__all__ = ["ConnectionFile", "load_interface", "make_plan", "open_connection", "say_where", "start", "write_connection"]
 
 
 class ConnectionFile(NamedTuple):
@@ -110,3 +110,13 @@ def write_connection(file: ConnectionFile) -> None:
         if sys.platform != "win32":  # the mode above does not touch a file that was there
             os.fchmod(opened.fileno(), 0o600)
         opened.write(file.info.to_text())
+
+
+def say_where(path: str) -> None:
+    """Tell whoever started a kernel by hand how to reach and how to end it."""
+    print(
+        f"A kernel is running. To connect to it:\n\n    jupyter console --existing {os.path.basename(path)}\n\n"
+        f"Its connection file is {path}. Ctrl-C interrupts a cell, SIGTERM (kill {os.getpid()}) ends the kernel.",
+        file=sys.stderr,
+        flush=True,
+    )

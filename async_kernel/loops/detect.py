@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec as find_module
 from typing import NamedTuple
 
-__all__ = ["QT_MODULES", "Found", "detect"]
+__all__ = ["QT_MODULES", "Found", "detect", "running_backend"]
 
 QT_MODULES = ("PySide6", "PyQt6", "PySide2", "PyQt5")
 """The Qt bindings that the host `qt` can use."""
@@ -59,3 +59,9 @@ def _present(name: str, find_spec: Callable[[str], object | None]) -> bool:
         return find_spec(name) is not None
     except ValueError:  # the module is in sys.modules without a spec: somebody's stand-in for it
         return name in sys.modules
+
+
+def running_backend() -> str:
+    """The backend of the loop that runs in the calling thread: "trio" or else "asyncio"."""
+    trio = sys.modules.get("trio")
+    return "trio" if trio is not None and trio.lowlevel.in_trio_run() else "asyncio"

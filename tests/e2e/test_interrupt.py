@@ -80,6 +80,33 @@ def test_no_signal_is_lost_whenever_it_arrives(kernel: KernelDriver) -> None:
         assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
 
 
+HANGS_LATER = {
+    "callback": "import asyncio\ndef hang():\n    print('hangs')\n    while True: pass\n"
+    "asyncio.get_running_loop().call_later(0.1, hang)",
+    "task": "import asyncio, time\n"
+    "async def hang():\n    await asyncio.sleep(0.1)\n    print('hangs'); time.sleep(60)\n"
+    "task = asyncio.create_task(hang())",
+    "nursery": "import trio, time\nmanager = trio.open_nursery(); nursery = await manager.__aenter__()\n"
+    "async def hang():\n    await trio.sleep(0.1)\n    print('hangs'); time.sleep(60)\nnursery.start_soon(hang)",
+}
+
+
+@pytest.mark.parametrize("interrupt", WAYS)
+def test_what_a_cell_left_behind_is_interrupted_when_no_cell_runs(
+    start_kernel: Callable[..., KernelDriver], backend: str, interrupt: Callable[[KernelDriver], None]
+) -> None:
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True  # a loop logs what ends its tasks
+    for left in ["nursery"] if backend == "trio" else ["callback", "task"]:
+        cell = kernel.start(HANGS_LATER[left])
+        assert kernel.reply(cell)["content"]["status"] == "ok"
+        kernel.wait_printed(cell, "hangs")
+        interrupt(kernel)
+        if left == "nursery":
+            kernel.execute("await manager.__aexit__(None, None, None)")
+        assert kernel.execute("6 * 7").ok().result == "42"
+
+
 SWALLOWS = """import time
 print('in')
 while True:

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from async_kernel.loops.contexts import carry
-from async_kernel.loops.hosts.callbacks import CALLERS, Callback, Callbacks
+from async_kernel.loops.frames import CALLERS, Callback
+from async_kernel.loops.hosts.callbacks import Callbacks
 from async_kernel.system.interrupt import Interrupt
 from tests.loops.queue_host import QueueHost
 

@@ -11,29 +11,31 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
+from async_kernel.loops.frames import (
+    CALLERS,
+    MACHINERY,
+    PACKAGE,
+    Callback,
+    first_of_user,
+    is_of_loops,
+    package_of,
+    stack,
+)
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.system.interrupt import Interrupt
 
-__all__ = ["Callback", "Callbacks", "HostEvent", "sent_further", "start_handler"]
+__all__ = ["Callbacks", "HostEvent", "sent_further", "start_handler"]
 
 STEP_SECONDS = 1.0
 """How long a wait serves the toolkit at a time. It is ended by what it waits for, not by this."""
 
 HANG_SECONDS = 0.05
 """How long a callback may keep the work from being interrupted before it is taken for what has to be ended."""
-
-MACHINERY = sys.stdlib_module_names | {"anyio", "attr", "outcome", "sniffio", "sortedcontainers", "trio"}
-"""What loops are made of, and what the guest itself calls: user code is in there only when it has called that."""
-
-CALLERS = frozenset({"carry.<locals>.carried", "_ContextCallWrapper._call", "_Slots._telling.<locals>.call"})
-"""The functions of ours that call callbacks: whatever they call is user code, be it of the standard library."""
-
-PACKAGE = __name__.partition(".")[0]
 
 _tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references to its tasks
 
@@ -66,10 +68,10 @@ def sent_further(run: CodeType) -> bool:
     """Whether a KeyboardInterrupt that the toolkit drops goes on: it hit what the toolkit called while code further out
     on the stack waits for the toolkit, as with a dialog. It is sent once more then. `run` is the host's.
     """
-    for frame in _stack():  # PySide raises what it has kept in whichever thread calls it next
+    for frame in stack():  # PySide raises what it has kept in whichever thread calls it next
         if frame.f_code is run:
             break
-        if _package(frame) not in (PACKAGE, *MACHINERY):
+        if package_of(frame) not in (PACKAGE, *MACHINERY):
             signal.raise_signal(signal.SIGINT)
             return True
     return False
@@ -94,41 +96,6 @@ class HostEvent(threading.Event):
         while not self.is_set():
             self._host.step(STEP_SECONDS)
         return True
-
-
-class Callback:
-    """A callback of the toolkit, or a task beside the main one, that is running: what can be interrupted of it
-    (`system.interrupt.Interruptible`). It is known by its outermost frame."""
-
-    def __init__(self, frame: FrameType, defer: Callable[[Callable[[], None]], None]) -> None:
-        self.thread = threading.main_thread().ident or 0
-        self._frame: FrameType | None = frame
-        self._defer = defer
-
-    def is_at(self, frame: FrameType) -> bool:
-        """Whether `frame` is its outermost one."""
-        return self._frame is frame
-
-    @property
-    def finished(self) -> bool:
-        """Whether it has returned."""
-        if self._frame is not None and all(frame is not self._frame for frame in _stack()):
-            self._frame = None  # it keeps the callback's variables alive
-        return self._frame is None
-
-    def end_wait(self, interrupt: Interrupt) -> None:
-        """Nothing: a callback awaits nothing."""
-
-    def mark_interrupted(self) -> None:
-        """Let go of it."""
-        self._frame = None
-
-    def defer(self, checkpoint: Callable[[], None]) -> None:
-        """Have `checkpoint()` called when the code of ours that the callback is in has done its part."""
-        self._defer(checkpoint)
-
-    def leave(self) -> None:
-        """Nothing: the thread is the host's."""
 
 
 class Callbacks:
@@ -164,13 +131,13 @@ class Callbacks:
         What the guest itself has called always is: an exception there would be the guest's end.
         """
         inside: list[FrameType] = []
-        while frame is not None and _package(frame) != PACKAGE:
+        while frame is not None and package_of(frame) != PACKAGE:
             inside.append(frame)
             frame = frame.f_back
         # What a nested main loop calls may have nothing of ours around it: what it raises ends nothing, and is dropped.
         callback = next((each for each in inside if self._host.is_handler(each)), None)
-        if callback is None and frame is not None and _is_of_loops(frame):
-            callback = _first_of_user([frame, *reversed(inside)])
+        if callback is None and frame is not None and is_of_loops(frame):
+            callback = first_of_user([frame, *reversed(inside)])
             if callback is None:
                 return True
         if callback is None or (isinstance(interrupt.work, Callback) and interrupt.work.is_at(callback)):
@@ -217,7 +184,7 @@ def _sigint_kept_by(handler: Any) -> Iterator[None]:
 def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:
     """Deliver `interrupt` when the caller of the main loop that called `frame` goes on, by the next trace event there:
     earlier than any signal, so that no line behind a dialog runs that was dismissed in nobody's name."""
-    while frame is not None and _package(frame) == PACKAGE:
+    while frame is not None and package_of(frame) == PACKAGE:
         frame = frame.f_back
     if frame is None or sys.gettrace() not in (None, _trace_nothing):  # a debugger: the next signal has to do
         return
@@ -236,43 +203,12 @@ def _trace_nothing(frame: FrameType, event: str, arg: object) -> None:
     """The trace function of frames that nothing is waited for in."""
 
 
-def _stack() -> Iterator[FrameType]:
-    """The frames of the main thread, from the innermost."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
 def _outermost(run: CodeType, module: str) -> FrameType | None:
     """The outermost frame of user code that the host's main loop has called, or None. `module` is the host's own."""
     inside: list[FrameType] = []
-    for frame in _stack():
+    for frame in stack():
         if frame.f_globals.get("__name__") != module or frame.f_code.co_qualname in CALLERS:
             inside.append(frame)
         if frame.f_code is run:
-            return _first_of_user(reversed(inside))
+            return first_of_user(reversed(inside))
     return None
-
-
-def _first_of_user(frames: Iterable[FrameType]) -> FrameType | None:
-    """The first of `frames`, from the outermost inwards, in which user code runs; None if the first one that is
-    neither of the loops nor of what they call is the kernel's."""
-    for_user = False
-    for frame in frames:
-        package = _package(frame)
-        if package == PACKAGE:
-            if not _is_of_loops(frame):
-                return None
-            for_user = frame.f_code.co_qualname in CALLERS
-        elif for_user or package not in MACHINERY:
-            return frame
-    return None
-
-
-def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
-def _is_of_loops(frame: FrameType) -> bool:
-    return str(frame.f_globals["__name__"]).startswith(f"{PACKAGE}.loops")
