@@ -120,7 +120,7 @@ class CommHandlers:
             _log.error("No such comm target registered: %s", name)
             channel.close()
             return None
-        return _serve(request, lambda: _run(target, channel, _as_dict(request)), failed=channel.close)
+        return _serve(request, lambda: _run(target, channel, request.as_dict()), failed=channel.close)
 
     def message(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_msg: call the comm's callback. A message for no comm is logged, what fails is shown.
@@ -132,9 +132,9 @@ class CommHandlers:
         if channel is None:
             return None
         if not alone:
-            return _serve(request, lambda: channel.handle_msg(_as_dict(request)))
+            return _serve(request, lambda: channel.handle_msg(request.as_dict()))
         _trigger("pre_execute")
-        return _serve(request, lambda: channel.handle_msg(_as_dict(request)), ended=lambda: _trigger("post_execute"))
+        return _serve(request, lambda: channel.handle_msg(request.as_dict()), ended=lambda: _trigger("post_execute"))
 
     def close(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_close: forget the comm and call its callback; what fails is shown."""
@@ -143,7 +143,7 @@ class CommHandlers:
             return None
         channel._closed = True
         self.manager.comms.pop(channel.comm_id, None)
-        return _serve(request, lambda: channel.handle_close(_as_dict(request)))
+        return _serve(request, lambda: channel.handle_close(request.as_dict()))
 
     def info(self, content: Content) -> Content:
         """The content of a comm_info_reply: the open comms, of one target when the request names it.
@@ -240,21 +240,6 @@ def _has_loop() -> bool:
     asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
     in_asyncio = asyncio is not None and asyncio._get_running_loop() is not None
     return in_asyncio or (trio is not None and trio.lowlevel.in_trio_run())
-
-
-def _as_dict(request: Request) -> dict[str, Any]:
-    """The message as callbacks know it from jupyter_client."""
-    message = request.message
-    header = message.header._asdict()
-    return {
-        "header": header,
-        "msg_id": header["msg_id"],
-        "msg_type": header["msg_type"],
-        "parent_header": message.parent_header,
-        "metadata": message.metadata,
-        "content": message.content,
-        "buffers": list(message.buffers),
-    }
 
 
 def _trigger(event: str) -> None:

@@ -9,29 +9,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from async_kernel.kernel.request import Request, find_request
+from async_kernel.kernel.request import find_request
 
 if TYPE_CHECKING:
     from async_kernel.ipython.shell import ZMQInteractiveShell
 
-__all__ = ["KernelFacade", "request_dict"]
+__all__ = ["KernelFacade", "parent_message"]
 
 
-def request_dict(request: Request | None) -> dict[str, Any]:
-    """A request as the dict that jupyter_client makes of a message; empty for None."""
-    if request is None:
-        return {}
-    message = request.message
-    header = message.header._asdict()
-    return {
-        "header": header,
-        "msg_id": header["msg_id"],
-        "msg_type": header["msg_type"],
-        "parent_header": message.parent_header,
-        "metadata": message.metadata,
-        "content": message.content,
-        "buffers": list(message.buffers),
-    }
+def parent_message() -> dict[str, Any]:
+    """The message that the calling context works on, as a dict; empty outside any."""
+    request = find_request()
+    return {} if request is None else request.as_dict()
 
 
 class SessionFacade:
@@ -86,7 +75,7 @@ class KernelFacade:
 
     def get_parent(self, channel: str | None = None) -> dict[str, Any]:
         """The request that the calling context works on, as a message."""
-        return request_dict(find_request())
+        return parent_message()
 
     @property
     def _parent_header(self) -> dict[str, Any]:

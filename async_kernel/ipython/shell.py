@@ -23,7 +23,7 @@ from traitlets import Float, Instance, Type, default
 from async_kernel.ipython.cells import Cell, current_cell
 from async_kernel.ipython.compiler import KernelCompiler
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
-from async_kernel.ipython.facade import KernelFacade, request_dict
+from async_kernel.ipython.facade import KernelFacade, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history import DelayedSave
 from async_kernel.ipython.pager import show_in_pager
@@ -261,7 +261,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
     def get_parent(self) -> dict[str, Any]:
         """The request that the calling context works on, as a message: `{"header": {"msg_id": ...}, ...}`."""
-        return request_dict(find_request())
+        return parent_message()
 
     def set_parent(self, parent: dict[str, Any]) -> None:
         """Nothing: output belongs to the request of its context. ipywidgets' `Output` calls this."""

@@ -48,7 +48,7 @@ class Kernel:
     it: requests are taken in from the start, and served once `serve` has been given one. `timeout` is the deadline, in
     seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any;
     `comms_in_thread` lets comm messages be served by a thread while a cell keeps the one of its shell to itself.
-    `beside()` is what the main thread works on while the main shell has nothing to do, a callback or task of the user's.
+    `beside()` is what the main thread works on while the main shell has nothing to do, a callback or task of a user.
     `before_cell()` is called in the thread of each cell before it runs, `around_cell(request)` entered around it,
     `ending()` called when the kernel is shut down.
     """

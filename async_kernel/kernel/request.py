@@ -97,6 +97,19 @@ class Request:
         """The content of the message."""
         return self.message.content
 
+    def as_dict(self) -> dict[str, Any]:
+        """The message as the dict that jupyter_client makes of one, which is what users' callbacks know."""
+        message = self.message
+        return {
+            "header": message.header._asdict(),
+            "msg_id": message.header.msg_id,
+            "msg_type": message.header.msg_type,
+            "parent_header": message.parent_header,
+            "metadata": message.metadata,
+            "content": message.content,
+            "buffers": list(message.buffers),
+        }
+
     def publish(
         self,
         msg_type: str,
