@@ -201,7 +201,8 @@ def test_without_await_they_are_ipythons(cells: Cells, shell: Shell, monkeypatch
 
 
 def test_wrong_code_is_told_as_by_ipython(cells: Cells) -> None:
-    assert cells("%%time\nawait give(").reply["ename"] == "SyntaxError"
+    # CPython 3.13 has a class of its own for it, which IPython lets through.
+    assert cells("%%time\nawait give(").reply["ename"] == cells("give(").reply["ename"]
     assert cells("def plain():\n    %time await give(1)", "plain()").reply["ename"] == "SyntaxError"
 
 

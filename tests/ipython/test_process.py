@@ -32,6 +32,7 @@ def run(code):
 def python(script: str, tmp_path: Path, *, attributes: str = "None", check: bool = True) -> tuple[str, str]:
     """Run a script that may `run(code)`; return its stdout and stderr."""
     environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONWARNINGS": "error::ResourceWarning"}
+    environment["PYTHON_COLORS"] = "0"  # CPython 3.13 colours tracebacks where FORCE_COLOR says so, as for a kernel
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).parents[2]), *environment.get("PYTHONPATH", "").split()]
     )
