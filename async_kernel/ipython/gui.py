@@ -39,7 +39,7 @@ def enable_gui(gui: str | None, host: str | None) -> None:
     toolkit = "qt" if wanted in _QT_MODULES else wanted
     modules = _QT_MODULES.get(wanted, ())
     if toolkit == host and (not modules or any(f"{module}.QtWidgets" in sys.modules for module in modules)):
-        if toolkit == "qt" and "matplotlib" in sys.modules:  # what its `show` does is put right there
+        if toolkit in ("tk", "qt") and "matplotlib" in sys.modules:  # how it shows and redraws is put right there
             import_module("async_kernel.ipython.matplotlib_host")
         return
     running_in = f"runs in the main loop of {host}" if host else "runs without a GUI main loop"

@@ -6,20 +6,45 @@ for `%matplotlib qt`. What a figure needs comes from matplotlib's backend of the
 
 from __future__ import annotations
 
+import threading
 from importlib import import_module
 from typing import Any
 
 import matplotlib
 from IPython.core.getipython import get_ipython
 from matplotlib._pylab_helpers import Gcf
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
 
-__all__ = ["FigureCanvas", "FigureManager"]
+__all__ = ["FigureCanvas", "FigureManager", "redraw_when_stale"]
 
 _shell: Any = get_ipython()
 _backend: Any = import_module(f"matplotlib.backends.backend_{_shell.gui_host}agg")
 
 FigureCanvas = _backend.FigureCanvas
 FigureManager = _backend.FigureManager
+
+
+def redraw_when_stale(figure: Figure) -> None:
+    """Have the window of `figure` follow each change of it: one of matplotlib's `figure.hooks`.
+
+    pyplot leaves that to the end of the cell wherever there is an IPython; a cell that awaits, and callbacks of the
+    toolkit, would change figures that nobody sees change.
+    """
+    figure.stale_callback = _redraw
+
+
+def _redraw(figure: Artist, stale: bool) -> None:
+    """Ask for a redraw where that is cheap and allowed: in a window (inline draws at once), in the main thread."""
+    canvas = figure.canvas if isinstance(figure, Figure) else None
+    if (
+        stale
+        and isinstance(canvas, FigureCanvas)
+        and matplotlib.is_interactive()
+        and not canvas.is_saving()
+        and threading.current_thread() is threading.main_thread()
+    ):
+        canvas.draw_idle()
 
 
 def _wait_for_figures() -> None:
@@ -53,6 +78,8 @@ def _wait_for_figures() -> None:
 
 if _shell.gui_host == "qt":
     FigureManager.start_main_loop = staticmethod(_wait_for_figures)
+
+matplotlib.rcParams["figure.hooks"] = [*matplotlib.rcParams["figure.hooks"], f"{__name__}:redraw_when_stale"]
 
 # As `%matplotlib` does: windows open when a figure is made, follow its changes, and `plt.show()` does not wait for
 # their end, which would keep the cell from ending.
