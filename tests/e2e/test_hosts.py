@@ -236,7 +236,8 @@ CALLBACKS = {
 
 @pytest.mark.parametrize("code", CALLBACKS.values(), ids=CALLBACKS)
 def test_an_interrupt_ends_a_callback_while_no_cell_runs(gui: KernelDriver, code: str) -> None:
-    making = gui.start(f"def callback():\n    {code}\nlater(callback)")
+    # Late enough that the cell has ended: what is printed before belongs to what `finish` takes, and is not waited for.
+    making = gui.start(f"def callback():\n    {code}\nlater(callback, 100)")
     gui.finish(making).ok()
     gui.wait_printed(making, "in")
     interrupt(gui)
