@@ -100,7 +100,11 @@ DETACH = {
     "setsid": "os.system('setsid sleep 100 & echo $! > child')",
 }
 if sys.platform == "linux":
-    DETACH["nohup"] = "os.system('nohup sleep 100 >nohup.out 2>&1 & echo $! > child')"
+    # What is to become nohup is the shell's own copy at first, which has not been told anything yet.
+    DETACH["nohup"] = (
+        "os.system('nohup sleep 100 >nohup.out 2>&1 & echo $! > child')\n"
+        "while open(f'/proc/{open(\"child\").read().strip()}/comm').read() != 'sleep\\n': time.sleep(0.01)"
+    )
 
 PROGRAM = """
 import os, signal, subprocess, sys, time
