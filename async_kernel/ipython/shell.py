@@ -178,10 +178,12 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
         IPython ends the command on KeyboardInterrupt and goes on; an interrupted cell must not go on.
         """
-        super().system_piped(self.var_expand(cmd, depth=1))
         request = find_request()
-        if request is not None and request.interrupted:
-            raise KeyboardInterrupt
+        try:
+            super().system_piped(self.var_expand(cmd, depth=1))
+        finally:  # before the command has begun IPython fails to end it
+            if request is not None and request.interrupted:
+                raise KeyboardInterrupt from None
 
     system = system_piped
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from async_kernel.ipython import user_code_entries
 from async_kernel.ipython.interpreter import IPythonInterpreter
-from async_kernel.kernel.request import Request
+from async_kernel.kernel.request import Request, find_request
 from async_kernel.system.interrupt import may_raise
 
 from .harness import Ran, Shell, new_request, run_on
@@ -215,3 +216,19 @@ def test_entries_name_what_calls_user_code() -> None:
         assert function.__code__ in entries
     assert len(set(entries)) == len(entries)
     assert all(isinstance(entry, CodeType) for entry in entries)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="IPython runs commands otherwise there")
+def test_an_interrupt_before_a_command_has_begun(cells: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """IPython's own handler asks for the child that there is not yet, and so raises something else."""
+    import pexpect
+
+    def spawn(*args: object, **options: object) -> None:
+        request = find_request()
+        assert request is not None
+        request.interrupted = True
+        raise KeyboardInterrupt
+
+    for name in ("spawn", "spawnb"):
+        monkeypatch.setattr(pexpect, name, spawn, raising=False)
+    assert cells("!true").reply["ename"] == "KeyboardInterrupt"
