@@ -112,7 +112,9 @@ def test_a_callback_that_raises_does_not_end_the_loop(plan, error):
         loop.call_soon(bad)
         loop.call_soon(seen.append, "the next callback")
         loop.call_later(0.001, bad)
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            while seen.count("called") < 2:
+                await asyncio.sleep(0.01)
         seen.append("alive")
 
     run(plan, main)
