@@ -120,7 +120,9 @@ def test_a_callback_that_raises_does_not_end_the_loop(plan, error):
         seen.append("alive")
 
     run(plan, main)
-    assert seen == ["called", "the next callback", "called", "alive"]
+    # On a machine that stands still for a millisecond the timer is due before the next callback has run.
+    assert sorted(seen[:-1]) == ["called", "called", "the next callback"]
+    assert seen[-1] == "alive"
 
 
 def test_a_task_that_stops_the_loop_does_not_end_main(plan):
