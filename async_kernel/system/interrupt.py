@@ -18,6 +18,8 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 from weakref import WeakSet
 
+from .unwinding import follow
+
 __all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
@@ -190,8 +192,7 @@ class Interrupter:
         if self._may_hit(interrupt, frame):
             if interrupt.claim():
                 self._interrupted.add(interrupt.work)
-                if interrupt.again:
-                    raise_again_where_caught(frame, self.entries)
+                follow(frame, self.entries, interrupt.again)
                 raise KeyboardInterrupt
         else:
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
@@ -201,9 +202,11 @@ class Interrupter:
 
     def _checkpoint(self, interrupt: Interrupt) -> None:
         """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""
-        in_place = threading.get_ident() == interrupt.work.thread and self._may_hit(interrupt, sys._getframe(3))
+        frame = sys._getframe(3)
+        in_place = threading.get_ident() == interrupt.work.thread and self._may_hit(interrupt, frame)
         if in_place and interrupt.claim():
             self._interrupted.add(interrupt.work)
+            follow(frame, self.entries, interrupt.again)
             raise KeyboardInterrupt
 
     def _pending_from_signal(self, interrupt: Interrupt) -> None:
@@ -268,34 +271,6 @@ class Interrupter:
             self._interrupted.add(interrupt.work)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
             interrupt.position, interrupt.since = _position(thread), time.monotonic()
-
-
-def raise_again_where_caught(frame: FrameType, entries: Collection[CodeType]) -> None:
-    """Have KeyboardInterrupt raised once more, in the handler or `finally` block that takes in the one which the caller
-    raises at `frame` next: in the midst of a handler nothing of the same `try` catches it.
-
-    By tracing the frames of the user's code until that happens or the last of them is left. Does nothing while a
-    debugger or profiler traces this thread.
-    """
-    if sys.gettrace() is not None:
-        return
-
-    def raise_again(frame: FrameType, event: str, arg: object) -> Any:
-        if event == "line":
-            sys.settrace(None)
-            raise KeyboardInterrupt
-        return raise_again
-
-    def stop(frame: FrameType, event: str, arg: object) -> None:
-        sys.settrace(None)
-
-    at: FrameType | None = frame
-    while at is not None and at.f_code not in entries:
-        at.f_trace = raise_again
-        at = at.f_back
-    if at is not None:
-        at.f_trace = stop
-        sys.settrace(lambda frame, event, arg: None)
 
 
 def _position(thread: int) -> tuple[int, int] | None:

@@ -152,7 +152,7 @@ def test_windows_live_while_a_cell_asks_for_input(gui: KernelDriver) -> None:
     answer, ticks = gui.finish(asking).ok().text().split()
     assert answer == "yes"
     assert int(ticks) > 5
-    again = gui.start("print('in'); input('?')", allow_stdin=True)
+    again = gui.start("print('begun'); input('?')", allow_stdin=True)
     gui.receive("stdin")
     interrupt(gui)
     assert gui.finish(again).reply["ename"] == "KeyboardInterrupt"
@@ -205,19 +205,19 @@ def test_callbacks_may_start_tasks(gui: KernelDriver) -> None:
 
 
 BLOCKED = {
-    "blocking": "print('in'); import time; time.sleep(60)",
-    "computing": "print('in')\nwhile True: pass",
-    "awaiting": "print('in'); import {library}; await {library}.sleep(60)",
-    "modal dialog": "print('in'); dialog(); print('behind')",
-    "figures": "import matplotlib.pyplot as plt; plt.figure(); print('in'); plt.show(block=True); print('behind')",
-    "pause of figures": "import matplotlib.pyplot as plt; plt.figure(); print('in'); plt.pause(60); print('behind')",
+    "blocking": "print('begun'); import time; time.sleep(60)",
+    "computing": "print('begun')\nwhile True: pass",
+    "awaiting": "print('begun'); import {library}; await {library}.sleep(60)",
+    "modal dialog": "print('begun'); dialog(); print('behind')",
+    "figures": "import matplotlib.pyplot as plt; plt.figure(); print('begun'); plt.show(block=True); print('behind')",
+    "pause of figures": "import matplotlib.pyplot as plt; plt.figure(); print('begun'); plt.pause(60); print('behind')",
 }
 
 
 @pytest.mark.parametrize("code", BLOCKED.values(), ids=BLOCKED)
 def test_an_interrupt_ends_a_cell(gui: KernelDriver, code: str) -> None:
     for _ in range(3):
-        running = gui.start_until_printed(code.format(library=gui.library), "in")
+        running = gui.start_until_printed(code.format(library=gui.library), "begun")
         interrupt(gui)
         cell = gui.finish(running)
         assert cell.reply["ename"] == "KeyboardInterrupt", plain("\n".join(cell.reply["traceback"]))
@@ -227,10 +227,10 @@ def test_an_interrupt_ends_a_cell(gui: KernelDriver, code: str) -> None:
 
 
 CALLBACKS = {
-    "blocking": "print('in'); import time; time.sleep(60)",
-    "computing": "print('in')\n    while True: pass",
-    "printing": "print('in')\n    while True: print('flood')",
-    "modal dialog": "print('in'); dialog(); print('behind')",
+    "blocking": "print('begun'); import time; time.sleep(60)",
+    "computing": "print('begun')\n    while True: pass",
+    "printing": "print('begun')\n    while True: print('flood')",
+    "modal dialog": "print('begun'); dialog(); print('behind')",
 }
 
 
@@ -239,7 +239,7 @@ def test_an_interrupt_ends_a_callback_while_no_cell_runs(gui: KernelDriver, code
     # Late enough that the cell has ended: what is printed before belongs to what `finish` takes, and is not waited for.
     making = gui.start(f"def callback():\n    {code}\nlater(callback, 100)")
     gui.finish(making).ok()
-    gui.wait_printed(making, "in")
+    gui.wait_printed(making, "begun")
     interrupt(gui)
     wait_error(gui, making, "KeyboardInterrupt")
     assert gui.execute("1 + 1").ok().result == "2"
@@ -323,9 +323,9 @@ def test_a_kernel_without_a_host_says_how_to_start_one(start_gui: Start) -> None
 
 
 ENDINGS = {
-    "a modal dialog of a cell": "print('in'); dialog()",
-    "a modal dialog of a callback": "later(lambda: (print('in'), dialog()))",
-    "a hanging callback": "later(lambda: (print('in'), __import__('time').sleep(60)))",
+    "a modal dialog of a cell": "print('begun'); dialog()",
+    "a modal dialog of a callback": "later(lambda: (print('begun'), dialog()))",
+    "a hanging callback": "later(lambda: (print('begun'), __import__('time').sleep(60)))",
 }
 
 
@@ -334,7 +334,7 @@ ENDINGS = {
 def test_a_shutdown_ends(start_gui: Start, host: str, code: str) -> None:
     kernel = start_gui(host, f"--host={host}")
     kernel.execute(WINDOWS[host]).ok()
-    kernel.start_until_printed(code, "in")
+    kernel.start_until_printed(code, "begun")
     kernel.close()
 
 

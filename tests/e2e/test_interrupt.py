@@ -107,6 +107,26 @@ def test_what_a_cell_left_behind_is_interrupted_when_no_cell_runs(
         assert kernel.execute("6 * 7").ok().result == "42"
 
 
+DROPS = {
+    "a finaliser": "class Hangs:\n    def __del__(self): hang()\none = Hangs(); del one",
+    "a callback of C code": "import ctypes; ctypes.CFUNCTYPE(ctypes.c_int)(hang)()",
+}
+
+
+@pytest.mark.parametrize("interrupt", WAYS)
+@pytest.mark.parametrize("code", DROPS.values(), ids=DROPS)
+def test_what_c_code_drops_ends_the_cell_all_the_same(
+    kernel: KernelDriver, interrupt: Callable[[KernelDriver], None], code: str
+) -> None:
+    kernel.execute("def hang():\n    print('in')\n    while True: pass").ok()
+    running = kernel.start_until_printed(f"{code}\nprint('behind')", "in")
+    interrupt(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert "behind" not in cell.text()
+    assert kernel.execute("import sys; sys.gettrace()").ok().result is None
+
+
 SWALLOWS = """import time
 print('in')
 while True:

@@ -93,7 +93,11 @@ class QtHost(Host):
         _tell_strays(self._dismiss)
 
     def is_handler(self, frame: FrameType) -> bool:
-        """By its name and its `self`: a method of a QObject that one of Qt's own classes has too."""
+        """By its name and its `self`: a method of a QObject that one of Qt's own classes has too. Or by its module:
+        what PySide is made of besides C++, which expects no exception there.
+        """
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in ("enum", "shibokensupport"):
+            return True
         code = frame.f_code
         owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
         if not isinstance(owner, self._core.QObject):
