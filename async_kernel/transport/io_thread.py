@@ -12,6 +12,7 @@ with everything else. What a subscriber cannot take yet waits here, where text g
 from __future__ import annotations
 
 import logging
+import os
 import socket as sockets_of_the_system
 import threading
 import time
@@ -19,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias
+from weakref import WeakSet
 
 import zmq
 
@@ -123,6 +125,7 @@ class IOThread:
         self._alarm.setblocking(False)
         self._bell.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="I/O", daemon=True)
+        _all.add(self)
 
     def start(self) -> None:
         """Begin to move messages."""
@@ -188,6 +191,15 @@ class IOThread:
             self._rung = True
             with suppress(OSError):  # it is being rung already, or the thread has ended
                 self._bell.send(b"!")
+
+    def _forget(self) -> None:
+        """In a forked child: never use the sockets, which are its parent's, nor ring for the thread, which the child
+        does not have. What is put for sending goes nowhere."""
+        self._lock = threading.RLock()  # another thread may have held it
+        self._outbox = deque(maxlen=0)
+        self._turn = threading.Lock()
+        self._turn.acquire()  # for good
+        self._rung = True
 
     # The I/O thread
 
@@ -339,6 +351,18 @@ class IOThread:
         except zmq.Again:
             return False
         return True
+
+
+_all: WeakSet[IOThread] = WeakSet()
+
+
+def _forget_all() -> None:
+    for one in tuple(_all):
+        one._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _has_arrivals(socket: zmq.Socket[bytes]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -285,3 +287,24 @@ def test_stop_does_not_wait_for_a_reader_that_stopped(wire: Wire) -> None:
         wire.publish(b"x" * 4000)
     wire.io.stop(grace=0.05)
     assert not wire.io._thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_leaves_the_sockets_alone(wire: Wire) -> None:
+    """They are its parent's, and what libzmq does with them in the child never returns."""
+    subscriber = wire.subscribe()
+    wire.publish(b"before")
+    assert receive(subscriber) == [b"other", b"before"]
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(round(DEADLINE))
+        wire.publish(b"child")
+        wire.print("child\n")
+        wire.io.show(MESSAGE, [b"output", b"child"], build)
+        wire.io.barrier(lambda: None)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    wire.publish(b"after")
+    assert receive(subscriber) == [b"other", b"after"]
