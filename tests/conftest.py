@@ -10,6 +10,7 @@ kernels apart; it is combined with `-k asyncio`, as a peer has one backend.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,11 @@ BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Each backend under test, and what to say to `async-kernel -a` to get it."""
+
+
+if sys.platform != "win32":
+    # A run under nohup would make every kernel deaf to it, and what a cell starts under nohup no different from the rest.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -101,7 +101,7 @@ def page(seen: Seen) -> str:
         "Each kernel ran in an environment of its own, as a black box, one at a time.",
         "",
         "**n/m**: n of m probes did what the row asks for, in whatever time. A time is the median of those that name a "
-        "limit; *slow* counts those that went past it.",
+        "limit; *slow* counts those that went past it. *MiB* is how much more memory the kernel had at its peak.",
         "",
         "| row | need | " + " | ".join(names) + " |",
         "|---|---|" + "---|" * len(names),
@@ -142,7 +142,9 @@ def _verdict(outcome: dict[str, Any] | None) -> str:
     if outcome["verdict"] == "failed":
         detail = outcome["detail"].replace("|", "/").replace("\n", " ").replace("<", "&lt;").replace("*", "&#42;")
         return f"no: {detail[:110]}"
-    return ("slow" if outcome["verdict"] == "slow" else "yes") + (f" {_time(seconds)}" if seconds else "")
+    memory = outcome["figures"].get("memory_mib")
+    figures = ([_time(seconds)] if seconds else []) + ([f"+{memory:.0f} MiB"] if memory is not None else [])
+    return " ".join([{"slow": "slow", "passed": "yes"}[outcome["verdict"]], ", ".join(figures)]).rstrip()
 
 
 def _time(seconds: float) -> str:
