@@ -30,7 +30,7 @@ BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 if sys.platform != "win32":
-    # A run under nohup would make every kernel deaf to it, and what a cell starts under nohup no different from the rest.
+    # A run under nohup would make every kernel deaf to it: what a cell starts under nohup would be like all else.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
