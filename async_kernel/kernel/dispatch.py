@@ -41,7 +41,8 @@ async def serve(
                 content = await handler(request)
             except BaseException as error:
                 content = _error(request, error)
-            if before_reply is not None and content is not None and content.get("status") == "error":
+            failed = content is not None and content.get("status") == "error"
+            if before_reply is not None and failed and not request.replied:
                 await before_reply()
         finally:
             _done(request, content)

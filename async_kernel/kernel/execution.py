@@ -21,6 +21,11 @@ _MACHINERY = frozenset({"async_kernel", "asyncio", "selectors", "uvloop", "winlo
 """What is innermost in a thread whose loop waits, or is about to go on."""
 
 
+RETURN_SECONDS = 0.25
+"""How long a lane waits for its thread, after a cell was given up, before another takes its place: a call that returns
+by then takes nothing away, and `finally` blocks of the cell do not run beside the next one."""
+
+
 class Place(InnerLoop, Protocol):
     """Where an execution runs: a portal, or what stands for a thread without a loop."""
 
@@ -74,9 +79,15 @@ class Execution:
         """Give up on the thread: it stands in a call that nothing ends. A lane goes on in another thread."""
         if self._left is not None and not self.finished:
             self.finished = True
-            reason = f"{self.request.reason} The cell was left to itself: it waits in a call that nothing ends."
-            give_up(self.request, KeyboardInterrupt(reason.strip()))
             self._left(self)
+            reason = f"{self.request.reason} The cell is left to itself: it stands in a call that nothing ends."
+            give_up(self.request, KeyboardInterrupt(reason.strip()))
+
+    def when_overdue(self, move: Callable[[Execution], None]) -> None:
+        """Call `move(self)` when a thread that was given up has had its time to come back."""
+        timer = threading.Timer(RETURN_SECONDS, move, (self,))
+        timer.daemon = True
+        timer.start()
 
     def defer(self, checkpoint: Callable[[], None]) -> None:
         """Have what writes output for this request call `checkpoint()` when it is done."""

@@ -63,7 +63,7 @@ class Lane:
         self._prompts = prompts
         self._queue: Queue[_Item | None] = Queue()
         self._jobs: list[Callable[[], None]] = []
-        self._lock = threading.Lock()  # over the two and what follows: nothing is put into a closed lane
+        self._lock = threading.RLock()  # over the two and what follows; reentrant: a handler of SIGTERM ends lanes
         self._closed = False
         self._arrived = 0
         self._aborted = 0  # what can be aborted and arrived up to here is
@@ -178,14 +178,21 @@ class Lane:
         self._open.discard(execution.request)
         self._leave(execution)
 
-    def _leave_thread(self, execution: Execution) -> None:
-        """Have the lane served by another thread; the one that served it ends when its call does."""
+    def _leave_thread(self, stops: bool, execution: Execution) -> None:
+        """Have the lane served by another thread, unless its own comes back soon."""
         self._open.discard(execution.request)
-        served = self._comms.served
-        if served is not None and served.execution is execution:
-            self._comms.done(served)
+        if stops:
+            self._aborted = self._arrived
+        execution.when_overdue(self._go_elsewhere)
+
+    def _go_elsewhere(self, execution: Execution) -> None:
+        """Have the lane served by another thread; the one that served it ends when its call does."""
         with self._lock:
+            if self.execution is not execution:
+                return  # it has come back
             self.portal = self.execution = None
+        if (served := self._comms.served) is not None and served.execution is execution:
+            self._comms.done(served)
         if self._serve_elsewhere is not None:
             self._serve_elsewhere(self)
 
@@ -241,14 +248,16 @@ class Lane:
 
         async def handler(request: Request) -> dict[str, object] | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
-            left: Callable[[Execution], None] | None
-            left = self._leave_thread if self._serve_elsewhere is not None and begun is None else None
-            if item.mode is Mode.THREAD:
-                left = self._abandon
+            left: Callable[[Execution], None] | None = self._abandon if item.mode is Mode.THREAD else None
+            if self._serve_elsewhere is not None and begun is None:
+                left = partial(self._leave_thread, item.stops)
             execution = Execution(request, portal, self._prompts, left)
             execution.started = started
             execution.free_since = 0.0 if begun is not None else self.idle_since
-            self._enter(execution, begun is not None)
+            if begun is None:
+                self.execution = execution
+            else:
+                self._beside.append(execution)
             if item.comm is not None:
                 item.comm.execution = execution
             else:
@@ -360,18 +369,14 @@ class Lane:
             self._leave(execution)
             self._comm_done(message)
 
-    def _enter(self, execution: Execution, beside: bool) -> None:
-        if beside:
-            self._beside.append(execution)
-        else:
-            self.execution = execution
-
     def _leave(self, execution: Execution) -> None:
         if execution in self._beside:
             self._beside.remove(execution)
-        elif self.execution is execution:
-            self.execution = None
-            self.idle_since = time.time()
+            return
+        with self._lock:
+            if self.execution is execution:
+                self.execution = None
+                self.idle_since = time.time()
 
     async def _stop_queued(self) -> None:
         """Abort what has arrived behind an error.

@@ -15,18 +15,18 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
 from .unwinding import follow
+
+if TYPE_CHECKING:
+    from .standstill import Standstill
 
 __all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
-
-STUCK_SECONDS = 0.3
-"""How long a thread may stand still, with an exception waiting for it, before its work is given up."""
 
 
 class Interruptible(Protocol):
@@ -57,17 +57,17 @@ class Interruptible(Protocol):
 
 
 class Interrupt:
-    """One interrupt of one piece of work."""
+    """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well."""
 
-    __slots__ = ("again", "delivered", "position", "since", "work")
+    __slots__ = ("again", "by_signal", "delivered", "standstill", "work")
 
-    def __init__(self, work: Interruptible, again: bool = False) -> None:
+    def __init__(self, work: Interruptible, again: bool = False, by_signal: bool = False) -> None:
         self.work = work
+        self.by_signal = by_signal
         self.again = again
         """Whether an earlier one was delivered to the same work, which goes on all the same."""
         self.delivered = False
-        self.position: tuple[int, int] | None = None  # where its thread stood when the exception was set there
-        self.since = 0.0
+        self.standstill: Standstill | None = None  # of its thread, since the exception was set there
 
     @property
     def settled(self) -> bool:
@@ -164,14 +164,11 @@ class Interrupter:
     def interrupt(self, work: Interruptible) -> Interrupt:
         """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""
         interrupt = self._new(work)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._pursue_all, name="interrupts", daemon=True)
-            self._thread.start()
-        self._pending.put(interrupt)
+        self._pursue(interrupt)
         return interrupt
 
-    def _new(self, work: Interruptible) -> Interrupt:
-        return Interrupt(work, again=work in self._interrupted)
+    def _new(self, work: Interruptible, by_signal: bool = False) -> Interrupt:
+        return Interrupt(work, again=work in self._interrupted, by_signal=by_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         frame = sys._getframe(1)  # matplotlib's `show` calls us when it has returned, with a frame that has ended
@@ -180,18 +177,19 @@ class Interrupter:
             work = self._current()
             for other in self._running():
                 if other is not work:
-                    self._pending_from_signal(self._new(other))
+                    self._pursue(self._new(other, by_signal=True))
             if work is None:
                 return
-            interrupt = self._new(work)
+            interrupt = self._new(work, by_signal=True)
             if not self._may_hit(interrupt, frame):
-                self._pending_from_signal(interrupt)
+                self._pursue(interrupt)
                 return
         elif self._current() is not interrupt.work:
             return
         if self._may_hit(interrupt, frame):
             if interrupt.claim():
                 self._interrupted.add(interrupt.work)
+                _interrupt_child(interrupt, frame)
                 follow(frame, self.entries, interrupt.again)
                 raise KeyboardInterrupt
         else:
@@ -209,11 +207,11 @@ class Interrupter:
             follow(frame, self.entries, interrupt.again)
             raise KeyboardInterrupt
 
-    def _pending_from_signal(self, interrupt: Interrupt) -> None:
+    def _pursue(self, interrupt: Interrupt) -> None:
         if self._thread is None:
-            self.interrupt(interrupt.work)
-        else:
-            self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
+            self._thread = threading.Thread(target=self._pursue_all, name="interrupts", daemon=True)
+            self._thread.start()
+        self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
 
     def _pursue_all(self) -> None:
         pending: list[Interrupt] = []
@@ -235,13 +233,14 @@ class Interrupter:
         if not interrupt.settled:
             self._try(interrupt)
             return True
-        if interrupt.position is None or interrupt.work.finished:
+        if interrupt.standstill is None or interrupt.work.finished:
             return False
         # The exception waits for the thread's next bytecode. If the thread does not move, it stands in a C call. If it
         # goes on although it was interrupted before, it catches what is raised.
-        if _position(interrupt.work.thread) != interrupt.position and not interrupt.again:
+        time.sleep(0)  # see _raise_in_thread
+        if interrupt.standstill.is_over() and not interrupt.again:
             return False
-        if time.monotonic() < interrupt.since + STUCK_SECONDS:
+        if not interrupt.standstill.is_stuck():
             return True
         interrupt.work.leave()
         return False
@@ -261,6 +260,8 @@ class Interrupter:
         """Raise KeyboardInterrupt in a thread other than the main one, at its next bytecode."""
         import ctypes
 
+        from .standstill import Standstill
+
         thread = interrupt.work.thread
         # What is seen of the thread has to hold until the exception is set. Who has just been given Python's lock, as
         # after this sleep, keeps it for a whole switch interval: a thousand times longer than the next two lines take.
@@ -270,10 +271,13 @@ class Interrupter:
         elif interrupt.claim():
             self._interrupted.add(interrupt.work)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
-            interrupt.position, interrupt.since = _position(thread), time.monotonic()
+            interrupt.standstill = Standstill(thread)
+            _interrupt_child(interrupt, sys._current_frames().get(thread))
 
 
-def _position(thread: int) -> tuple[int, int] | None:
-    """Where a thread stands: the same twice when it has not run a bytecode in between, or come back to the same one."""
-    frame = sys._current_frames().get(thread)
-    return None if frame is None else (id(frame), frame.f_lasti)
+def _interrupt_child(interrupt: Interrupt, frame: FrameType | None) -> None:
+    """Interrupt the child process, too, that work which stands at `frame` waits for."""
+    if not interrupt.by_signal:
+        from .waited_child import interrupt_waited_child
+
+        interrupt_waited_child(frame)

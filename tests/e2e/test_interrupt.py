@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -263,3 +264,79 @@ def test_each_of_two_interrupts_ends_one_cell(kernel: KernelDriver) -> None:
         kernel.wait_printed(queued, "next")
         by_message(kernel)
         assert kernel.finish(queued).reply["ename"] == "KeyboardInterrupt"
+
+
+STANDS = {
+    "time.sleep": "import time; print('in'); time.sleep(60)",
+    "in a coroutine": "import time\nasync def stand():\n    print('in'); time.sleep(60)\nawait stand()",
+    "a lock": "import threading; lock = threading.Lock(); lock.acquire(); print('in'); lock.acquire()",
+    "a queue": "import queue; print('in'); queue.Queue().get()",
+    "a child": "import subprocess; print('in'); subprocess.run(['sleep', '60'])",
+}
+
+
+@pytest.fixture
+def subshell(kernel: KernelDriver) -> Iterator[dict[str, str]]:
+    created = kernel.request("create_subshell_request", channel="control")["content"]
+    header = {"subshell_id": created["subshell_id"]}
+    yield header
+    kernel.request("delete_subshell_request", header, channel="control")
+
+
+@pytest.mark.parametrize("shape", list(STANDS))
+def test_a_call_that_stands_still_in_a_subshell_is_left(
+    kernel: KernelDriver, subshell: dict[str, str], shape: str
+) -> None:
+    running = kernel.start_until_printed(STANDS[shape], "in", header=subshell)
+    queued = kernel.start("'aborted'", header=subshell)
+    assert kernel.request("kernel_info_request")["content"]["status"] == "ok"
+    by_message(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert len(cell.contents("error")) == 1
+    assert kernel.finish(queued).status == "aborted"
+    assert kernel.execute("6 * 7", header=subshell).ok().result == "42"
+
+
+def test_the_finally_block_of_a_cell_that_is_left_precedes_the_next_cell(
+    kernel: KernelDriver, subshell: dict[str, str]
+) -> None:
+    code = "import time\norder = []\ntry:\n    print('in'); time.sleep(0.4)\nfinally:\n    order.append('finally')"
+    running = kernel.start_until_printed(code, "in", header=subshell)
+    by_message(kernel)
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    wait = "while not order: time.sleep(0.01)\norder"  # a machine that is busy may have taken longer over this
+    assert kernel.execute(wait, header=subshell).ok().result == "['finally']"
+
+
+CHILD = """import signal, sys, time
+def handler(*_):
+    print('SIGINT', flush=True)
+    signal.signal(signal.SIGINT, lambda *_: print('again', flush=True))
+    time.sleep(0.1)
+    sys.exit(7)
+signal.signal(signal.SIGINT, handler)
+print('in', flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be interrupted alone on Windows")
+@pytest.mark.parametrize("place", ["main", "subshell"])
+@pytest.mark.parametrize("means", ["message", "signal to the group"])
+def test_a_child_is_interrupted_once_and_may_clean_up(
+    kernel: KernelDriver, subshell: dict[str, str], place: str, means: str
+) -> None:
+    header = subshell if place == "subshell" else None
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+    running = kernel.start_until_printed(code, "in", header=header)
+    if means == "message":
+        by_message(kernel)
+    else:
+        os.killpg(kernel.process.pid, signal.SIGINT)  # as jupyter_client and a terminal do
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt" or (place, means) == ("subshell", "signal to the group")
+    if "SIGINT" not in cell.text():
+        kernel.wait_printed(running, "SIGINT")
+    assert "again" not in cell.text()
+    assert kernel.execute("6 * 7", header=header).ok().result == "42"

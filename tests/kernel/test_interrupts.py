@@ -181,3 +181,48 @@ def test_cells_in_the_main_thread_are_interrupted(main_thread_kernel: tuple[Harn
     run_loop(harness.backend)(main)
     thread.join(DEADLINE)
     assert seen == [("error", "ok")] * 5
+
+
+def test_a_cell_that_is_given_up_is_answered_and_the_subshell_goes_on(kernel: Harness) -> None:
+    subshell = kernel.ask("create_subshell_request")["subshell_id"]
+    stuck = kernel.execute("block gate", subshell_id=subshell)
+    queued = kernel.execute("ok queued", subshell_id=subshell)
+    kernel.interpreter.wait_for("block gate")
+    execution = kernel.kernel.subshells.lane(subshell).execution
+    assert execution is not None
+    execution.leave()
+    assert kernel.reply(stuck)["ename"] == "KeyboardInterrupt"
+    following = kernel.execute("ok next", subshell_id=subshell)
+    assert kernel.status(queued) == "aborted"
+    assert kernel.status(following) == "ok"
+    threads = kernel.interpreter.threads
+    assert threads["ok next"] != threads["block gate"]
+    behind = kernel.execute("block other", subshell_id=subshell)
+    after = kernel.execute("ok after", subshell_id=subshell)
+    kernel.interpreter.wait_for("block other")
+    kernel.interpreter.release("gate")  # what comes of it is nobody's business any more
+    kernel.interpreter.release("other")
+    assert [kernel.status(behind), kernel.status(after)] == ["ok", "ok"]
+    assert kernel.whats(stuck) == ["busy", "error", "execute_reply", "idle"]
+
+
+def test_a_thread_that_comes_back_keeps_its_subshell(kernel: Harness) -> None:
+    subshell = kernel.ask("create_subshell_request")["subshell_id"]
+    lane = kernel.kernel.subshells.lane(subshell)
+    for turn in range(3):
+        stuck = kernel.execute(f"block {turn}", subshell_id=subshell, stop_on_error=False)
+        kernel.interpreter.wait_for(f"block {turn}")
+        execution = lane.execution
+        assert execution is not None
+        overdue: list[object] = []
+        execution.when_overdue = overdue.append  # type: ignore[assignment,method-assign]
+        execution.leave()
+        (move,) = overdue
+        assert kernel.reply(stuck)["ename"] == "KeyboardInterrupt"
+        kernel.interpreter.release(str(turn))
+        assert kernel.status(kernel.execute(f"ok {turn}", subshell_id=subshell)) == "ok"
+        assert callable(move)
+        move(execution)  # the time is up only now
+    assert kernel.status(kernel.execute("ok last", subshell_id=subshell)) == "ok"
+    assert len({kernel.interpreter.threads[f"{word} {turn}"] for word in ("block", "ok") for turn in range(3)}) == 1
+    assert kernel.interpreter.threads["ok last"] == kernel.interpreter.threads["block 0"]

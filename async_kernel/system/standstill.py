@@ -1,0 +1,55 @@
+"""A thread that stands still: whether it waits in a call of the system, or computes in a call of C code."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+__all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "Standstill"]
+
+WAITING_SECONDS = 0.03
+"""How long a thread may wait in one call, with an exception waiting for it, before its work is given up."""
+
+STUCK_SECONDS = 0.3
+"""The same for a thread that computes, waits for Python's lock, or cannot be seen to wait: most such calls return."""
+
+
+class Standstill:
+    """A thread that is to run its next bytecode, from now on.
+
+    To be used in another thread that has just been given Python's lock, so that the thread cannot end meanwhile.
+    """
+
+    def __init__(self, thread: int) -> None:
+        self._thread = thread
+        self._since = self._waits_since = time.monotonic()
+        self._position = _position(thread)
+        self._cpu = _cpu_time(thread)
+
+    def is_over(self) -> bool:
+        """Whether the thread has moved, or ended."""
+        return self._position is None or _position(self._thread) != self._position
+
+    def is_stuck(self) -> bool:
+        """Whether it has stood still for longer than is worth waiting. False for a thread that has ended."""
+        now = time.monotonic()
+        if _position(self._thread) is None:
+            return False
+        cpu = _cpu_time(self._thread)
+        if cpu != self._cpu:
+            self._cpu, self._waits_since = cpu, now
+        return now >= self._waits_since + WAITING_SECONDS or now >= self._since + STUCK_SECONDS
+
+
+def _position(thread: int) -> tuple[int, int] | None:
+    """Where a thread stands: the same twice when it has not run a bytecode in between, or come back to the same one."""
+    frame = sys._current_frames().get(thread)
+    return None if frame is None else (id(frame), frame.f_lasti)
+
+
+def _cpu_time(thread: int) -> float:
+    """The processor time of a thread. It stays the same, to the nanosecond, in a thread that waits; one that waits for
+    Python's lock looks after it every few milliseconds. NaN, which never equals itself, where systems do not tell."""
+    if sys.platform == "win32" or sys.platform == "darwin":
+        return float("nan")
+    return time.clock_gettime(time.pthread_getcpuclockid(thread))

@@ -1,0 +1,98 @@
+"""Threads that stand still: those that wait are told from those that compute."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from async_kernel.system import standstill
+from async_kernel.system.standstill import Standstill
+
+DEADLINE = 20.0
+
+
+def start(function: Callable[[], object]) -> tuple[threading.Thread, int]:
+    """A thread that runs `function`, and its ident."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    assert thread.ident is not None
+    return thread, thread.ident
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def stands_in(ident: int, module: str) -> bool:
+    """Whether Python code of `module` is what the thread ran last."""
+    frame = sys._current_frames().get(ident)
+    return frame is not None and frame.f_globals.get("__name__") == module
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="a thread's processor time is not to be had there")
+def test_a_thread_that_waits_is_stuck_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "STUCK_SECONDS", 3600.0)
+    held = threading.Lock()
+    held.acquire()
+    thread, ident = start(held.acquire)
+    wait_for(lambda: stands_in(ident, "threading"))
+    standing = Standstill(ident)
+    wait_for(standing.is_stuck)
+    assert not standing.is_over()
+    held.release()
+    thread.join(DEADLINE)
+    assert standing.is_over()
+
+
+def test_a_thread_that_computes_in_c_code_has_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "STUCK_SECONDS", 3600.0)
+    monkeypatch.setattr(standstill, "WAITING_SECONDS", 0.2)  # computing, on a machine that is busy
+    data = bytes(100_000_000)
+    begun = threading.Event()
+
+    def compute() -> None:
+        begun.set()
+        hashlib.sha512(data)  # without Python's lock, for some tenths of a second
+
+    thread, ident = start(compute)
+    assert begun.wait(DEADLINE)
+    standing = Standstill(ident)
+    while thread.is_alive() and not standing.is_over():
+        assert not standing.is_stuck()
+        time.sleep(0.001)
+
+
+def test_any_standstill_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "WAITING_SECONDS", 3600.0)
+    held = threading.Lock()
+    held.acquire()
+    thread, ident = start(held.acquire)
+    wait_for(lambda: stands_in(ident, "threading"))
+    standing = Standstill(ident)
+    wait_for(standing.is_stuck)
+    held.release()
+    thread.join(DEADLINE)
+
+
+def test_a_thread_that_has_ended_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "WAITING_SECONDS", 0.0)
+    thread, ident = start(lambda: None)
+    thread.join(DEADLINE)
+    held = threading.Lock()
+    held.acquire()
+    thread, ident = start(held.acquire)
+    wait_for(lambda: stands_in(ident, "threading"))
+    standing = Standstill(ident)
+    assert standing.is_stuck()
+    held.release()
+    thread.join(DEADLINE)
+    assert standing.is_over()
+    assert not standing.is_stuck()
