@@ -27,6 +27,7 @@ __all__ = [
     "serving",
     "set_fallback",
     "sources",
+    "speak_elsewhere",
 ]
 
 
@@ -122,6 +123,9 @@ class Request:
 
         `topic` is the ZMQ topic; by default it is derived from `msg_type`.
         """
+        if _elsewhere is not None:
+            _elsewhere(msg_type, content)
+            return
         if msg_type != "status":  # statuses come from any thread at any time, and nothing is ordered by them
             for bring_in in sources:
                 bring_in()
@@ -131,10 +135,15 @@ class Request:
 
     def stream(self, name: str, text: str) -> None:
         """Write `text` to this request's stdout or stderr as the front end shows it."""
+        if _elsewhere is not None:
+            _elsewhere("stream", {"name": name, "text": text})
+            return
         self._outlet.stream(self.message, name, text)
 
     def reply(self, content: Content, metadata: Content | None = None, buffers: Sequence[Buffer] = ()) -> None:
         """Send the one reply to this request; a second call does nothing."""
+        if _elsewhere is not None:
+            return
         if not self.replied:
             self.replied = True
             self._outlet.reply(self.message, content, metadata or {}, buffers)
@@ -170,12 +179,16 @@ class Request:
                 "This cell asked for input, but the front end that sent it does not allow any.",
                 "Run it in a front end that shows input prompts, or take the input() call out.",
             )
+        if _elsewhere is not None:
+            raise StdinNotAllowedError("A forked child asked for input.", "Ask in the cell, before it forks.")
         return self._outlet.ask(self.message, prompt, password)
 
 
 _current: ContextVar[Request | None] = ContextVar("async_kernel_request", default=None)
 _fallback: list[Request] = []
 _followers: WeakSet[threading.Thread] | None = None  # made when there is one: most kernels never pay for looking
+
+_elsewhere: Callable[[str, Content], None] | None = None
 
 sources: list[Callable[[], None]] = []
 """What holds text that was written and not said yet, as the pipes of descriptors 1 and 2 do: each is called before a
@@ -206,6 +219,13 @@ def follow_fallback(thread: threading.Thread) -> None:
     if _followers is None:
         _followers = WeakSet()
     _followers.add(thread)
+
+
+def speak_elsewhere(show: Callable[[str, Content], None]) -> None:
+    """Let no request of this process reach a client any more: it is a forked child. What is published goes to
+    `show(msg_type, content)`, replies go nowhere, and nothing can be asked."""
+    global _elsewhere
+    _elsewhere = show
 
 
 def adopt(request: Request | None) -> None:

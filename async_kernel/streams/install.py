@@ -5,14 +5,15 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TextIO
 
 from async_kernel.kernel.request import Request, sources
 
 from .buffers import Buffers
 from .descriptors import Capture
+from .forked import end_child
 from .input import ask_input, ask_password
 from .output import RequestStream
 from .threads import carry_requests
@@ -22,15 +23,23 @@ __all__ = ["Streams", "install_streams"]
 
 class Streams:
     """What was put in place. `restore()` gives everything back, but what somebody else has replaced meanwhile;
-    `around_cell(request)` is to be entered around each cell: on leaving it, all that the cell wrote is said."""
+    `around_cell(request)` is to be entered around each cell: on leaving it, all that the cell wrote is said, and a
+    forked child of the cell is ended."""
 
     def __init__(
-        self,
-        restore: Callable[[], None],
-        around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext,
+        self, restore: Callable[[], None], capture: Callable[[Request], AbstractContextManager[object]] = nullcontext
     ) -> None:
         self.restore = restore
-        self.around_cell = around_cell
+        self._capture = capture
+
+    @contextmanager
+    def around_cell(self, request: Request) -> Iterator[None]:
+        """Around one cell: see the class."""
+        try:
+            with self._capture(request):
+                yield
+        finally:
+            end_child()
 
 
 def install_streams(echo: bool = False, capture: bool = False) -> Streams:

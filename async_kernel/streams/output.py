@@ -12,24 +12,13 @@ from typing import TextIO
 from async_kernel.kernel.request import find_request
 
 from .descriptors import Capture
+from .forked import is_child
 
 __all__ = ["RequestStream"]
 
 UNBROKEN_SECONDS = 1e-5
 """Two writes that are no further apart hardly have anything between them that wrote past Python, so nobody looks:
 half the time of a print in a loop would go into that."""
-
-_is_forked_child = False
-
-
-def _note_fork() -> None:
-    """A forked child has no thread that would send what is put for sending."""
-    global _is_forked_child
-    _is_forked_child = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
 
 
 class RequestStream(io.TextIOBase):
@@ -83,7 +72,7 @@ class RequestStream(io.TextIOBase):
         """Write `text`; return its length. Never blocks."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if _is_forked_child:
+        if is_child():
             self._write_in_child(text)
         elif text:
             request = find_request()

@@ -41,6 +41,29 @@ def test_a_pool_speaks_in_the_cell_that_submits(kernel: KernelDriver) -> None:
         assert kernel.execute(f"_ = pool.submit(print, {word!r}).result()").ok().text() == f"{word}\n"
 
 
+@pytest.mark.parametrize(
+    ("ending", "status", "said"),
+    [
+        ("pass", 0, ""),
+        ("raise SystemExit(3)", 3, ""),
+        ("1 / 0", 1, "ZeroDivisionError"),
+        ("input()", 1, "A forked child asked for input."),
+    ],
+)
+def test_a_forked_child_writes_what_it_shows_and_ends_with_its_cell(
+    kernel: KernelDriver, ending: str, status: int, said: str
+) -> None:
+    code = (
+        "import os, warnings\nwarnings.simplefilter('ignore')\nchild = os.fork()\n"
+        f"if child == 0:\n    print('printed')\n    display('shown')\n    {ending}\n"
+        "else:\n    print('exit', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    cell = kernel.execute(code, allow_stdin=True).ok()
+    assert cell.text() == f"printed\n'shown'\nexit {status}\n"
+    assert said in cell.text("stderr")
+    assert kernel.execute("6 * 7").ok().result == "42"
+
+
 def test_a_redirection_outlives_its_cell(start_kernel: StartKernel) -> None:
     kernel = start_kernel()
     kernel.execute("import os\nkept, file = os.dup(1), os.open('out', os.O_RDWR | os.O_CREAT)\nos.dup2(file, 1);").ok()
