@@ -31,6 +31,7 @@ class Subshells:
         self._run_loop = run_loop
         self._ready = ready
         self._lanes: dict[str, Lane] = {}
+        self._deleted: tuple[Lane, ...] = ()  # those that may still be at work
         self._closing = False
 
     def create(self) -> str:
@@ -57,8 +58,10 @@ class Subshells:
         """End a subshell once it has served what it is on; return what it will not serve. RequestError when there is
         none of that id."""
         lane = self.lane(subshell_id)
+        left = lane.end()
+        self._deleted = (*(one for one in self._deleted if one.is_busy or not one.at_rest), lane)
         del self._lanes[subshell_id]
-        return lane.end()
+        return left
 
     def lane(self, subshell_id: str) -> Lane:
         """The lane of a subshell. RequestError when there is none."""
@@ -72,8 +75,8 @@ class Subshells:
         return list(self._lanes)
 
     def lanes(self) -> list[Lane]:
-        """The lanes of all subshells."""
-        return list(self._lanes.values())
+        """The lanes of all subshells, and of deleted ones whose last cell may still run."""
+        return [*self._lanes.values(), *self._deleted]
 
     def end(self) -> list[Request]:
         """End them all, each after what it is on; return what they will not serve."""

@@ -109,6 +109,16 @@ def test_an_interrupt_reaches_the_subshells_too(kernel: Harness, interrupts: Int
         assert kernel.status(kernel.execute("ok", subshell_id=where)) == "ok"
 
 
+def test_an_interrupt_reaches_the_last_cell_of_a_deleted_subshell(kernel: Harness, interrupts: Interrupting) -> None:
+    first, second = (kernel.ask("create_subshell_request")["subshell_id"] for _ in range(2))
+    cell = kernel.execute("forever", subshell_id=first)
+    kernel.interpreter.wait_for("forever")
+    for subshell in (first, second):
+        kernel.ask("delete_subshell_request", {"subshell_id": subshell})
+    kernel.ask("interrupt_request")
+    assert kernel.status(cell) == "error"
+
+
 def test_an_interrupt_ends_a_question(kernel: Harness, interrupts: Interrupting) -> None:
     asking = kernel.execute("ask name", allow_stdin=True)
     kernel.wait(lambda sent: any(one.what == "input_request" for one in sent))
