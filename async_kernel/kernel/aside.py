@@ -55,7 +55,7 @@ class Asides:
     """Takes asides in, from the thread that moves messages."""
 
     def __init__(self) -> None:
-        self._offered: queue.SimpleQueue[_Aside] = queue.SimpleQueue()
+        self._offered: queue.SimpleQueue[_Aside | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def put(self, request: Request, handler: AsideHandler, lane: Lane) -> None:
@@ -70,8 +70,11 @@ class Asides:
             self._thread.start()
         self._offered.put(aside)
 
+    def close(self) -> None:
+        """End the service thread, once it has served what it was offered. From any thread."""
+        self._offered.put(None)
+
     def _serve(self) -> None:
-        while True:
-            aside = self._offered.get()
+        while (aside := self._offered.get()) is not None:
             if not aside.taken.wait(max(0.0, aside.arrived + PATIENCE - time.monotonic())):
                 aside.run_apart()

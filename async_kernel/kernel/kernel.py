@@ -92,7 +92,7 @@ class Kernel:
         self.detached = Detached()
         self._asides = Asides()
         self._handlers = Handlers(self)
-        self._control: queue.SimpleQueue[tuple[Request, SyncHandler]] = queue.SimpleQueue()
+        self._control: queue.SimpleQueue[tuple[Request, SyncHandler] | None] = queue.SimpleQueue()
         self._control_thread = threading.Thread(target=self._serve_control, name="control", daemon=True)
         self._control_thread.start()
 
@@ -313,6 +313,8 @@ class Kernel:
         self.ending()
         for request in self.main_lane.end() + self.subshells.end():
             abort(request)
+        self._asides.close()
+        self._control.put(None)
         if self.interrupts is not None:
             for execution in self.executions():
                 self.interrupts.interrupt(execution)
@@ -338,5 +340,8 @@ class Kernel:
 
     def _serve_control(self) -> None:
         while not self._closing:
-            serve_now(*self._control.get())
+            asked = self._control.get()
+            if asked is None:  # shut down already
+                return
+            serve_now(*asked)
         self.shut_down()

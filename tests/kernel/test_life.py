@@ -112,6 +112,25 @@ def test_shutdown_interrupts_what_awaits(kernel: Harness) -> None:
     assert not kernel._thread.is_alive()
 
 
+def test_no_thread_outlives_a_kernel_that_no_client_has_ended(backend: str) -> None:
+    """One that is embedded ends with its task; the program goes on, and may embed another."""
+    before = set(threading.enumerate())
+    harness = Harness(backend).start()
+    cell = harness.execute("block gate")
+    harness.interpreter.wait_for("block gate")
+    assert harness.status(harness.send("complete_request", {"code": "a"})) == "ok"
+    comm = harness.send("comm_open", {"comm_id": "1"})
+    assert harness.whats(comm)[-1] == "idle"
+    harness.interpreter.release("gate")
+    assert harness.status(cell) == "ok"
+    started = set(threading.enumerate()) - before
+    assert {thread.name for thread in started} >= {"control", "asides", "comms"}
+    harness.close()
+    for thread in started:
+        thread.join(DEADLINE)
+        assert not thread.is_alive(), thread.name
+
+
 @pytest.mark.parametrize("served", [True, False], ids=["served", "not yet served"])
 def test_what_is_queued_at_the_end_is_aborted(unserved: Harness, served: bool) -> None:
     from .harness import Interrupting
