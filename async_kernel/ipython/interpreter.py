@@ -97,6 +97,8 @@ class IPythonInterpreter:
             return self._show(cell, escaped), None
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
+            if shell.is_left_to_others(error):
+                cell.failed = error
             return self._show(cell, error), result
         return cell.error if cell.unshowable else None, result
 

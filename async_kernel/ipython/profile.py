@@ -19,6 +19,8 @@ from traitlets import TraitError, default
 from traitlets.config import Config
 
 from async_kernel.errors import UsageError
+from async_kernel.ipython.display import KernelDisplayPublisher
+from async_kernel.ipython.namesake import lend_namesake
 from async_kernel.ipython.settings import config_sections, set_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
 
@@ -92,6 +94,8 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
             raise UsageError(f"The shell does not take its settings: {error}") from error
     shell: ZMQInteractiveShell = app.shell
     set_attributes(shell, rest)
+    if namespace is None:
+        lend_namesake(ZMQInteractiveShell, KernelDisplayPublisher)
     for step in (app.init_gui_pylab, app.init_extensions, app.init_code):
         try:
             step()

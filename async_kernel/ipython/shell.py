@@ -26,6 +26,7 @@ from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, Kernel
 from async_kernel.ipython.facade import KernelFacade, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history import DelayedSave
+from async_kernel.ipython.namesake import take_namesake_back
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
 from async_kernel.kernel.request import find_request
@@ -233,12 +234,24 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
                 super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
         if cell is not None:
             if cell.error is None:  # formatting failed or was interrupted; IPython has at best printed something
-                self._showtraceback(type(shown), shown, plain_traceback(shown))
+                lines = plain_traceback(shown)
+                if "_showtraceback" in vars(self):  # or somebody, such as rich, has shown it in a way of their own
+                    cell.error = error_content(type(shown), shown, lines)
+                else:
+                    self._showtraceback(type(shown), shown, lines)
             cell.failed = value
+
+    def is_left_to_others(self, error: BaseException) -> bool:
+        """Whether IPython gives an error of a cell to somebody else instead of to `showtraceback`: to the handler that
+        `set_custom_exc` names, or to what an extension such as rich has put in the place of `showsyntaxerror`."""
+        return isinstance(error, self.custom_exceptions) or (
+            isinstance(error, SyntaxError) and "showsyntaxerror" in vars(self)
+        )
 
     def show_usage_error(self, exc: BaseException) -> None:
         """Publish a wrong use of a magic as an `error` of one line."""
-        self._showtraceback(UsageError, exc, [f"UsageError: {exc}"])
+        lines = [f"UsageError: {exc}"]
+        type(self)._showtraceback(self, UsageError, exc, lines)  # and not what rich has put there, which shows frames
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
         content = error_content(etype, evalue, stb)
@@ -303,6 +316,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
                 sys.displayhook = sys.__displayhook__
             for name in ("__IPYTHON__", "display"):
                 builtins.__dict__.pop(name, None)
+            take_namesake_back()
             type(self).clear_instance()
 
 

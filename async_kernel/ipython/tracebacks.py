@@ -25,12 +25,16 @@ def error_content(etype: type[BaseException], value: BaseException | None, lines
 
 
 def plain_traceback(value: BaseException) -> list[str]:
-    """The traceback of `value` as Python itself writes it, without IPython's frames; never raises an Exception."""
+    """The traceback of `value` as Python itself writes it, without IPython's frames; never raises an Exception.
+
+    The entries end without a line break: front ends join them by one.
+    """
     tb = user_frames(value.__traceback__)
     try:
-        return traceback.format_exception(type(value), value, tb)
+        entries = traceback.format_exception(type(value), value, tb)
     except Exception as error:  # an exception whose own methods fail
-        return [*traceback.format_tb(tb), f"{type(value).__name__} (and showing it gave {type(error).__name__})\n"]
+        entries = [*traceback.format_tb(tb), f"{type(value).__name__} (and showing it gave {type(error).__name__})"]
+    return [entry.removesuffix("\n") for entry in entries]
 
 
 def user_frames(tb: TracebackType | None) -> TracebackType | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -86,6 +87,44 @@ def test_tracebacks_begin_in_the_cell(cells: Callable[..., Ran]) -> None:
         assert "raise " in shown
         assert "interactiveshell.py" not in shown
         assert "async_kernel/" not in shown
+
+
+def test_lines_of_groups_end_where_front_ends_join_them(cells: Callable[..., Ran]) -> None:
+    (error,) = cells("raise ExceptionGroup('g', [ValueError('one\\n\\ntwo'), TypeError(2)])").contents("error")
+    shown = "\n".join(error["traceback"])
+    assert "ValueError: one\n    | \n    | two\n    +" in shown
+    assert "" not in shown.split("\n")
+
+
+@pytest.mark.parametrize("code", ["1/0", "def f(:", "raise ExceptionGroup('g', [ValueError(3)])"])
+def test_errors_that_an_extension_shows_are_left_to_it(cells: Callable[..., Ran], shell: Shell, code: str) -> None:
+    shown: list[str] = []
+
+    def show(*args: Any, **options: Any) -> None:
+        shown.append(sys.exc_info()[0].__name__)  # type: ignore[union-attr]
+
+    attributes = vars(shell.interpreter.shell)
+    attributes.update(_showtraceback=show, showsyntaxerror=show)  # as rich does
+    try:
+        ran, usage = cells(code), cells("%nosuchmagic")
+    finally:
+        del attributes["_showtraceback"], attributes["showsyntaxerror"]
+    assert shown == [ran.reply["ename"]]
+    assert (ran.types, ran.reply["status"]) == (["execute_input"], "error")
+    assert [error["ename"] for error in usage.contents("error")] == ["UsageError"]
+
+
+def test_errors_with_a_handler_of_their_own_are_left_to_it(cells: Callable[..., Ran], shell: Shell) -> None:
+    def handle(self: Any, etype: Any, value: BaseException, tb: Any, tb_offset: int | None = None) -> None:
+        print(f"handled {value}")
+
+    shell.interpreter.shell.set_custom_exc((LookupError,), handle)
+    try:
+        ran, other = cells("{}['k']"), cells("1/0")
+    finally:
+        shell.interpreter.shell.set_custom_exc((), None)
+    assert (ran.text(), ran.contents("error"), ran.reply["ename"]) == ("handled 'k'\n", [], "KeyError")
+    assert [error["ename"] for error in other.contents("error")] == ["ZeroDivisionError"]
 
 
 def test_tb_shows_the_last_error_again(cells: Callable[..., Ran]) -> None:

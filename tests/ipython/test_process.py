@@ -166,12 +166,12 @@ def test_closing_gives_everything_back(tmp_path: Path) -> None:
         "import os.path\n"
         "print(sys.modules['__main__'].__dict__ is globals(), sys.displayhook is sys.__displayhook__,"
         " sys.excepthook is sys.__excepthook__, 'get_ipython' in vars(builtins), 'display' in vars(builtins),"
-        " threading.active_count(), os.path.exists(name))\n"
+        " threading.active_count(), os.path.exists(name), 'ipykernel.zmqshell' in sys.modules)\n"
         "interpreter = create_interpreter()\n"
         "print(run('1 + 1'), interpreter.execution_count)",
         tmp_path,
     )
-    assert stdout == "True True True False False 1 False\n['2'] 2\n"
+    assert stdout == "True True True False False 1 False False\n['2'] 2\n"
     assert stderr == ""
 
 
@@ -185,3 +185,15 @@ def test_importing_the_package_imports_no_ipython() -> None:
     program = "import sys, async_kernel.ipython; print('IPython' in sys.modules, 'traitlets' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "False False\n"
+
+
+def test_libraries_find_the_kernel_by_the_name_they_look_for(tmp_path: Path) -> None:
+    (tmp_path / "seen.py").write_text(
+        "import importlib.util, sys\n"
+        "from IPython import get_ipython\n"
+        "from ipykernel.zmqshell import ZMQInteractiveShell\n"
+        "seen = ('ipykernel.zmqshell' in sys.modules, isinstance(get_ipython(), ZMQInteractiveShell),\n"
+        "        importlib.util.find_spec('ipykernel.zmqshell').name, 'ipykernel' in sys.modules)\n"
+    )
+    stdout, _ = python("print(*run('import seen; seen.seen'))", tmp_path)
+    assert stdout == "(True, True, 'ipykernel.zmqshell', False)\n"
