@@ -7,6 +7,7 @@ A scenario is a coroutine function that runs as the guest. It gets a `Window` of
 
 import asyncio
 import contextvars
+import enum
 import gc
 import signal
 import sys
@@ -447,6 +448,39 @@ async def what_overridden_event_handlers_raise_is_told_and_hurts_nobody(window):
         await until(lambda before=before: len(told) > before)
         await anyio.to_thread.run_sync(int)
     assert set(told) == {ZeroDivisionError}
+
+
+async def what_qt_itself_has_called_is_known(window):
+    """Qt only: an interrupt that is raised there is dropped, or worse."""
+    host, seen = current_host(), {}
+
+    def look(name):
+        frame = sys._getframe(1)
+        seen[name] = host.is_handler(frame), host.is_handler(frame.f_back)
+
+    class Widget(window.widgets.QWidget):
+        def resizeEvent(self, event):
+            look("an event handler")
+
+        def own_name(self):
+            look("another method")
+
+    class Number(enum.Enum):
+        ONE = 1
+
+        @classmethod
+        def _missing_(cls, value):
+            look("an enum")
+
+    widget = Widget()
+    widget.show()
+    await until(lambda: "an event handler" in seen)
+    widget.own_name()
+    with suppress(ValueError):
+        Number(2)
+    assert seen["an event handler"][0]
+    assert seen["another method"] == (False, False)
+    assert seen["an enum"] == (False, True)  # the module `enum` has called it
 
 
 async def an_hour_of_ticks_leaks_nothing(window):

@@ -37,6 +37,10 @@ def test_slots_of_qt(play):
     assert play("slots_are_found_again", "qt offscreen", "asyncio").split() == ["done", "returned"]
 
 
+def test_handlers_of_qt(play):
+    assert play("what_qt_itself_has_called_is_known", "qt offscreen", "asyncio").split() == ["done", "returned"]
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_sigint_in_nested_loops_of_qt(play, backend):
     scenario = "nested_loops_leave_sigint_to_whom_it_belonged"
