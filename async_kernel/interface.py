@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,8 @@ async def embed_kernel(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(async_kernel.embed_kernel, globals())
 
-    Raises ConnectionFileError when the sockets cannot be bound, UsageError for wrong settings.
+    Raises ConnectionFileError when the sockets cannot be bound, UsageError for wrong settings, AsyncKernelError when
+    the process has a kernel, or another IPython, already.
     """
     interface = ZMQInterface(settings if settings is not None else Settings(connection_file="."))
     await interface.serve_embedded(namespace, streams, started)
@@ -114,14 +116,18 @@ class ZMQInterface:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._file: ConnectionFile = open_connection(settings)
+        self._codec = make_codec(self._file.info)
         sockets = bind_sockets(self._file.info)
-        self._file = self._file._replace(info=sockets.connection)
+        info = sockets.connection
+        self._file = self._file._replace(info=info)
         if self._file.registration is not None:
             register(self._file.registration, sockets)
         if self._file.is_new:
-            write_connection(self._file)
-        info = sockets.connection
-        self._codec = make_codec(info)
+            try:
+                write_connection(self._file)
+            except BaseException:
+                sockets.close()
+                raise
         backlog = settings.attributes.get("kernel.backlog")
         limit = BACKLOG_BYTES if backlog is None else backlog << 20
         kept = settings.attributes.get("kernel.replay")
@@ -244,9 +250,9 @@ class ZMQInterface:
             except Exception as error:
                 failure.append(error)
 
-        self._plan = make_plan(self._settings._replace(backend=running_backend()))
         self._transport.start()
         try:
+            self._plan = make_plan(self._settings._replace(backend=running_backend()))
             if started is not None:
                 started(self._file.path)
             async with anyio.create_task_group() as tasks:
@@ -324,8 +330,6 @@ class ZMQInterface:
         for restore in reversed(self._restore):
             restore()
         if self._file.is_new:
-            from contextlib import suppress
-
             with suppress(OSError):
                 os.unlink(self._file.path)
 
@@ -382,8 +386,6 @@ def _username() -> str:
 def _stay_awake() -> None:
     """On macOS, which slows down what shows no window, say that somebody waits for this process."""
     if sys.platform == "darwin":
-        from contextlib import suppress
-
         from async_kernel.system.app_nap import prevent_app_nap
 
         with suppress(OSError):

@@ -99,17 +99,37 @@ def _new_path(kernel_id: str = "") -> str:
 
     word = "".join(letter for letter in kernel_id if letter.isalnum() or letter in "-_")
     name = "-".join(filter(None, ["kernel", word, str(os.getpid())]))
-    return os.path.join(jupyter_runtime_dir(), f"{name}.json")
+    path = os.path.join(jupyter_runtime_dir(), f"{name}.json")
+    number = 1
+    while path in _paths_given:
+        number += 1
+        path = os.path.join(jupyter_runtime_dir(), f"{name}-{number}.json")
+    _paths_given.add(path)
+    return path
+
+
+_paths_given: set[str] = set()
+"""One process may embed several kernels; what lies under the name of a process that has ended may be replaced."""
 
 
 def write_connection(file: ConnectionFile) -> None:
-    """Write the connection file, readable by its owner alone: it holds the key."""
-    os.makedirs(os.path.dirname(file.path), mode=0o700, exist_ok=True)
-    descriptor = os.open(file.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as opened:
-        if sys.platform != "win32":  # the mode above does not touch a file that was there
-            os.fchmod(opened.fileno(), 0o600)
-        opened.write(file.info.to_text())
+    """Write the connection file, readable by its owner alone: it holds the key.
+
+    ConnectionFileError when it cannot be written.
+    """
+    try:
+        os.makedirs(os.path.dirname(file.path), mode=0o700, exist_ok=True)
+        descriptor = os.open(file.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as opened:
+            if sys.platform != "win32":  # the mode above does not touch a file that was there
+                os.fchmod(opened.fileno(), 0o600)
+            opened.write(file.info.to_text())
+    except OSError as error:
+        raise ConnectionFileError(
+            f"The connection file {file.path} cannot be written: {error.strerror}.",
+            file.path,
+            "Have JUPYTER_RUNTIME_DIR name a folder that you can write to.",
+        ) from None
 
 
 def say_where(path: str) -> None:

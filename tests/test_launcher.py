@@ -51,6 +51,7 @@ def test_a_dot_asks_for_a_new_one(name: str, home: Path) -> None:
         assert file.info.shell_port == 0, "still to be chosen"
         assert len(file.info.key) == 64
     assert made[0].info.key != made[1].info.key
+    assert made[0].path != made[1].path, "of two kernels in one process"
 
 
 @pytest.mark.parametrize("before", [None, "older and much longer text" * 100])
@@ -65,6 +66,14 @@ def test_what_is_written_is_the_owners_alone(tmp_path: Path, before: str | None)
     assert open_connection(Settings(connection_file=str(path))).info == info
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runtime").write_text("no folder")
+    file = ConnectionFile(str(tmp_path / "runtime" / "kernel.json"), ConnectionInfo(), is_new=True)
+    with pytest.raises(ConnectionFileError, match=r"kernel\.json cannot be written") as caught:
+        write_connection(file)
+    assert "JUPYTER_RUNTIME_DIR" in caught.value.next_step
 
 
 def test_a_registration_file_leaves_the_ports_to_the_kernel(tmp_path: Path, home: Path) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from async_kernel.errors import AsyncKernelError
+
 if TYPE_CHECKING:
     from async_kernel.ipython.interpreter import IPythonInterpreter
 
@@ -24,9 +26,18 @@ def create_interpreter(
     `attributes` are settings of the command line, for example `{"shell.xmode": "Plain", "history.hist_file":
     ":memory:"}`; they outrank the profile. There is one interpreter per process at a time (`get_ipython()` is the
     ambient name for it); `close()` gives the place back. Cells run in `namespace`, or in a `__main__` of their own.
+
+    AsyncKernelError when the process has an IPython already: that of another kernel, or of a terminal.
     """
+    from IPython.core.interactiveshell import InteractiveShell
+
     from async_kernel.ipython.interpreter import IPythonInterpreter
 
+    if InteractiveShell.initialized():
+        raise AsyncKernelError(
+            "A process can have one kernel at a time: IPython has one shell for all of it, which is there already.",
+            "End the other kernel first, or start this one in a process of its own.",
+        )
     return IPythonInterpreter(attributes, namespace)
 
 
