@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.oinspect import Inspector
 
 from async_kernel.ipython.awaiting import AwaitingMagics
+from async_kernel.ipython.commands import Command
 from async_kernel.ipython.magics import KernelMagics
 from async_kernel.ipython.shell import ZMQInteractiveShell
 
@@ -37,7 +38,8 @@ _ENTRIES: tuple[tuple[type, tuple[str, ...]], ...] = (
     (MimeBundleFormatter, ("__call__",)),
     (IPCompleter, ("completions", "_completions", "complete")),
     (Inspector, ("info", "_get_info")),
-    (ZMQInteractiveShell, ("system_piped",)),
+    (ZMQInteractiveShell, ("system_piped", "getoutput")),
+    (Command, ("run",)),
     (AwaitingMagics, ("run_code", "run_timed")),
     (KernelMagics, ("less", "man", "qtconsole", "edit", "connect_info")),
 )

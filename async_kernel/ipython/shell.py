@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -21,6 +22,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Float, Instance, Type, default
 
 from async_kernel.ipython.cells import Cell, current_cell
+from async_kernel.ipython.commands import Command
 from async_kernel.ipython.compiler import KernelCompiler
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, parent_message
@@ -177,16 +179,42 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def system_piped(self, cmd: str) -> None:
         """Run a shell command, its output going to the current cell as it comes (`!cmd`).
 
-        IPython ends the command on KeyboardInterrupt and goes on; an interrupted cell must not go on.
+        Its exit status goes to `_exit_code`. OSError for a command that ends in `&`: `os.system` runs such a one.
         """
-        request = find_request()
+        text = self.var_expand(cmd, depth=1)
+        if sys.platform == "win32":
+            with self._going_on_with_no_interrupt():
+                super().system_piped(text)
+            return
+        if text.rstrip().endswith("&"):
+            raise OSError("Background processes not supported.")
+        command = Command(text)
         try:
-            super().system_piped(self.var_expand(cmd, depth=1))
-        finally:  # before the command has begun IPython fails to end it
-            if request is not None and request.interrupted:
-                raise KeyboardInterrupt from None
+            command.run()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None
+        finally:
+            self.user_ns["_exit_code"] = command.status
+        if self.system_raise_on_error and command.status != 0:
+            from subprocess import CalledProcessError
+
+            raise CalledProcessError(command.status, cmd)
 
     system = system_piped
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        """Run a shell command; return the lines that it writes, or with `split=False` its text (`lines = !cmd`)."""
+        with self._going_on_with_no_interrupt():
+            return super().getoutput(cmd, split, depth + 1)
+
+    @contextmanager
+    def _going_on_with_no_interrupt(self) -> Iterator[None]:
+        """IPython ends a command on KeyboardInterrupt and goes on; an interrupted cell must not go on."""
+        request = find_request()
+        before = request is None or request.interrupted
+        yield
+        if request is not None and request.interrupted and not before:
+            raise KeyboardInterrupt
 
     def ask_exit(self) -> None:
         """Ask the front end to end the session (`exit`, `quit`); it may keep the kernel."""

@@ -340,3 +340,19 @@ def test_a_child_is_interrupted_once_and_may_clean_up(
         kernel.wait_printed(running, "SIGINT")
     assert "again" not in cell.text()
     assert kernel.execute("6 * 7", header=header).ok().result == "42"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize("place", ["main", "subshell"])
+@pytest.mark.parametrize("command", ["!echo in; exec sleep 60", "print('in')\nlines = !exec sleep 60"])
+def test_a_shell_command_is_interrupted(
+    kernel: KernelDriver, subshell: dict[str, str], place: str, command: str
+) -> None:
+    header = subshell if place == "subshell" else None
+    running = kernel.start_until_printed(f"{command}\nprint('went on')", "in", header=header)
+    by_message(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert "went on" not in cell.text()
+    if command[0] == "!":
+        assert kernel.execute("_exit_code", header=header).ok().result == "-2"
