@@ -19,6 +19,9 @@ __all__ = ["Handlers"]
 
 T = TypeVar("T")
 
+_HISTORY_FIELDS: Content = {"hist_access_type": "", "session": 0, "start": 0, "stop": 0, "n": 0, "pattern": ""}
+"""Those that have a type to be kept, and a value of it."""
+
 
 class Handlers:
     """What a kernel answers, message type by message type (messaging spec, the section of the same name)."""
@@ -96,7 +99,9 @@ class Handlers:
         return self._kernel.interpreter.is_complete(_code(request.content), effort)
 
     def history(self, request: Request, effort: Effort) -> Content:
-        """ "History"."""
+        """ "History". Its fields go into queries of a database, which a wrong type makes take itself for corrupt."""
+        for name, default in _HISTORY_FIELDS.items():
+            _field(request.content, name, default)
         return self._kernel.interpreter.history(request.content)
 
     def comm_info(self, request: Request, effort: Effort) -> Content:

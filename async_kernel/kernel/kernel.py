@@ -294,7 +294,7 @@ class Kernel:
                     request.stream("stderr", f"{request.reason}\n")
                     self.interrupts.interrupt(execution)
 
-        timer = threading.Timer(seconds, end)
+        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), end)
         timer.daemon = True
         timer.start()
         try:

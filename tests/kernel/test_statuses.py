@@ -56,6 +56,22 @@ def test_each_type_is_busy_answered_idle(kernel: Harness, msg_type: str) -> None
             assert sent.message.identities == (b"client",)
 
 
+@pytest.mark.parametrize("field", ["hist_access_type", "session", "start", "stop", "n", "pattern"])
+def test_history_is_asked_for_with_the_types_of_the_protocol(kernel: Harness, field: str) -> None:
+    """IPython takes what SQLite makes of another type for a corrupt file, and puts the user's history away."""
+    reply = kernel.ask("history_request", {"hist_access_type": "search", field: ["a"]})
+    assert reply["status"] == "error"
+    assert field in reply["evalue"]
+    assert kernel.ask("history_request", {"hist_access_type": "range", field: None})["status"] == "ok"
+
+
+def test_a_deadline_may_be_as_far_away_as_can_be_said(kernel: Harness) -> None:
+    cell = kernel.send("execute_request", {"code": "await gate"}, metadata={"timeout": 1e300})
+    kernel.interpreter.wait_for("await gate")
+    kernel.interpreter.release("gate")
+    assert kernel.status(cell) == "ok"
+
+
 @pytest.mark.parametrize("name", ["RuntimeError", "Mute", "Fatal", "KeyboardInterrupt", "SystemExit", "CancelledError"])
 def test_what_an_interpreter_lets_out_becomes_the_reply(kernel: Harness, name: str) -> None:
     if name == "CancelledError" and kernel.backend == "trio":
