@@ -103,7 +103,7 @@ class Codec:
         self.session = session
         self._now = now
         self._numbers = count(1)
-        self._tail = f',"username":{_encode(username)},"session":"{session}","version":"{PROTOCOL_VERSION}"}}'
+        self._tail = f',"username":{to_json(username).decode()},"session":"{session}","version":"{PROTOCOL_VERSION}"}}'
 
     def decode(self, frames: Sequence[bytes]) -> Message:
         """The message in `frames`, as they came from a socket: identities, delimiter, digest, JSON, buffers.

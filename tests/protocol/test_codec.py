@@ -82,9 +82,11 @@ def test_the_subshell_is_read_from_the_header(given_id: object, read: str | None
     assert make_codec().decode(frames_of({**HEADER, "subshell_id": given_id})).header.subshell_id == read
 
 
-def test_a_user_name_is_quoted() -> None:
-    codec = Codec(Signer(KEY), "session", 'o"neill\\', lambda: NOW)
-    assert json.loads(bytes(codec.encode("status", {})[2]))["username"] == 'o"neill\\'
+@pytest.mark.parametrize(("name", "sent"), [('o"neill\\', 'o"neill\\'), ("\udcfcnsal", "?nsal")])
+def test_a_user_name_is_quoted(name: str, sent: str) -> None:
+    """One from the environment may be no UTF-8, which Python then holds as surrogates."""
+    codec = Codec(Signer(KEY), "session", name, lambda: NOW)
+    assert json.loads(bytes(codec.encode("status", {})[2]))["username"] == sent
 
 
 def test_ids_are_unique_among_threads() -> None:
