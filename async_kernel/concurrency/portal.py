@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import trio
 
 __all__ = ["Portal", "current_portal", "main_portal"]
+
+T = TypeVar("T")
 
 _main: Portal | None = None
 
@@ -43,23 +46,26 @@ class Portal(Protocol):
     def waiting(self) -> AbstractContextManager[object]:
         """What `end_wait` ends: to be entered by the task around the waits that may be ended."""
 
-    def own_wait(self) -> AbstractContextManager[object]:
-        """To be entered around waits of the task's owner, which what user code left behind in the task, such as a
-        cancelled nursery, must not end."""
+    async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
+        """What awaiting `wait()` gives: a wait of the task's owner, which must not be ended by what user code has left
+        behind in the task, such as a nursery or task group that is cancelled since a task of it failed.
+
+        `wait` may be called more than once.
+        """
 
     async def settle(self) -> None:
         """Take in a cancellation or interrupt that is still on its way to the task, so that it hits nothing later."""
 
 
-def current_portal(main: bool = False) -> Portal:
+def current_portal(main: bool = False, owned: bool = False) -> Portal:
     """The portal of the running loop and the calling task. RuntimeError outside any.
 
-    `main` says that the task is the one that trio was started with, in the main thread, so that trio's own way of
-    interrupting it can be used (until somebody takes SIGINT from trio, and after that by what is remembered here). It
-    has `main_portal` give this one.
+    `owned` says that the loop was started for this task, so that nobody but user code cancels it. `main` says so too,
+    and that it is in the main thread, so that trio's own way of interrupting it can be used (until somebody takes
+    SIGINT from trio, and after that by what is remembered here). It has `main_portal` give this one.
     """
     global _main
-    portal = _portal(main)
+    portal = _portal(main, owned or main)
     if main:
         _main = portal
     return portal
@@ -71,25 +77,26 @@ def main_portal() -> Portal | None:
     return _main
 
 
-def _portal(main: bool) -> Portal:
+def _portal(main: bool, owned: bool) -> Portal:
     if "trio" in sys.modules:
         import trio
 
         if trio.lowlevel.in_trio_run():
-            return _TrioPortal(trio.lowlevel.current_trio_token(), main)
+            return _TrioPortal(trio.lowlevel.current_trio_token(), main, owned)
     import asyncio
 
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("A portal is made inside a task.")
-    return _AsyncioPortal(asyncio.get_running_loop(), task)
+    return _AsyncioPortal(asyncio.get_running_loop(), task, owned)
 
 
 class _AsyncioPortal:
-    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], owned: bool) -> None:
         self.thread = threading.get_ident()
         self._loop = loop
         self._task = task
+        self._owned = owned
 
     def call(self, function: Callable[..., None], *args: Any) -> bool:
         try:
@@ -104,8 +111,20 @@ class _AsyncioPortal:
     def waiting(self) -> AbstractContextManager[object]:
         return nullcontext()
 
-    def own_wait(self) -> AbstractContextManager[object]:
-        return nullcontext()
+    async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
+        import asyncio
+
+        import anyio
+
+        while True:
+            try:
+                with anyio.CancelScope(shield=self._owned):
+                    return await wait()
+            except asyncio.CancelledError:
+                # The owner cancels by scopes; who calls `Task.cancel` is user code, or a task group of its.
+                if anyio.current_effective_deadline() == -inf and not self._owned:
+                    raise
+                self._task.uncancel()
 
     async def settle(self) -> None:
         import asyncio
@@ -118,7 +137,7 @@ class _AsyncioPortal:
 
 
 class _TrioPortal:
-    def __init__(self, token: trio.lowlevel.TrioToken, main: bool) -> None:
+    def __init__(self, token: trio.lowlevel.TrioToken, main: bool, owned: bool) -> None:
         import signal
 
         self.thread = threading.get_ident()
@@ -128,6 +147,7 @@ class _TrioPortal:
         handler = signal.getsignal(signal.SIGINT) if main else None
         self._handler: Any = handler if getattr(handler, "__module__", "").startswith("trio.") else None
         self._scope: trio.CancelScope | None = None
+        self._owned = owned
 
     def call(self, function: Callable[..., None], *args: Any) -> bool:
         import trio
@@ -169,13 +189,15 @@ class _TrioPortal:
         if scope.cancelled_caught:  # nobody below took the cancellation in
             raise KeyboardInterrupt
 
-    def own_wait(self) -> AbstractContextManager[object]:
+    async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         import trio
 
-        return trio.CancelScope(shield=self._handler is not None)
+        with trio.CancelScope(shield=self._owned):
+            result = await wait()
+        return result
 
     async def settle(self) -> None:
         import trio
 
-        with suppress(KeyboardInterrupt), self.own_wait():
-            await trio.lowlevel.checkpoint()
+        with suppress(KeyboardInterrupt):
+            await self.own_wait(trio.lowlevel.checkpoint)

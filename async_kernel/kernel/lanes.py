@@ -164,8 +164,7 @@ class Lane:
         try:
             self._do_jobs()
             while self.portal is portal and not closing():
-                with portal.own_wait():
-                    item = await self._queue.get(portal)
+                item = await portal.own_wait(partial(self._queue.get, portal))
                 if item is None:
                     return
                 await self._serve(item, portal)
@@ -240,7 +239,7 @@ class Lane:
             spawn_task(main)
         else:
             spawn_thread(self._run_loop, main, failed)
-        await begun.wait()
+        await portal.own_wait(begun.wait)
 
     async def _execute(self, item: _Item, portal: Portal, begun: Callable[[], object] | None = None) -> None:
         """Serve a request in the calling task, whose portal is given; beside the lane when there is `begun` to call."""
@@ -298,8 +297,7 @@ class Lane:
             other = self._comms.served
             self.execution = ahead = None if other is None else other.execution  # what an interrupt is meant for
             try:
-                with portal.own_wait():
-                    await freed.wait()
+                await portal.own_wait(freed.wait)
             finally:
                 if self.execution is ahead:
                     self.execution, self.idle_since = None, time.time()
@@ -394,6 +392,5 @@ class Lane:
             portal.call(reached.set)
 
         self._transport.barrier(tell)
-        with portal.own_wait():
-            await reached.wait()
+        await portal.own_wait(reached.wait)
         self._aborted = self._arrived

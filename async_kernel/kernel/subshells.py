@@ -46,7 +46,7 @@ class Subshells:
         """Serve a lane in a thread of its own."""
 
         async def serve() -> None:
-            await lane.serve(current_portal(), lambda: self._closing)
+            await lane.serve(current_portal(owned=True), lambda: self._closing)
 
         def run() -> None:
             self._ready.wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .driver import Cell, KernelDriver, plain
 
 CONSTRUCTS = """
@@ -138,3 +140,52 @@ def test_a_task_whose_error_nobody_awaits_does_not_end_the_kernel(kernel: Kernel
         kernel.execute("await manager.__aexit__(None, None, None)")
     kernel.expects_stderr = True
     assert kernel.execute("'well'", stop_on_error=False).ok().result == "'well'"
+
+
+FAILING = "import {library}\nwent = []\nasync def fail():\n    went.append(1)\n    1 / 0\n"
+
+GROUPS = {
+    "trio": ("trio.open_nursery()", "group.start_soon(fail)"),
+    "asyncio": ("asyncio.TaskGroup()", "group.create_task(fail()); None"),
+    "anyio": ("anyio.create_task_group()", "group.start_soon(fail)"),
+}
+
+
+@pytest.mark.parametrize("place", ["main", "subshell"])
+@pytest.mark.parametrize("whose", ["the backend's", "anyio's"])
+def test_a_task_that_fails_while_no_cell_runs_does_not_end_the_kernel(
+    kernel: KernelDriver, whose: str, place: str
+) -> None:
+    header = {}
+    if place == "subshell":
+        if kernel.library == "trio":
+            pytest.skip("there each cell is in a cancel scope of its own, and a nursery ends with its cell")
+        created = kernel.request("create_subshell_request", channel="control")["content"]
+        header = {"subshell_id": created["subshell_id"]}
+    library = kernel.library if whose == "the backend's" else "anyio"
+    manager, start = GROUPS[library]
+    kernel.execute(FAILING.format(library=library), header=header).ok()
+    kernel.execute(f"manager = {manager}; group = await manager.__aenter__()", header=header).ok()
+    kernel.execute(start, header=header).ok()
+    for _ in range(3):  # the task runs between two cells
+        assert kernel.execute("6 * 7", header=header).ok().result == "42"
+    assert kernel.value("went") == [1]
+    left = kernel.execute("await manager.__aexit__(None, None, None)", header=header)
+    assert left.reply["ename"] == "ExceptionGroup"
+    assert kernel.execute(f"import {library}; await {library}.sleep(0.001) or 42", header=header).ok().result == "42"
+    if header:
+        kernel.request("delete_subshell_request", header, channel="control")
+
+
+def test_a_task_that_cancels_the_kernels_own_does_not_end_the_kernel(kernel: KernelDriver) -> None:
+    if kernel.library == "trio":
+        code = "import trio\nscope = trio.CancelScope(); scope.__enter__(); scope.cancel()"
+        leave = "scope.__exit__(None, None, None)"
+    else:
+        code = "import asyncio\nasyncio.get_running_loop().call_soon(asyncio.current_task().cancel); None"
+        leave = "pass"
+    for _ in range(3):
+        kernel.execute(code).ok()
+        assert kernel.execute("6 * 7").ok().result == "42"
+        kernel.execute(leave).ok()
+    assert kernel.execute(f"await {kernel.library}.sleep(0.001) or 42").ok().result == "42"
