@@ -140,7 +140,6 @@ class ZMQInterface:
             ports={f"{channel}_port": info.port(channel) for channel in Channel},
             run_loop=self._run_thread,
         )
-        self.kernel.timeout = settings.attributes.get("shell.timeout")
         self._interrupter = Interrupter(wake_main_thread, self.kernel.execution_here, self.kernel.meant)
         self.kernel.interrupts = self._interrupter
         self._subscribed = threading.Event()

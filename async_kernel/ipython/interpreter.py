@@ -11,7 +11,6 @@ from async_kernel.ipython.completion import complete, inspect, is_complete
 from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.history import history
 from async_kernel.ipython.profile import start_shell
-from async_kernel.ipython.settings import set_attributes, shell_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
 from async_kernel.ipython.tracebacks import error_content, plain_traceback
 from async_kernel.kernel.ports import Effort
@@ -32,6 +31,11 @@ class IPythonInterpreter:
     def execution_count(self) -> int:
         """The number that the next stored execution gets: 1 in a fresh kernel."""
         return self.shell.execution_count
+
+    @property
+    def timeout(self) -> float:
+        """The deadline of cells whose requests bring none of their own: `get_ipython().timeout`; 0 means none."""
+        return float(self.shell.timeout)
 
     @property
     def banner(self) -> str:
@@ -147,15 +151,6 @@ class IPythonInterpreter:
     def history(self, content: Content) -> Content:
         """Past input, as the content of a history_request says: the content of a history_reply."""
         return history(self.shell.history_manager, content)
-
-    def configure(self, attributes: dict[str, Any]) -> None:
-        """Set attributes of the shell, for example `{"timeout": 0.1}` or `{"shell.timeout": 0.1}`; dots reach deeper.
-
-        What only counts while the shell is made (`xmode`, the history file) belongs to the constructor instead.
-        Raises UsageError for a name that the shell does not have, with the nearest one that it has, and for a value
-        that it does not take.
-        """
-        set_attributes(self.shell, shell_attributes(attributes))
 
     def close(self, restart: bool) -> None:
         """Store the history, stop its thread, remove temporary files, give back `__main__` and the hooks of `sys`."""

@@ -16,9 +16,14 @@ _OTHER_OWNERS = ("kernel.", "history.", "interface.")
 
 
 def shell_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `attributes` that the shell has, without their prefix: `{"shell.timeout": 1}` gives `{"timeout": 1}`."""
+    """Those of `attributes` that the shell has, without their prefix: `{"shell.timeout": 1}` gives `{"timeout": 1}`.
+
+    None is no value: the default stays.
+    """
     return {
-        path.removeprefix("shell."): value for path, value in attributes.items() if not path.startswith(_OTHER_OWNERS)
+        path.removeprefix("shell."): value
+        for path, value in attributes.items()
+        if value is not None and not path.startswith(_OTHER_OWNERS)
     }
 
 
@@ -35,7 +40,9 @@ def config_sections(
     sections = {
         shell_class.__name__: {name: value for name, value in own.items() if name in traits},
         "HistoryManager": {
-            path.removeprefix("history."): value for path, value in attributes.items() if path.startswith("history.")
+            path.removeprefix("history."): value
+            for path, value in attributes.items()
+            if value is not None and path.startswith("history.")
         },
     }
     return sections, {name: value for name, value in own.items() if name not in traits}

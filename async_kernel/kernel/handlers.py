@@ -53,7 +53,7 @@ class Handlers:
             set_fallback(request)
         silent = _field(content, "silent", False)
         metadata = request.message.metadata
-        timeout = metadata.get("timeout", self._kernel.timeout)
+        timeout = metadata.get("timeout", self._kernel.interpreter.timeout)
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
             raise RequestError(f"The timeout in the metadata of the request has to be a number, not {timeout!r:.80}.")
         self._kernel.before_cell()

@@ -44,10 +44,10 @@ log = logging.getLogger(__name__)
 class Kernel:
     """One kernel.
 
-    `info` is the content of its kernel_info_reply, `ports` of its connect_reply. The interpreter is not needed to make
-    it: requests are taken in from the start, and served once `serve` has been given one. `timeout` is the deadline, in
-    seconds, of cells that bring none of their own; `adopts_strays` has the latest cell own what is written outside any;
-    `comms_in_thread` lets comm messages be served by a thread while a cell keeps the one of its shell to itself.
+    `info` is the content of its kernel_info_reply, with a banner that the interpreter's replaces, `ports` of its
+    connect_reply. The interpreter is not needed to make it: requests are taken in from the start, and served once
+    `serve` has been given one. `adopts_strays` has the latest cell own what is written outside any; `comms_in_thread`
+    lets comm messages be served by a thread while a cell keeps the one of its shell to itself.
     `beside()` is what the main thread works on while the main shell has nothing to do, a callback or task of a user.
     `before_cell()` is called in the thread of each cell before it runs, `around_cell(request)` entered around it,
     `ending()` called when the kernel is shut down.
@@ -64,7 +64,6 @@ class Kernel:
     ) -> None:
         self.info = info
         self.ports = ports
-        self.timeout: float | None = None
         self.adopts_strays = False
         self.comms_in_thread = True
         self.around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext
@@ -174,6 +173,7 @@ class Kernel:
         `fail`.
         """
         self._parts = load()
+        self.info = {**self.info, "banner": self.interpreter.banner}
         self._ready.set()
         await self.main_lane.serve(portal, lambda: self._closing)
 

@@ -109,8 +109,8 @@ class Interpreter(Protocol):
     """
 
     @property
-    def execution_count(self) -> int:
-        """The number that the next stored execution gets: 1 in a fresh kernel."""
+    def timeout(self) -> float:
+        """The deadline, in seconds, of cells whose requests bring none of their own; 0: none."""
 
     @property
     def banner(self) -> str:
@@ -144,9 +144,6 @@ class Interpreter(Protocol):
 
     def history(self, content: Content) -> Content:
         """Past input: range, tail or search, as the request's content says."""
-
-    def configure(self, attributes: dict[str, Any]) -> None:
-        """Set attributes from the command line, for example `{"timeout": 0.1}` for `--shell.timeout=0.1`."""
 
     def close(self, restart: bool) -> None:
         """Run the exit functions and let go of files and threads. Called once, on the main thread."""

@@ -197,3 +197,9 @@ def test_libraries_find_the_kernel_by_the_name_they_look_for(tmp_path: Path) -> 
     )
     stdout, _ = python("print(*run('import seen; seen.seen'))", tmp_path)
     assert stdout == "(True, True, 'ipykernel.zmqshell', False)\n"
+
+
+def test_none_is_no_value_of_a_setting(tmp_path: Path) -> None:
+    attributes = "{'shell.timeout': None, 'history.hist_file': None}"
+    stdout, stderr = python("print(run('get_ipython().timeout'))", tmp_path, attributes=attributes)
+    assert (stdout, stderr) == ("['0.0']\n", "")

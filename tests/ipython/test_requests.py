@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from async_kernel.errors import RequestError, UsageError
+from async_kernel.ipython.settings import set_attributes, shell_attributes
 
 from .harness import Ran, Shell
 
@@ -100,13 +101,17 @@ def test_history(cells: Callable[..., Ran], shell: Shell) -> None:
 
 
 def test_settings(shell: Shell) -> None:
-    shell.interpreter.configure({"timeout": 0.5, "shell.xmode": "Context", "kernel.quiet": False})
-    assert shell.interpreter.shell.timeout == 0.5
-    shell.interpreter.configure({"shell.InteractiveTB.tb_offset": 1, "timeout": 0})
+    def configure(**attributes: object) -> None:
+        set_attributes(shell.interpreter.shell, shell_attributes(attributes))
+
+    configure(**{"timeout": 0.5, "shell.xmode": "Context", "kernel.quiet": False, "shell.timeout": None})
+    assert shell.interpreter.timeout == 0.5
+    configure(**{"shell.InteractiveTB.tb_offset": 1, "timeout": 0})
+    assert shell.interpreter.timeout == 0
     with pytest.raises(UsageError, match="Did you mean timeout"):
-        shell.interpreter.configure({"timeuot": 1})
+        configure(timeuot=1)
     with pytest.raises(UsageError, match="cannot be"):
-        shell.interpreter.configure({"timeout": "soon"})
+        configure(timeout="soon")
 
 
 def test_the_banner_names_ipython(shell: Shell) -> None:

@@ -61,7 +61,8 @@ class Mute(Exception):
 class FakeInterpreter:
     """Fits `kernel.ports.Interpreter`, but lets out what goes wrong in a cell, which a real one never does."""
 
-    banner = ""
+    banner = "fake banner"
+    timeout = 0.0
 
     def __init__(self) -> None:
         self.execution_count = 0
@@ -144,9 +145,6 @@ class FakeInterpreter:
 
     def history(self, content: Content) -> Content:
         return {"status": "ok", "history": []}
-
-    def configure(self, attributes: dict[str, Any]) -> None:
-        pass
 
     def close(self, restart: bool) -> None:
         pass

@@ -36,6 +36,17 @@ def test_an_interrupt_ends_what_a_cell_awaits(kernel: Harness, interrupts: Inter
     assert kernel.status(kernel.execute("ok")) == "ok"
 
 
+def test_the_deadline_of_the_shell_holds_for_requests_without_one(kernel: Harness, interrupts: Interrupting) -> None:
+    kernel.interpreter.timeout = 0.01
+    assert kernel.status(kernel.execute("forever")) == "error"
+    cell = kernel.send("execute_request", {"code": "await gate"}, metadata={"timeout": 0})
+    kernel.interpreter.wait_for("await gate")
+    kernel.interpreter.release("gate")
+    assert kernel.status(cell) == "ok"
+    kernel.interpreter.timeout = 0.0
+    assert kernel.status(kernel.execute("ok")) == "ok"
+
+
 def test_an_interrupt_ends_one_cell(kernel: Harness, interrupts: Interrupting) -> None:
     first = kernel.execute("forever", stop_on_error=False)
     second = kernel.execute("await second")

@@ -175,7 +175,10 @@ def test_output_belongs_to_its_request(kernel: Harness) -> None:
 
 
 def test_kernel_info_is_answered_before_anybody_serves(unserved: Harness) -> None:
-    assert unserved.ask("kernel_info_request")["implementation"] == "fake"
+    assert unserved.ask("kernel_info_request") == {"status": "ok", "implementation": "fake"}
+    unserved.start()
+    assert unserved.status(unserved.execute("ok")) == "ok"
+    assert unserved.ask("kernel_info_request")["banner"] == "fake banner"
     assert unserved.ask("connect_request")["shell_port"] == 1
     assert unserved.ask("list_subshell_request")["subshell_id"] == []
 
