@@ -43,7 +43,8 @@ def spawn_thread(
 ) -> None:
     """Start a thread that runs `main()` on a loop of its own, in a copy of the calling context.
 
-    `run_loop(main)` runs a loop until `main()` is done; `failed(error)` is called in the thread with what it raises.
+    `run_loop(main)` runs a loop until `main()` is done; `failed(error)` is called in the thread with what it raises, or in
+    the calling one when no thread can be started.
     """
 
     def run() -> None:
@@ -54,4 +55,7 @@ def spawn_thread(
             failed(error)
 
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name="cell", daemon=True).start()
+    try:
+        threading.Thread(target=context.run, args=(run,), name="cell", daemon=True).start()
+    except RuntimeError as error:  # the system gives no more
+        failed(error)

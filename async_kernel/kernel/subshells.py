@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from functools import partial
 from async_kernel.concurrency.portal import current_portal
 from async_kernel.errors import RequestError
 
+from .dispatch import refuse
 from .lanes import Lane
 from .ports import RunLoop
 from .request import Request
 
 __all__ = ["Subshells"]
+
+log = logging.getLogger(__name__)
 
 
 class Subshells:
@@ -31,6 +35,7 @@ class Subshells:
         self._run_loop = run_loop
         self._ready = ready
         self._lanes: dict[str, Lane] = {}
+        self._threads: dict[str, threading.Thread] = {}  # that serve them now
         self._deleted: tuple[Lane, ...] = ()  # those that may still be at work
         self._closing = False
 
@@ -38,8 +43,9 @@ class Subshells:
         """Start a subshell and return its id, for example "5f2c…"."""
         subshell_id = os.urandom(8).hex()
         serve = partial(self._serve, subshell_id)
-        lane = self._lanes[subshell_id] = self._new_lane(serve)
+        lane = self._new_lane(serve)
         serve(lane)
+        self._lanes[subshell_id] = lane
         return subshell_id
 
     def _serve(self, subshell_id: str, lane: Lane) -> None:
@@ -50,9 +56,22 @@ class Subshells:
 
         def run() -> None:
             self._ready.wait()
-            self._run_loop(serve)
+            try:
+                self._run_loop(serve)
+            except BaseException as error:  # of what cells have left in the loop
+                if self._threads.get(subshell_id) is threading.current_thread() and not self._closing:
+                    log.critical("the subshell %s has ended", subshell_id, exc_info=error)
+                    self._give_up(subshell_id, lane, error)
 
-        threading.Thread(target=run, name=f"subshell {subshell_id}", daemon=True).start()
+        thread = self._threads[subshell_id] = threading.Thread(target=run, name=f"subshell {subshell_id}", daemon=True)
+        thread.start()
+
+    def _give_up(self, subshell_id: str, lane: Lane, error: BaseException) -> None:
+        """End a subshell whose loop has failed."""
+        self._lanes.pop(subshell_id, None)
+        self._threads.pop(subshell_id, None)
+        for left in lane.end():
+            refuse(left, RequestError(f"The subshell of this request has ended with {type(error).__name__}: {error}"))
 
     def delete(self, subshell_id: str) -> list[Request]:
         """End a subshell once it has served what it is on; return what it will not serve. RequestError when there is
@@ -60,7 +79,8 @@ class Subshells:
         lane = self.lane(subshell_id)
         left = lane.end()
         self._deleted = (*(one for one in self._deleted if one.is_busy or not one.at_rest), lane)
-        del self._lanes[subshell_id]
+        self._lanes.pop(subshell_id, None)
+        self._threads.pop(subshell_id, None)
         return left
 
     def lane(self, subshell_id: str) -> Lane:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from .harness import DEADLINE, Harness
 
 
@@ -95,6 +97,50 @@ def test_a_subshell_made_before_the_interpreter_serves_afterwards(unserved: Harn
     unserved.start()
     assert unserved.status(cell) == "ok"
     assert unserved.status(aside) == "ok"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_subshell_whose_loop_fails_leaves_nobody_without_an_answer(
+    kernel: Harness, when: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails = threading.Event()
+
+    def run(main: object) -> None:
+        assert fails.wait(DEADLINE)
+        raise RuntimeError("the loop broke")
+
+    monkeypatch.setattr(kernel.kernel.subshells, "_run_loop", run)
+    subshell = kernel.ask("create_subshell_request")["subshell_id"]
+    thread = thread_of(subshell)
+    if when == "before":
+        cell = kernel.execute("ok", subshell_id=subshell)
+        fails.set()
+        assert "the loop broke" in kernel.reply(cell)["evalue"]
+    fails.set()
+    thread.join(DEADLINE)
+    assert kernel.ask("list_subshell_request")["subshell_id"] == []
+    assert kernel.status(kernel.execute("ok", subshell_id=subshell)) == "error"
+    assert "has ended" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["cell", "subshell"])
+def test_a_thread_that_cannot_be_started_is_an_error_of_who_asked_for_it(
+    kernel: Harness, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith(name):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    assert kernel.status(kernel.execute("ok")) == "ok"
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    msg_id = kernel.execute("# thread\nok") if name == "cell" else kernel.send("create_subshell_request")
+    assert kernel.reply(msg_id)["evalue"] == "can't start new thread"
+    monkeypatch.undo()
+    assert kernel.ask("list_subshell_request")["subshell_id"] == []
+    assert kernel.status(kernel.execute("ok")) == "ok"
 
 
 def test_all_threads_end_with_the_kernel(kernel: Harness) -> None:
