@@ -194,7 +194,7 @@ class _TrioPortal:
 
         with trio.CancelScope(shield=self._owned):
             result = await wait()
-        return result
+        return result  # noqa: RET504 - to the type checker, a scope may swallow what is raised in it
 
     async def settle(self) -> None:
         import trio

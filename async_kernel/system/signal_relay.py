@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
@@ -74,22 +73,40 @@ class SignalRelay:
             os.close(old)
 
     def _relay(self) -> None:
-        while arrived := self._reader.recv(4096):
-            with self._lock, suppress(OSError):
-                if self._behind >= 0:
-                    os.write(self._behind, arrived)
-            if not self._relayed.isdisjoint(arrived):
-                self._knock()
+        pause: float | None = None
+        while True:
+            self._reader.settimeout(pause)
+            try:
+                arrived = self._reader.recv(4096)
+            except TimeoutError:
+                arrived = None
+            if arrived == b"":
+                return
+            if arrived:
+                self._pass_on(arrived)
+            if arrived and not self._relayed.isdisjoint(arrived):
+                self._knocks += 1
+                pause = FIRST_PAUSE
+            elif pause is None or self._answered >= self._knocks:
+                pause = None
+                continue
+            elif arrived:  # a knock that was heard by C alone
+                continue
+            else:
+                pause = min(2 * pause, LONGEST_PAUSE)
+            self._knock()
+
+    def _pass_on(self, arrived: bytes) -> None:
+        """To the loop. Knocks, too: a loop whose wait goes on after a signal, as libuv's does, runs no handler before
+        it reads something."""
+        with self._lock, suppress(OSError):
+            if self._behind >= 0:
+                os.write(self._behind, arrived)
 
     def _knock(self) -> None:
         main = threading.main_thread().ident
         assert main is not None
-        self._knocks += 1
-        pause = FIRST_PAUSE
-        while self._answered < self._knocks:
-            signal.pthread_kill(main, signal.SIGURG)
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        signal.pthread_kill(main, signal.SIGURG)
 
     def _answer(self, signum: int, frame: FrameType | None) -> None:
         self._answered = self._knocks

@@ -116,6 +116,35 @@ def test_the_loop_behind_it_hears_of_every_signal(heard: list[int]) -> None:
         assert signal.set_wakeup_fd(-1) == -1
 
 
+def test_knocks_wake_a_loop_whose_wait_goes_on_after_signals() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    loop = uvloop.new_event_loop()
+    ran = threading.Semaphore(0)
+    before = signal.signal(signal.SIGINT, lambda *_: ran.release())
+
+    def send() -> None:
+        for _ in range(100):  # nothing but signals wakes the loop meanwhile
+            os.kill(os.getpid(), signal.SIGINT)
+            if not ran.acquire(timeout=DEADLINE):
+                break
+            heard.append(signal.SIGINT)
+        loop.call_soon_threadsafe(loop.stop)
+
+    heard: list[int] = []
+    thread = threading.Thread(target=send)
+    relay = SignalRelay()
+    try:
+        loop.call_soon(relay.listen)
+        loop.call_soon(thread.start)
+        loop.run_forever()
+        thread.join(DEADLINE)
+    finally:
+        loop.close()
+        relay.close()
+        signal.signal(signal.SIGINT, before)
+    assert len(heard) == 100
+
+
 def test_it_takes_the_descriptor_back_and_passes_on_to_the_latest(heard: list[int]) -> None:
     relay = SignalRelay()
     try:
