@@ -35,8 +35,7 @@ class Queue(Generic[T]):
         self._items.append(item)
         portal, arrival = self._portal, self._arrival
         if portal is not None and arrival is not None:  # the getter waits, or is about to
-            self._arrival = None
-            portal.call(arrival.set)
+            portal.call(arrival.set)  # it alone puts another in place: this thread may be late
 
     async def get(self, portal: Portal) -> T:
         """The next item; waits for one. To be called by one task only, whose loop `portal` belongs to."""

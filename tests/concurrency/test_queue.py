@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import anyio
 import pytest
@@ -142,3 +143,57 @@ def test_put_after_the_loop_is_gone_is_harmless(backend: str) -> None:
 def test_a_portal_is_made_inside_a_task() -> None:
     with pytest.raises(RuntimeError):
         current_portal()
+
+
+class HeldUp(Queue[str]):
+    """A thread named "late" that puts something in is held up when it has seen what the getter waits for."""
+
+    def __init__(self) -> None:
+        self.seen, self.go_on = threading.Event(), threading.Event()
+        super().__init__()
+
+    @property
+    def _arrival(self) -> anyio.Event | None:
+        arrival: anyio.Event | None = vars(self)["arrival"]
+        if threading.current_thread().name == "late":
+            self.seen.set()
+            assert self.go_on.wait(DEADLINE)
+        return arrival
+
+    @_arrival.setter
+    def _arrival(self, arrival: anyio.Event | None) -> None:
+        vars(self)["arrival"] = arrival
+
+
+def test_a_thread_that_is_held_up_takes_no_wake_up_from_the_next(backend: str) -> None:
+    queue = HeldUp()
+    taken: list[str] = []
+
+    def waits(items: list[str]) -> None:
+        end = time.monotonic() + DEADLINE
+        while taken != items or queue._arrival is None:
+            assert time.monotonic() < end, taken
+            time.sleep(0.001)
+
+    def fill() -> None:
+        waits([])
+        late = threading.Thread(target=queue.put, args=("late",), name="late")
+        late.start()
+        assert queue.seen.wait(DEADLINE)
+        queue.put("quick")
+        waits(["late", "quick"])
+        queue.go_on.set()
+        late.join(DEADLINE)
+        queue.put("last")
+
+    async def main() -> None:
+        portal = current_portal()
+        filler = threading.Thread(target=fill)
+        filler.start()
+        with anyio.fail_after(DEADLINE):
+            for _ in range(3):
+                taken.append(await queue.get(portal))
+        filler.join()
+
+    run(backend, main)
+    assert taken == ["late", "quick", "last"]
