@@ -4,6 +4,8 @@ The sockets belong to whoever has the turn. A thread that has something to send 
 it is free and empties the outbox, so that a reply leaves without waiting for another thread to wake; if the turn is
 taken, it rings for the I/O thread. The I/O thread brings in what arrives and sends what is due later.
 
+Replies on control overtake what cells give, as their requests do.
+
 Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
 with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered, within a bound
 (`backlog`). What is said to nobody can be kept for the next subscriber (`replay`).
@@ -112,6 +114,7 @@ class IOThread:
         self._welcome = welcome
         self._lock = threading.RLock()  # of the outbox; reentrant: a signal handler may print while its thread prints
         self._outbox: deque[_Item] = deque()
+        self._ahead: deque[Sequence[Buffer]] = deque()  # of control
         self._open: _Text | None = None  # the last item of the outbox, while further text may join it
         self._turn = threading.Lock()  # whoever has it, and nobody else, uses the sockets and what follows
         self._backlog = Backlog(backlog)  # of iopub: what a subscriber could not take yet
@@ -141,7 +144,10 @@ class IOThread:
 
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message."""
-        self._put((channel, frames))
+        if channel is Channel.CONTROL:
+            self._ahead.append(frames)
+        else:
+            self._put((channel, frames))
         self._push()
 
     def show(self, parent: Message, frames: Sequence[Buffer], build: Build) -> None:
@@ -181,7 +187,7 @@ class IOThread:
         try:
             waits = self._drain(None) is not None
             # Sending takes in the news of what has arrived, which then no longer wakes the I/O thread.
-            if waits or any(_has_arrivals(socket) for socket in self._sockets.by_channel.values()):
+            if waits or self._has_news():
                 self._ring()
         finally:
             self._turn.release()
@@ -197,6 +203,7 @@ class IOThread:
         does not have. What is put for sending goes nowhere."""
         self._lock = threading.RLock()  # another thread may have held it
         self._outbox = deque(maxlen=0)
+        self._ahead = deque(maxlen=0)
         self._turn = threading.Lock()
         self._turn.acquire()  # for good
         self._rung = True
@@ -214,13 +221,16 @@ class IOThread:
                 with self._turn:
                     self._wanted = False
                     arrived = self._receive()
-                    pause = self._drain(SEND_SECONDS)
+                # Before anything is sent, which may take long beside a cell that prints without an end: what has
+                # arrived may be what ends it.
                 for channel, frames in arrived:
                     self._hand_over(channel, frames)
+                if not arrived:
+                    for _ in range(standing):
+                        self._barriers.popleft()()
+                pause = self._drain_in_turn()
                 if arrived:
                     continue  # more may be there, and nothing but looking tells (the descriptors say it once)
-                for _ in range(standing):
-                    self._barriers.popleft()()
                 pause = self._time_left(pause)
                 if pause is not None and pause <= 0:
                     return
@@ -241,11 +251,21 @@ class IOThread:
             self._bell.close()
             self._sockets.close()
 
+    def _drain_in_turn(self) -> float | None:
+        """Send what can be sent now, unless somebody does. The seconds until the next try, None when nothing waits."""
+        if not self._turn.acquire(blocking=False):
+            return SOON_SECONDS
+        try:
+            pause = self._drain(SEND_SECONDS)
+            return SOON_SECONDS if self._has_news() else pause  # see _push
+        finally:
+            self._turn.release()
+
     def _time_left(self, pause: float | None) -> float | None:
         """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
         if self._stop_at is None:
             return pause
-        if not (self._outbox or self._backlog):
+        if not (self._outbox or self._ahead or self._backlog):
             return 0.0
         left = max(0.0, self._stop_at - time.monotonic())
         return left if pause is None else min(left, pause)
@@ -261,6 +281,9 @@ class IOThread:
             log.exception("a message on %s could not be taken in", channel)
 
     # What needs the turn
+
+    def _has_news(self) -> bool:
+        return any(_has_arrivals(socket) for socket in self._sockets.by_channel.values())
 
     def _receive(self) -> list[tuple[Channel, list[bytes]]]:
         """What has arrived, up to a fair share of each channel."""
@@ -281,7 +304,10 @@ class IOThread:
             self._backlog.sent()
         outbox = self._outbox
         end = None if seconds is None else time.monotonic() + seconds
-        while outbox:
+        while outbox or self._ahead:
+            if self._ahead:
+                self._sockets.by_channel[Channel.CONTROL].send_multipart(self._ahead.popleft())
+                continue
             if self._wanted if end is None else time.monotonic() > end:
                 return SOON_SECONDS
             item = outbox[0]

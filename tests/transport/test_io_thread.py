@@ -187,6 +187,42 @@ def test_text_gathers_behind_a_reader_that_stops(wire: Wire) -> None:
     assert len(texts) < 200
 
 
+def test_a_reply_on_control_overtakes_output(wire: Wire) -> None:
+    subscriber, client = wire.subscribe(), wire.connect(Channel.CONTROL)
+    client.send(b"request")
+    wire.wait_delivered(1)
+    identity = wire.delivered[0][1][0]
+    replied = threading.Event()
+
+    def build_then(key: tuple[Message, str], text: str) -> Sequence[Buffer]:
+        assert replied.wait(DEADLINE)
+        return build(key, text)
+
+    with wire.io._turn:
+        wire.io.gather((MESSAGE, "stdout"), "text\n", build_then)
+        wire.publish(b"behind it")
+        wire.io.send(Channel.CONTROL, [identity, b"reply"])
+    assert receive(client) == [b"reply"]
+    replied.set()
+    assert [receive(subscriber)[-1] for _ in range(2)] == [b"text\n", b"behind it"]
+
+
+def test_what_arrives_is_taken_in_before_output_is_sent(wire: Wire) -> None:
+    subscriber, client = wire.subscribe(), wire.connect(Channel.CONTROL)
+
+    def build_then(key: tuple[Message, str], text: str) -> Sequence[Buffer]:
+        wire.wait_delivered(1)
+        return build(key, text)
+
+    with wire.io._turn:
+        wire.io.gather((MESSAGE, "stdout"), "text\n", build_then)
+        client.send(b"interrupt")
+        socket = wire.io._sockets.by_channel[Channel.CONTROL]
+        assert socket.poll(round(DEADLINE * 1000))
+    assert receive(subscriber)[-1] == b"text\n"
+    assert wire.delivered[0][0] is Channel.CONTROL
+
+
 def test_each_subscription_is_welcomed(wire: Wire) -> None:
     """JEP 65."""
     wire.subscribe()
