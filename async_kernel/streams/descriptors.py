@@ -47,7 +47,7 @@ class _Pipe:
         self.request = request
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.open = True
-        self.read_end, self.write_end = os.pipe()
+        self.read_end, self.write_end = _make_pipe()
         os.set_blocking(self.read_end, False)
         _widen(self.read_end)
         self.identity = _identity(self.read_end)
@@ -189,11 +189,9 @@ class Capture:
 
     def _place(self, number: int, end: int) -> bool:
         """Make `number` lead where `end` does, unless a cell has redirected it: then it stays as it is."""
-        try:
+        with suppress(OSError):  # a cell that has closed it must not silence the next one
             if _identity(number) not in self._ours:
                 return False
-        except OSError:  # closed by a cell
-            return False
         os.dup2(end, number)
         return True
 
@@ -280,6 +278,19 @@ def write_all(number: int, data: bytes) -> None:
 def _identity(number: int) -> tuple[int, int]:
     status = os.fstat(number)
     return status.st_dev, status.st_ino
+
+
+def _make_pipe() -> tuple[int, int]:
+    """A pipe, read end first, neither end of which is descriptor 0, 1 or 2: one that a cell has closed may be free."""
+    ends = os.pipe()
+    if min(ends) > 2:
+        return ends
+    import fcntl
+
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends]
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
 
 
 def _widen(end: int) -> None:

@@ -73,6 +73,15 @@ def test_a_redirection_outlives_its_cell(start_kernel: StartKernel) -> None:
     assert (kernel.folder / "out").read_text() == "to the file\n"
 
 
+def test_a_cell_that_closes_the_descriptors_does_not_silence_the_next(start_kernel: StartKernel) -> None:
+    kernel = start_kernel(arguments=["--history.hist_file=:memory:"])  # which else may open a file under these numbers
+    for _ in range(2):
+        kernel.execute("import os\nos.close(1)\nos.close(2)").ok()
+        cell = kernel.execute("print('python')\nos.write(1, b'os\\n')\nos.system('echo child; echo err >&2')").ok()
+        assert cell.text() == "python\nos\nchild\n"
+        assert cell.text("stderr") == "err\n"
+
+
 def test_it_can_be_switched_off(start_kernel: StartKernel) -> None:
     kernel = start_kernel(arguments=["--no-capture_fd"])
     kernel.expects_stderr = True
