@@ -80,7 +80,7 @@ class Command:
         shell = pexpect.which(name)
         if shell is None:
             raise OSError(f"The shell {name!r}, which $SHELL names, is not there.")
-        self._child = pexpect.spawn(shell, ["-c", self._text])
+        self._child = pexpect.spawn(shell, ["-c", self._text], use_poll=True)  # select() is for 1,024 files
         self._child.ptyproc.delayafterclose = 0
 
     def _show(self, data: bytes, final: bool = False) -> None:

@@ -17,6 +17,8 @@ from .harness import Ran
 if sys.platform == "win32":
     pytest.skip("Windows has no pseudo-terminals: IPython's own way is used there", allow_module_level=True)
 
+import resource
+
 from async_kernel.ipython import commands
 from async_kernel.ipython.commands import Command
 
@@ -69,6 +71,23 @@ def test_one_that_gives_up_its_terminal_runs_on_to_its_end(tmp_path: Path) -> No
 def test_one_that_leaves_somebody_behind_ends_with_its_shell(tmp_path: Path) -> None:
     assert run(f"(trap '' HUP; touch {tmp_path}/there; sleep 60) & echo $! > {tmp_path}/pid") == 0
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def test_a_process_with_many_files_open_runs_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = 1024  # more than select() can be asked about
+    assert limits[1] == resource.RLIM_INFINITY or limits[1] > 2 * many
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 2 * many), limits[1]))
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while opened[-1] < many:
+            opened.append(os.dup(opened[0]))
+        assert run("echo here") == 0
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert capsys.readouterr().out == "here\r\n"
 
 
 def test_a_shell_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
