@@ -54,6 +54,8 @@ class KernelComm(BaseComm):
         request = find_request()
         if request is not None:
             request.publish(msg_type, content, metadata, buffers or (), self.topic)
+            if request.checkpoint is not None:  # code that sends and sends is in here nearly all of the time
+                request.checkpoint()
         elif self._outlet is not None:
             self._outlet(msg_type, content, metadata or {}, buffers or ())
 

@@ -16,7 +16,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.payload import PayloadManager
 
 from async_kernel.ipython.cells import current_cell
-from async_kernel.kernel.request import find_request
+from async_kernel.kernel.request import Request, find_request
 from async_kernel.protocol.messages import Buffer, Content
 
 __all__ = ["CellPayloads", "KernelDisplayHook", "KernelDisplayPublisher", "MessageHook", "mime_bundle"]
@@ -132,17 +132,20 @@ class KernelDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
             "metadata": metadata or {},
             "transient": transient or {},
         }
-        self._send("update_display_data" if update else "display_data", content, buffers)
+        request = self._send("update_display_data" if update else "display_data", content, buffers)
+        if request is not None and request.checkpoint is not None:
+            request.checkpoint()
 
     def clear_output(self, wait: bool = False) -> None:
         """Clear the output of the current cell, at the next output when `wait` is set."""
         self._send("clear_output", {"wait": bool(wait)}, ())
 
-    def _send(self, msg_type: str, content: Content, buffers: Sequence[Buffer]) -> None:
+    def _send(self, msg_type: str, content: Content, buffers: Sequence[Buffer]) -> Request | None:
+        """Publish for the current request, and return that."""
         request = find_request()
         if request is None:
             _log.debug("%s outside any request: nobody to show it to", msg_type)
-            return
+            return None
         metadata: Content = {}
         if self._hooks:
             message: dict[str, Any] = {
@@ -156,10 +159,11 @@ class KernelDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
             for hook in reversed(self._hooks):
                 kept = hook(message)
                 if kept is None:
-                    return
+                    return request
                 message = kept
             content, metadata, buffers = message["content"], message["metadata"], message.get("buffers", ())
         request.publish(msg_type, content, metadata, buffers)
+        return request
 
 
 class CellPayloads(PayloadManager):  # type: ignore[misc]

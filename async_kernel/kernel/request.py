@@ -61,8 +61,9 @@ class Request:
 
     `message` is what came in; `interrupted` becomes True once an interrupt was delivered to the work on this request,
     and `reason` says why, unless the client asked for it.
-    `checkpoint`, when it is not None, waits to be called by what writes output, between user code and user code: it
-    may raise KeyboardInterrupt. All methods may be called from any thread.
+    `checkpoint`, when it is not None, waits to be called by what user code calls and is of this package, directly and
+    as its last deed: what writes output, displays, sends, starts threads. It may raise KeyboardInterrupt. All methods
+    may be called from any thread.
     """
 
     __slots__ = (

@@ -74,14 +74,20 @@ def carry_requests() -> Callable[[], None]:
         except BaseException:
             _give_back(self, own)
             raise
+        if request.checkpoint is not None:
+            request.checkpoint()
 
     def submit_with_request(
         self: ThreadPoolExecutor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
         if ended or _sends_code_elsewhere(self):
             return submit(self, fn, *args, **kwargs)
+        request = _request_of_code()
         # Without a request too: the thread that takes the job may have been started by a cell.
-        return submit(self, _Job(_request_of_code(), fn), *args, **kwargs)
+        future = submit(self, _Job(request, fn), *args, **kwargs)
+        if request is not None and request.checkpoint is not None:
+            request.checkpoint()
+        return future
 
     threading.Thread.start = start_with_request  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = submit_with_request  # type: ignore[method-assign,assignment]

@@ -56,6 +56,25 @@ def test_an_interrupt_ends_a_cell_within_100_ms(
     assert median < 0.1
 
 
+IN_OUR_CODE = {
+    "threads": "import threading\nprint('in')\nwhile True: threading.Thread(target=int).start()",
+    "a pool": "from concurrent.futures import ThreadPoolExecutor as Pool\npool = Pool(1)\nprint('in')\n"
+    "while True: pool.submit(int)",
+    "comms": "import comm\nchannel = comm.create_comm(target_name='none')\nprint('in')\nwhile True: channel.send({})",
+    "display": "print('in')\nwhile True: display(1)",
+    "print": "print('in')\nwhile True: print(1)",
+}
+"""Cells that spend their time in functions of the kernel, which an interrupt must not tear."""
+
+
+@pytest.mark.parametrize("shape", list(IN_OUR_CODE))
+def test_a_cell_that_is_nearly_always_in_our_code_is_interrupted(kernel: KernelDriver, shape: str) -> None:
+    running = kernel.start_until_printed(IN_OUR_CODE[shape], "in")
+    by_message(kernel)
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.execute("6 * 7").ok().result == "42"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to a thread on Windows")
 @pytest.mark.parametrize("signum", ["SIGINT", "SIGTERM"])
 def test_a_signal_that_ends_no_system_call_is_heard(
