@@ -14,16 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.loops.conftest import display
+from tests.loops.conftest import display, skip_without
 
 from .driver import KernelDriver, plain, wait_until
 from .test_startup import HIDE, assert_client_is_told, customised
 from .windows import WINDOWS
-
-# Kept out of the ordinary run, as the rows of tests/needs, until the file passes every time: a qt kernel with trio has
-# been seen to break (AttributeError instead of KeyboardInterrupt, later a segmentation fault) after an interrupt of
-# `plt.show(block=True)`, and once not to answer after that of a modal dialog.
-pytestmark = pytest.mark.needs
 
 __all__ = ["display"]
 
@@ -63,6 +58,7 @@ def start_gui(home: Path, display: str, tmp_path_factory: pytest.TempPathFactory
         def start(
             host: str, *options: str, ready: bool = True, env: dict[str, str | None] | None = None
         ) -> KernelDriver:
+            skip_without("qt" if "qt" in host else "tk")
             folder = tmp_path_factory.mktemp("gui")
             name = folder.name
             subprocess.run(

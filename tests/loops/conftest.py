@@ -1,7 +1,9 @@
 """What the tests of loops share."""
 
+import functools
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,9 +52,31 @@ def interrupt_when() -> Iterator[Callable[[threading.Event], None]]:
     signal.signal(signal.SIGINT, before)
 
 
+TOOLKITS = {"tk": "import tkinter", "qt": "from PySide6 import QtWidgets"}
+"""What has to be possible for tests of a host."""
+
+
+@functools.cache
+def lacking(toolkit: str) -> str:
+    """Why there can be no tests with windows of a toolkit here, "" when there can."""
+    if shutil.which("Xvfb") is None:
+        return "there is no Xvfb"
+    tried = subprocess.run([sys.executable, "-c", TOOLKITS[toolkit]], capture_output=True, text=True, timeout=60)
+    return tried.stderr.strip().rpartition("\n")[2]
+
+
+def skip_without(toolkit: str) -> None:
+    """Skip a test where windows of a toolkit cannot be shown, unless in CI, which has to install what that needs."""
+    if not os.environ.get("CI") and (reason := lacking(toolkit)):
+        pytest.skip(f"{toolkit}: {reason}; .ci/run installs what is needed")
+
+
 @pytest.fixture(scope="session")
 def display() -> Iterator[str]:
-    """The name of a display of our own (Xvfb), for example ":1"."""
+    """The name of a display of our own (Xvfb), for example ":1"; "" where there is none."""
+    if shutil.which("Xvfb") is None:
+        yield ""
+        return
     read, write = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"],
@@ -79,6 +103,7 @@ def play(display: str, tmp_path: Path) -> Callable[..., str]:
 
     def run(scenario: str, host: str, backend: str, noise: str = "") -> str:
         name, _, platform = host.partition(" ")
+        skip_without("qt" if name == "qt" else "tk")
         env = {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": platform or "xcb", "PYTHONPATH": str(tmp_path)}
         env.pop("WAYLAND_DISPLAY", None)
         warnings = ["-W", "error"]
