@@ -52,7 +52,12 @@ class NamedThread:
         if self._owner is not None:
             self._owner.at_end.add(self.end)
         # From Python 3.14 on, threads begin in a copy of the starter's context. This one belongs to nobody.
-        threading.Thread(target=contextvars.Context().run, args=(self._run,), name=self._name, daemon=True).start()
+        thread = threading.Thread(target=contextvars.Context().run, args=(self._run,), name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no more
+            self._failure = error
+            self._give_up_name()
 
     def loop(self) -> Loop:
         """The loop, once it runs; raises what was in its way."""
@@ -71,9 +76,13 @@ class NamedThread:
             if self._loop is not None:
                 raise  # for `threading.excepthook`: nobody waits any more
         finally:
-            self._forget()
-            self._known.set()
-            self.ended.set_result(None)
+            self._give_up_name()
+
+    def _give_up_name(self) -> None:
+        """Say that the thread has ended, or never began; the name is free."""
+        self._forget()
+        self._known.set()
+        self.ended.set_result(None)
 
     async def _serve(self) -> None:
         loop = self._loop = Loop(current_portal(), self._name)

@@ -336,6 +336,21 @@ def test_what_cannot_start_says_why() -> None:
         assert isinstance(caught.value.__cause__, TypeError)
 
 
+def test_a_thread_that_the_system_refuses_leaves_its_name_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="could not be started") as caught:
+                Caller.get("refused")
+            assert "can't start" in str(caught.value.__cause__)
+    caller = Caller.get("refused")
+    assert caller.call_soon(double, 2).result(DEADLINE) == 4
+    caller.close().result(DEADLINE)
+
+
 def test_closing_ends_what_runs_and_what_waits(backend: str) -> None:
     io = Caller.get("io", backend=library(backend), **NAMED[backend])
     began, go_on, seen = threading.Event(), threading.Event(), []
