@@ -30,7 +30,16 @@ class ConnectionFile(NamedTuple):
 
 def start(settings: Settings) -> int:
     """Start a kernel and serve until it is shut down; return the exit status."""
+    _open_standard_descriptors()
     return load_interface(settings.start_interface)(settings) or 0
+
+
+def _open_standard_descriptors() -> None:
+    """Have 0, 1 and 2 be descriptors that lead nowhere, where the process was given none: whatever is opened next would
+    get these numbers, a socket for one, into which cells and their children would then write."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def make_plan(settings: Settings) -> Plan:

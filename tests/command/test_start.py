@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,13 @@ def ask(client: Any, code: str) -> str:
 
 
 @contextmanager
-def started(line: str, folder: Path) -> Iterator[Any]:
+def started(line: str, folder: Path, through: Sequence[str] = ()) -> Iterator[Any]:
     """A client of the kernel that the line of the command line starts on a connection file of its own."""
     runtime = folder / "runtime"
     runtime.mkdir()
     with (folder / "said").open("wb") as said:
         kernel = subprocess.Popen(
-            [sys.executable, "-m", "async_kernel", *shlex.split(line)],
+            [*through, sys.executable, "-m", "async_kernel", *shlex.split(line)],
             env={**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)},
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -89,6 +89,16 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_kernel_without_a_client(line: str, backend: str, kernels: Path, tmp_path: Path) -> None:
     with started(line, tmp_path) as client:
         assert ask(client, BACKEND) == backend
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_a_kernel_that_is_given_no_standard_streams(tmp_path: Path) -> None:
+    """As some daemons start their children: sockets would have the numbers that cells take for stdout and stderr."""
+    with started("-f .", tmp_path, ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]) as client:
+        where = "import os; print(*(os.readlink(f'/proc/self/fd/{n}').split(':')[0] for n in range(3)))"
+        if sys.platform == "linux":
+            assert ask(client, where) == "/dev/null pipe pipe"
+        assert ask(client, "import os; os.system('echo child')") == "child"
 
 
 def test_an_installed_spec_gives_the_defaults(kernels: Path, tmp_path: Path) -> None:
