@@ -38,12 +38,12 @@ class Route(NamedTuple):
 
     handler: str
     order: Order
-    channels: frozenset[Channel] = frozenset({Channel.SHELL, Channel.CONTROL})
+    channels: frozenset[Channel]
 
 
 _SHELL = frozenset({Channel.SHELL})
 _CONTROL = frozenset({Channel.CONTROL})
-_BOTH = frozenset({Channel.SHELL, Channel.CONTROL})
+_BOTH = _SHELL | _CONTROL
 
 ROUTES: dict[str, Route] = {
     "kernel_info_request": Route("kernel_info", Order.AT_ONCE, _BOTH),

@@ -107,13 +107,7 @@ def write(folder: Path, spec: KernelSpec, files: Mapping[str, bytes] | None = No
     """
     content = {**(files or {}), KERNEL_JSON: spec.to_json().encode()}
     _refuse_escape(folder)
-    foreign = _is_foreign(folder)
-    if foreign and not force:
-        raise SpecError(
-            f"{folder} holds a kernel spec that async-kernel did not write.",
-            str(folder),
-            "Give another name, or say --force to replace it.",
-        )
+    foreign = _check_foreign(folder, force, "Give another name, or say --force to replace it.")
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _staging(folder.parent) as stage:
@@ -155,14 +149,7 @@ def remove(folder: Path, force: bool = False) -> list[Path]:
 def check_removable(folder: Path, force: bool = False) -> bool:
     """Whether the spec in `folder` is somebody else's. Raises `SpecError` where `remove` would refuse it."""
     _refuse_escape(folder)
-    foreign = _is_foreign(folder)
-    if foreign and not force:
-        raise SpecError(
-            f"{folder} holds a kernel spec that async-kernel did not write.",
-            str(folder),
-            "Say --force to remove it all the same.",
-        )
-    return foreign
+    return _check_foreign(folder, force, "Say --force to remove it all the same.")
 
 
 def left_by_removal(folder: Path) -> tuple[str, ...]:
@@ -184,6 +171,14 @@ def _is_foreign(folder: Path) -> bool:
         return not runs_async_kernel(read(folder).argv)
     except SpecError:
         return (folder / KERNEL_JSON).exists() or (folder / KERNEL_JSON).is_symlink()
+
+
+def _check_foreign(folder: Path, force: bool, next_step: str) -> bool:
+    """Whether the spec in `folder` is somebody else's; then it takes `force` to touch it."""
+    foreign = _is_foreign(folder)
+    if foreign and not force:
+        raise SpecError(f"{folder} holds a kernel spec that async-kernel did not write.", str(folder), next_step)
+    return foreign
 
 
 def _refuse_escape(folder: Path) -> None:
