@@ -72,11 +72,13 @@ class CommHandlers:
     """Serves the comm messages of a kernel.
 
     From its making on `comm.create_comm` and `comm.get_comm_manager` give this kernel's comms; `restore()` gives
-    back what they gave before. `outlet` publishes what comms say outside any request.
+    back what they gave before. `outlet` publishes what comms say outside any request, `runs_cell()` says whether a cell
+    runs in any shell of the kernel.
     """
 
-    def __init__(self, outlet: Publish | None = None) -> None:
+    def __init__(self, outlet: Publish | None = None, runs_cell: Callable[[], bool] = lambda: False) -> None:
         self.manager = CommManager()
+        self._runs_cell = runs_cell
         # Targets that libraries registered before the kernel was there keep working.
         self.manager.targets.update(comm.get_comm_manager().targets)
         self._outlet = outlet
@@ -128,15 +130,25 @@ class CommHandlers:
         """Serve a comm_msg: call the comm's callback. A message for no comm is logged, what fails is shown.
 
         IPython's events are fired around it when it is `alone`. Beside a cell they would do for the cell what is done
-        at its end: matplotlib would show its figures before it has drawn them.
+        at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a cell may run
+        in another shell, and may have begun meanwhile: JupyterLab sends the messages of widgets to subshells.
         """
         channel = self._find(request)
         if channel is None:
             return None
-        if not alone:
-            return _serve(request, lambda: channel.handle_msg(request.as_dict()))
+
+        def run() -> Awaitable[object] | None:
+            rest: Awaitable[object] | None = channel.handle_msg(request.as_dict())
+            return rest
+
+        def ended() -> None:
+            if not self._runs_cell():
+                _trigger("post_execute")
+
+        if not alone or self._runs_cell():
+            return _serve(request, run)
         _trigger("pre_execute")
-        return _serve(request, lambda: channel.handle_msg(request.as_dict()), ended=lambda: _trigger("post_execute"))
+        return _serve(request, run, ended=ended)
 
     def close(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_close: forget the comm and call its callback; what fails is shown."""

@@ -274,7 +274,7 @@ class ZMQInterface:
             attributes["shell.gui_host"] = host.gui
         interpreter: Interpreter = load_interface(INTERPRETER)(attributes, namespace)
         self._interpreter = interpreter
-        comms = load_interface(COMMS)(self.kernel.publish)
+        comms = load_interface(COMMS)(self.kernel.publish, lambda: self.kernel.runs_cell)
         self._interrupter.entries = frozenset((*user_code_entries(), *comms.user_code_entries()))
         # Toolkits want to be called by the thread of their main loop only, and plots are what widgets often change.
         self.kernel.comms_in_thread = self._settings.attributes.get("kernel.comms_in_thread", host is None)

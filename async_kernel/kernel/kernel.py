@@ -201,6 +201,12 @@ class Kernel:
         """Whether the kernel has been told to end."""
         return self._closing
 
+    @property
+    def runs_cell(self) -> bool:
+        """Whether a cell runs in its turn, in any shell."""
+        running = [execution for lane in self._lanes() if (execution := lane.execution) is not None]
+        return any(execution.request.msg_type == "execute_request" for execution in running)
+
     def executions(self) -> list[Execution]:
         """All that goes on: what the shells are working on, the main shell first, then the cells beside them."""
         lanes = self._lanes()

@@ -110,6 +110,27 @@ def test_a_comm_of_a_cell_gets_messages(kernel: KernelDriver) -> None:
     kernel.execute("mine.close()").ok()
 
 
+def test_callbacks_in_a_subshell_do_not_end_a_cell_of_the_main_shell(kernel: KernelDriver) -> None:
+    """JupyterLab sends the messages of widgets to subshells; matplotlib shows the figures of a cell at post_execute."""
+    cell = kernel.execute(
+        "from comm import create_comm\nimport time\nheard, fired = [], []\nmine = create_comm(target_name='shown')\n"
+        "mine.on_msg(lambda message: heard.append(message['content']['data']))\n"
+        "get_ipython().events.register('post_execute', count := lambda: fired.append(len(heard)))"
+    ).ok()
+    comm_id = find(cell.published, "comm_open")["content"]["comm_id"]
+    header = {"subshell_id": kernel.request("create_subshell_request", channel="control")["content"]["subshell_id"]}
+    waiting = kernel.start_until_printed(
+        "fired.clear(); end = time.monotonic() + 60\nprint('begun')\n"
+        "while len(heard) < 2 and time.monotonic() < end: time.sleep(0.01)\nheard, fired",
+        "begun",
+    )
+    for data in ("one", "two"):
+        kernel.send("comm_msg", {"comm_id": comm_id, "data": data}, header=header)
+    assert kernel.finish(waiting).ok().result == "(['one', 'two'], [])"
+    kernel.execute("get_ipython().events.unregister('post_execute', count); mine.close()").ok()
+    kernel.request("delete_subshell_request", header, channel="control")
+
+
 def test_opening_an_unknown_target_is_answered_by_closing(kernel: KernelDriver) -> None:
     kernel.expects_stderr = True
     comm_id = uuid4().hex
