@@ -18,6 +18,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a machine that runs tests may be busy
+settings.load_profile("untimed")
 
 BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

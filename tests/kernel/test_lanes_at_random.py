@@ -191,7 +191,6 @@ def test_lanes_at_random(backend: str, caplog: pytest.LogCaptureFixture) -> None
     case.settings = settings(
         max_examples=25,
         stateful_step_count=40,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],  # no shrinking: what a broken lane leaves out costs a deadline each time
     )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from async_kernel.errors import MalformedMessageError, ProtocolError, SignatureError
@@ -52,7 +52,6 @@ HEADER = {"msg_id": "1", "msg_type": "execute_request"}
     identities=st.lists(st.binary().filter(lambda frame: frame != DELIMITER), max_size=2),
     buffers=st.lists(st.binary(), max_size=3),
 )
-@settings(deadline=None)
 def test_what_is_encoded_is_decoded(
     content: dict[str, Any], metadata: dict[str, Any], identities: list[bytes], buffers: list[bytes]
 ) -> None:
@@ -242,7 +241,6 @@ def test_deep_data_is_sent(depth: int) -> None:
 
 
 @given(st.lists(st.binary(max_size=20) | st.just(DELIMITER), max_size=9), st.booleans())
-@settings(deadline=None)
 def test_noise_is_a_protocol_error(frames: list[bytes], signed: bool) -> None:
     codec = make_codec(KEY if signed else b"")
     with suppress(ProtocolError):
@@ -250,7 +248,6 @@ def test_noise_is_a_protocol_error(frames: list[bytes], signed: bool) -> None:
 
 
 @given(st.lists(st.binary(max_size=30) | json_values.map(lambda value: json.dumps(value).encode()), min_size=4))
-@settings(deadline=None)
 def test_signed_noise_is_a_protocol_error(signed: list[bytes]) -> None:
     frames = [DELIMITER, Signer(KEY).sign(signed[:4]), *signed]
     with suppress(ProtocolError):
@@ -264,7 +261,6 @@ def test_signed_noise_is_a_protocol_error(signed: list[bytes]) -> None:
     ),
     rest=st.lists(json_values, min_size=3, max_size=3),
 )
-@settings(deadline=None)
 def test_a_message_is_read_or_refused(header: dict[str, Any], rest: list[Any]) -> None:
     with suppress(MalformedMessageError):
         message = make_codec().decode(frames_of(header, *rest))

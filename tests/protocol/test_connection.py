@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from async_kernel.errors import ConnectionFileError
@@ -29,7 +29,6 @@ infos = st.builds(
 
 
 @given(infos)
-@settings(deadline=None)
 def test_what_is_rendered_is_parsed(info: ConnectionInfo) -> None:
     assert parse_connection(info.to_text()) == info
 
@@ -78,7 +77,6 @@ def test_what_is_wrong_names_the_file(text: str) -> None:
 
 
 @given(st.text() | st.dictionaries(st.sampled_from(ConnectionInfo._fields), st.text() | st.integers()).map(json.dumps))
-@settings(deadline=None)
 def test_no_text_raises_anything_else(text: str) -> None:
     with suppress(ConnectionFileError):
         parse_connection(text)
