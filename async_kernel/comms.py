@@ -34,11 +34,13 @@ class KernelComm(BaseComm):
     """One end of a channel; the other is in the front end.
 
     A callback given to `on_msg` or `on_close` may be a coroutine function: it is awaited, in the loop of the shell,
-    before the message counts as handled. `outlet` is where it speaks outside any request.
+    before the message counts as handled. `outlet` is where it speaks outside any request, `home` the subshell whose
+    cell has made it, if one has.
     """
 
-    def __init__(self, *args: Any, outlet: Publish | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, outlet: Publish | None = None, home: str | None = None, **kwargs: Any) -> None:
         self._outlet = outlet
+        self.home = home
         super().__init__(*args, **kwargs)
 
     def publish_msg(
@@ -95,7 +97,12 @@ class CommHandlers:
         self.manager.comms.clear()
 
     def _create(self, *args: Any, **kwargs: Any) -> KernelComm:
-        return KernelComm(*args, outlet=self._outlet, **kwargs)
+        request = find_request()
+        if request is None or request.msg_type != "execute_request":
+            home = None if request is None else self.home(request)  # a callback makes comms for where its own is
+        else:
+            home = request.message.header.subshell_id
+        return KernelComm(*args, outlet=self._outlet, home=home, **kwargs)
 
     def _manager(self) -> CommManager:
         return self.manager
@@ -111,6 +118,15 @@ class CommHandlers:
         if request.msg_type == "comm_open":
             return str(content.get("target_name", "")) in self.manager.targets
         return str(content.get("comm_id", "")) in self.manager.comms
+
+    def home(self, request: Request) -> str | None:
+        """The id of the subshell whose cell has made the comm of a message; None for the main shell.
+
+        It is there that callbacks are called, whichever shell a message is sent to: JupyterLab sends those of all
+        widgets to subshells of its own, lest a cell hold them up. Their futures and figures belong to the main thread.
+        """
+        channel = self.manager.comms.get(str(request.content.get("comm_id", "")))
+        return channel.home if isinstance(channel, KernelComm) else None
 
     def open(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_open: hand the new comm to its target. When there is no such target, or it fails, the comm is
@@ -131,7 +147,7 @@ class CommHandlers:
 
         IPython's events are fired around it when it is `alone`. Beside a cell they would do for the cell what is done
         at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a cell may run
-        in another shell, and may have begun meanwhile: JupyterLab sends the messages of widgets to subshells.
+        in another shell, and may have begun meanwhile.
         """
         channel = self._find(request)
         if channel is None:

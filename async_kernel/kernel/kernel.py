@@ -137,7 +137,7 @@ class Kernel:
         lane = self.subshells.lane(subshell_id) if subshell_id else self.main_lane
         if route.order is Order.IN_ORDER:
             is_execute = request.msg_type == "execute_request"
-            stops = is_execute and request.content.get("stop_on_error", True) is not False
+            stops = is_execute and _stops_on_error(request.content)
             mode = mode_of(request.message) if is_execute else None
             if is_execute and is_detached(request.message) and not request.message.problem:
                 handler = self.detached.take(request, handler)
@@ -351,3 +351,8 @@ class Kernel:
                 return
             serve_now(*asked)
         self.shut_down()
+
+
+def _stops_on_error(content: Content) -> bool:
+    """Whether an error aborts what is queued behind its cell. That of a silent one, which nobody is shown, does not."""
+    return content.get("stop_on_error", True) is not False and content.get("silent") is not True

@@ -78,6 +78,9 @@ class Comms(Protocol):
         """Whether what a message is for is there: the comm, or the target of a comm_open. Any thread; returns at
         once."""
 
+    def home(self, request: Request) -> str | None:
+        """The id of the subshell that is to serve a message; None for the main shell. Any thread; returns at once."""
+
     def open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """Serve comm_open."""
 

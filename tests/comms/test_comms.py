@@ -131,6 +131,26 @@ def test_events_of_ipython_are_fired_while_no_cell_runs(
     assert seen == fired
 
 
+def test_a_comm_belongs_to_the_shell_whose_cell_has_made_it(handlers: CommHandlers) -> None:
+    def make(comm_id: str, request: Request) -> None:
+        channel = comm.create_comm(target_name="t", comm_id=comm_id)
+        channel.on_msg(lambda message: comm.create_comm(target_name="t", comm_id=f"of {comm_id}"))
+
+    def told(comm_id: str, subshell: str | None) -> Request:
+        header = Header("m", "comm_msg", subshell_id=subshell)
+        return Request(Message(header, b"{}", {"comm_id": comm_id}, {}, {}, (), ()), Outlet())
+
+    for comm_id, home in (("main", None), ("sub", "5f")):
+        header = Header("m", "execute_request", subshell_id=home)
+        with serving(request := Request(Message(header, b"{}", {}, {}, {}, (), ()), Outlet())):
+            make(comm_id, request)
+        with serving(request := told(comm_id, "elsewhere")):
+            handlers.message(request)
+        assert handlers.home(told(comm_id, "elsewhere")) == home
+        assert handlers.home(told(f"of {comm_id}", "elsewhere")) == home
+    assert handlers.home(told("nowhere", "elsewhere")) is None
+
+
 def test_callbacks_may_await(handlers: CommHandlers) -> None:
     seen: list[str] = []
 

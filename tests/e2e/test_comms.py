@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from uuid import uuid4
 
 from .driver import Cell, KernelDriver, Message
@@ -129,6 +130,26 @@ def test_callbacks_in_a_subshell_do_not_end_a_cell_of_the_main_shell(kernel: Ker
     assert kernel.finish(waiting).ok().result == "(['one', 'two'], [])"
     kernel.execute("get_ipython().events.unregister('post_execute', count); mine.close()").ok()
     kernel.request("delete_subshell_request", header, channel="control")
+
+
+def test_callbacks_are_called_where_their_comm_was_made(kernel: KernelDriver) -> None:
+    """Widgets that cells of the main shell make set its futures and draw its plots, wherever their messages go."""
+    main = kernel.value("__import__('threading').get_ident()")
+    ids = [kernel.request("create_subshell_request", channel="control")["content"]["subshell_id"] for _ in range(2)]
+    sent_to, mine = ({"subshell_id": one} for one in ids)
+    make = (
+        "import comm, threading\nwhere = []\nmade = comm.create_comm(target_name='shown')\n"
+        "made.on_msg(lambda message: where.append(threading.get_ident())); made.comm_id, threading.get_ident()"
+    )
+    for header in ({}, mine):
+        cell = kernel.finish(kernel.start(make, header=header)).ok()
+        comm_id, thread = literal_eval(cell.result or "")
+        kernel.published(kernel.send("comm_msg", {"comm_id": comm_id, "data": {}}, header=sent_to))
+        assert kernel.value("where") == [thread]
+        assert (thread == main) == (header == {})
+        kernel.execute("made.close()").ok()
+    for header in (sent_to, mine):
+        kernel.request("delete_subshell_request", header, channel="control")
 
 
 def test_opening_an_unknown_target_is_answered_by_closing(kernel: KernelDriver) -> None:

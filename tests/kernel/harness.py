@@ -174,7 +174,8 @@ class FakeComms:
     """Fits `kernel.ports.Comms`: notes what comes, when it is done, and where. The content says what goes on:
 
     {"raise": "Mute"} and the like goes wrong, {"block": KEY} stands still until `FakeInterpreter.release(KEY)`,
-    {"await": KEY} awaits that, {"print": TEXT} prints. The comms of `missing` are not there.
+    {"await": KEY} awaits that, {"print": TEXT} prints. The comms of `missing` are not there. `homes` says to which
+    shells comms belong; others belong to that which a message is sent to.
     """
 
     def __init__(self, interpreter: FakeInterpreter) -> None:
@@ -183,7 +184,11 @@ class FakeComms:
         self.threads: dict[str, int] = {}
         self.alone: dict[str, bool] = {}
         self.missing: set[str] = set()
+        self.homes: dict[str, str | None] = {}
         self._interpreter = interpreter
+
+    def home(self, request: Request) -> str | None:
+        return self.homes.get(str(request.content.get("comm_id")), request.message.header.subshell_id)
 
     def is_known(self, request: Request) -> bool:
         return str(request.content.get("comm_id")) not in self.missing

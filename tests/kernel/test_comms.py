@@ -205,6 +205,21 @@ def test_messages_of_a_subshell_are_its_own(kernel: Harness, code: str) -> None:
         assert kernel.status(one) == "ok"
 
 
+def test_messages_are_served_by_the_shell_that_their_comm_belongs_to(kernel: Harness) -> None:
+    sent_to, other = (kernel.ask("create_subshell_request")["subshell_id"] for _ in range(2))
+    kernel.comms.homes.update(main=None, other=other)
+    for code, shell in (("ok main", None), ("ok other", other)):
+        assert kernel.status(kernel.execute(code, subshell_id=shell)) == "ok"
+        msg_id = kernel.send("comm_msg", {"comm_id": code.split()[1]}, subshell_id=sent_to)
+        assert kernel.whats(msg_id) == ["busy", "idle"]
+        assert {sent.message.parent_header.get("subshell_id") for sent in kernel.so_far(msg_id)} == {sent_to}
+        assert kernel.comms.threads[msg_id] == kernel.interpreter.threads[code]
+    assert kernel.ask("delete_subshell_request", {"subshell_id": other})["status"] == "ok"
+    msg_id = kernel.send("comm_msg", {"comm_id": "other"}, subshell_id=sent_to)
+    assert kernel.whats(msg_id) == ["busy", "idle"]
+    assert kernel.comms.threads[msg_id] == kernel.interpreter.threads["ok main"], "its own is gone"
+
+
 def test_a_deleted_subshell_refuses_messages_without_a_reply(kernel: Harness) -> None:
     subshell = kernel.ask("create_subshell_request")["subshell_id"]
     kernel.comms.missing.add("new")

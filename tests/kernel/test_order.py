@@ -80,6 +80,16 @@ def test_without_stop_on_error_nothing_is_aborted(kernel: Harness, code: str) ->
     assert kernel.status(behind) == "ok"
 
 
+def test_an_error_that_nobody_is_shown_aborts_nothing(kernel: Harness) -> None:
+    """Front ends ask silently, for ends of their own: no reason to drop the user's cells, nor one for ipykernel."""
+    kernel.execute("await gate")
+    error = kernel.execute("error", silent=True)
+    behind = kernel.execute("ok")
+    kernel.interpreter.release("gate")
+    assert kernel.status(error) == "error"
+    assert kernel.status(behind) == "ok"
+
+
 def test_a_request_that_cannot_be_served_stops_as_an_error_does(kernel: Harness) -> None:
     kernel.execute("await gate")
     error = kernel.send("execute_request", {"code": 1})
