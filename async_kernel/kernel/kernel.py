@@ -143,11 +143,21 @@ class Kernel:
                 handler = self.detached.take(request, handler)
             lane.put(request, handler, stops=stops, can_abort=is_execute, mode=mode)
         elif route.order is Order.COMM:
-            lane.put_comm(request, handler)
+            self._home(request, lane).put_comm(request, handler)
         else:
             self._asides.put(request, handler, lane)
         if self._failure is not None:
             self._refuse_queued(self._failure)
+
+    def _home(self, request: Request, lane: Lane) -> Lane:
+        """The lane that serves a comm message, which was sent to `lane`."""
+        if self._parts is None:
+            return lane
+        home = self._parts[1].home(request)
+        try:
+            return self.subshells.lane(home) if home else self.main_lane
+        except RequestError:  # it was deleted
+            return self.main_lane
 
     # Serving
 
