@@ -12,6 +12,7 @@ from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.system.interrupt import Interrupt
 
 from .dispatch import Handler, give_up
+from .insisting import Insistence, drive
 from .prompts import Prompts
 from .request import Request
 
@@ -58,6 +59,7 @@ class Execution:
         self.started = time.time()
         self.free_since = 0.0  # when its lane had done what came before it
         self.finished = False
+        self.insistence = Insistence()
         self._left = left
         self._place = place
         self._prompts = prompts
@@ -94,13 +96,23 @@ class Execution:
         self.request.checkpoint = checkpoint
 
     def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
+        again = self.request.interrupted  # and yet it awaits something
         if interrupt.claim():
+            self.insistence.entries = interrupt.entries
+            self.insistence.is_due = again and loop is self._place and self.insistence.went_on
+            self.insistence.went_on = False
             loop.end_wait()
+            if again:  # it may be taken in all the same, or be kept out by a shield of trio's
+                self.when_overdue(Execution._leave_if_it_waits)
+
+    def _leave_if_it_waits(self) -> None:
+        if execution_on(self.thread) is not self:
+            self.leave()
 
 
 async def work(execution: Execution, handler: Handler) -> dict[str, object] | None:
     """Serve the request of an execution: the frame by which `execution_on` knows whose code a thread is in."""
-    return await handler(execution.request)
+    return await drive(handler(execution.request), execution.insistence)
 
 
 def execution_on(thread: int) -> Execution | None:

@@ -57,13 +57,15 @@ class Interruptible(Protocol):
 
 
 class Interrupt:
-    """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well."""
+    """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well.
+    `entries` are the functions that call user code."""
 
-    __slots__ = ("again", "by_signal", "delivered", "standstill", "work")
+    __slots__ = ("again", "by_signal", "delivered", "entries", "standstill", "work")
 
     def __init__(self, work: Interruptible, again: bool = False, by_signal: bool = False) -> None:
         self.work = work
         self.by_signal = by_signal
+        self.entries: Collection[CodeType] = ()
         self.again = again
         """Whether an earlier one was delivered to the same work, which goes on all the same."""
         self.delivered = False
@@ -168,7 +170,9 @@ class Interrupter:
         return interrupt
 
     def _new(self, work: Interruptible, by_signal: bool = False) -> Interrupt:
-        return Interrupt(work, again=work in self._interrupted, by_signal=by_signal)
+        interrupt = Interrupt(work, again=work in self._interrupted, by_signal=by_signal)
+        interrupt.entries = self.entries
+        return interrupt
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         frame = sys._getframe(1)  # matplotlib's `show` calls us when it has returned, with a frame that has ended

@@ -375,3 +375,47 @@ def test_a_shell_command_is_interrupted(
     assert "went on" not in cell.text()
     if command[0] == "!":
         assert kernel.execute("_exit_code", header=header).ok().result == "-2"
+
+
+SWALLOWS_IN_AWAITS = {
+    "asyncio": {
+        "sleep": "while True:\n    try: await asyncio.sleep(60)\n    except asyncio.CancelledError: print('swallowed')",
+        "all": "while True:\n    try: await asyncio.sleep(60)\n    except BaseException: print('swallowed')",
+        "shield": "future = asyncio.get_running_loop().create_future()\n"
+        "while True:\n    try: await asyncio.shield(future)\n    except asyncio.CancelledError: print('swallowed')",
+        "task": "async def work():\n    while True:\n        try: await asyncio.sleep(60)\n"
+        "        except asyncio.CancelledError: print('swallowed')\nawait (task := asyncio.create_task(work()))",
+        "asyncio.run": "async def work():\n    while True:\n        try: await asyncio.sleep(60)\n"
+        "        except asyncio.CancelledError: print('swallowed')\nasyncio.run(work())",
+    },
+    "trio": {
+        "sleep": "while True:\n    try: await trio.sleep(60)\n"
+        "    except (trio.Cancelled, KeyboardInterrupt): print('swallowed')",
+        "shield": "while True:\n    with trio.CancelScope(shield=True):\n        try: await trio.sleep(60)\n"
+        "        except BaseException: print('swallowed')",
+    },
+}
+
+
+@pytest.mark.parametrize("place", ["main", "subshell"])
+def test_more_interrupts_end_what_takes_a_cancellation_in(
+    start_kernel: Callable[..., KernelDriver], backend: str, place: str
+) -> None:
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True  # a task whose loop is closed under it is said to be pending
+    created = kernel.request("create_subshell_request", channel="control")["content"]
+    header = {"subshell_id": created["subshell_id"]} if place == "subshell" else None
+    for name, code in SWALLOWS_IN_AWAITS[kernel.library].items():
+        running = kernel.start_until_printed(f"import {kernel.library}\nprint('in')\n{code}", "in", header=header)
+        by_message(kernel)
+        if (kernel.library, name, place) != ("trio", "shield", "subshell"):  # it hears of none
+            kernel.wait_printed(running, "swallowed")
+        by_message(kernel)
+        if name == "asyncio.run":  # which cleans up, and waits for the same task
+            kernel.wait_printed(running, "swallowed")
+            by_message(kernel)
+        cell = kernel.finish(running)
+        assert cell.reply["ename"] == "KeyboardInterrupt", name
+        assert kernel.execute("6 * 7", header=header).ok().result == "42"
+        if name == "task":  # it would not end with its loop either
+            kernel.execute("task.get_coro().close()", header=header)
