@@ -77,6 +77,27 @@ class Execution:
         self.request.interrupted = True
         self.request.checkpoint = None
 
+    def report(self) -> None:
+        """Say in the cell's stderr where it stands."""
+        frame = sys._current_frames().get(self.thread)
+        if frame is not None and execution_on(self.thread) is self:
+            import linecache
+
+            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+            self.request.stream(
+                "stderr",
+                f"The interrupt waits: `{line}` (line {frame.f_lineno}, in {frame.f_code.co_name}) is in C code, which "
+                "does not look for it. The cell ends when that returns; a restart of the kernel ends it now.\n",
+            )
+
+    def report_delay(self, seconds: float) -> None:
+        """Say in the cell's stderr that an interrupt could not be seen for so long."""
+        self.request.stream(
+            "stderr",
+            f"The interrupt was sent {seconds:.1f} s before the kernel could see it: nothing else runs while C code "
+            "holds Python's lock.\n",
+        )
+
     def leave(self) -> None:
         """Give up on the thread: it stands in a call that nothing ends. A lane goes on in another thread."""
         if self._left is not None and not self.finished:

@@ -15,7 +15,7 @@ from async_kernel.errors import RequestError
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
-from async_kernel.system.interrupt import Interruptible
+from async_kernel.system.interrupt import TELL_SECONDS, Interruptible
 
 from .aside import Asides
 from .clocks import ClientClocks
@@ -267,7 +267,11 @@ class Kernel:
         """Interrupt what is `meant` by `message`. Returns at once. RequestError when it names what is not there."""
         if self.interrupts is None:
             return
+        sent = None if message is None else self._clocks.sent(message.header)
+        delay = 0.0 if sent is None else time.time() - sent[1]
         for execution in self.meant(message):
+            if delay > TELL_SECONDS:
+                execution.report_delay(delay)
             self.interrupts.interrupt(execution)
             self._make_way(execution, self.interrupts)
         if message is None or not (message.header.subshell_id or message.content.get("detached_id")):

@@ -54,6 +54,9 @@ class Callback:
         """Have `checkpoint()` called when the code of ours that the callback is in has done its part."""
         self._defer(checkpoint)
 
+    def report(self) -> None:
+        """Nothing: nobody waits for it."""
+
     def leave(self) -> None:
         """Nothing: the main thread is no one to be left."""
 

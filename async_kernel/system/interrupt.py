@@ -8,6 +8,7 @@ neither be lost nor hit what comes after. How a thread is reached is the affair 
 
 from __future__ import annotations
 
+import math
 import queue
 import signal
 import sys
@@ -23,10 +24,14 @@ from .unwinding import follow
 if TYPE_CHECKING:
     from .standstill import Standstill
 
-__all__ = ["Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
+__all__ = ["TELL_SECONDS", "Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
+
+
+TELL_SECONDS = 1.0
+"""After so long an interrupt that has not got through is spoken of."""
 
 
 class Interruptible(Protocol):
@@ -42,6 +47,9 @@ class Interruptible(Protocol):
 
     def end_wait(self, interrupt: Interrupt) -> None:
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
+
+    def report(self) -> None:
+        """Tell whoever waits for the work that the interrupt does not get through to its thread."""
 
     def leave(self) -> None:
         """Give up on the thread, if that is possible: it stands in a call that nothing ends."""
@@ -60,11 +68,12 @@ class Interrupt:
     """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well.
     `entries` are the functions that call user code."""
 
-    __slots__ = ("again", "by_signal", "delivered", "entries", "standstill", "work")
+    __slots__ = ("again", "by_signal", "delivered", "entries", "standstill", "tell_at", "work")
 
     def __init__(self, work: Interruptible, again: bool = False, by_signal: bool = False) -> None:
         self.work = work
         self.by_signal = by_signal
+        self.tell_at = time.monotonic() + TELL_SECONDS
         self.entries: Collection[CodeType] = ()
         self.again = again
         """Whether an earlier one was delivered to the same work, which goes on all the same."""
@@ -236,6 +245,9 @@ class Interrupter:
         """Do what can be done now. False when nothing more will have to be done."""
         if not interrupt.settled:
             self._try(interrupt)
+            if time.monotonic() > interrupt.tell_at and not interrupt.settled:
+                interrupt.tell_at = math.inf
+                interrupt.work.report()
             return True
         if interrupt.standstill is None or interrupt.work.finished:
             return False

@@ -419,3 +419,26 @@ def test_more_interrupts_end_what_takes_a_cancellation_in(
         assert kernel.execute("6 * 7", header=header).ok().result == "42"
         if name == "task":  # it would not end with its loop either
             kernel.execute("task.get_coro().close()", header=header)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.system waits otherwise there")
+def test_a_c_call_that_does_not_look_for_interrupts_is_spoken_of(kernel: KernelDriver) -> None:
+    # The C library's system() has this process ignore SIGINT while it waits.
+    running = kernel.start_until_printed("import os\nprint('in')\nos.system('exec sleep 3')\nwhile True: pass", "in")
+    by_message(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert "`os.system('exec sleep 3')` (line 3, in <module>)" in cell.text("stderr")
+    assert cell.text("stderr").count("waits") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no sleep() in the C library")
+def test_an_interrupt_that_python_s_lock_kept_waiting_is_spoken_of(kernel: KernelDriver) -> None:
+    assert kernel.request("kernel_info_request")["content"]["status"] == "ok"
+    code = "import ctypes, time\nsleep = ctypes.PyDLL(None).usleep\nprint('in'); time.sleep(0.3)\n"
+    running = kernel.start_until_printed(code + "sleep(3_000_000)\nwhile True: pass", "in")
+    time.sleep(0.6)  # nothing can say that the lock is held
+    by_message(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert "s before the kernel could see it" in cell.text("stderr")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from async_kernel.system import interrupt
 from async_kernel.system.interrupt import Interrupt, Interrupter, may_raise
 
 DEADLINE = 20.0
@@ -99,6 +100,7 @@ class Work:
         self.finished = False
         self.marked = 0
         self.ends = 0
+        self.reports = 0
         self.checkpoints: list[Callable[[], None]] = []
         self.change = threading.Condition()
 
@@ -112,6 +114,14 @@ class Work:
 
     def defer(self, checkpoint: Callable[[], None]) -> None:
         self.checkpoints.append(checkpoint)
+
+    def report(self) -> None:
+        with self.change:
+            self.reports += 1
+            self.change.notify_all()
+
+    def leave(self) -> None:
+        self.finished = True
 
     def wait_for_tries(self, count: int) -> None:
         with self.change:
@@ -204,6 +214,20 @@ def test_it_is_tried_until_the_work_has_ended(interrupting: Interrupting) -> Non
     after.work.wait_for_tries(6)
     assert work.ends == tries
     after.work.finished = True
+
+
+def test_one_that_does_not_get_through_is_reported_once(
+    interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupt, "TELL_SECONDS", 0.02)
+    work = interrupting.work
+    assert work is not None
+    interrupting.interrupter.interrupt(work)
+    with work.change:
+        assert work.change.wait_for(lambda: work.reports, DEADLINE)
+        tries = work.ends
+    work.wait_for_tries(tries + 3)
+    assert work.reports == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
