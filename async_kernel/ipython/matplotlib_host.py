@@ -42,6 +42,7 @@ def _redraw(figure: Artist, stale: bool) -> None:
         and isinstance(canvas, FigureCanvas)
         and matplotlib.is_interactive()
         and not canvas.is_saving()
+        and not canvas._is_idle_drawing  # or Qt would draw for ever: in drawing, axes are given their places
         and threading.current_thread() is threading.main_thread()
     ):
         canvas.draw_idle()
