@@ -69,7 +69,7 @@ def test_one_that_gives_up_its_terminal_runs_on_to_its_end(tmp_path: Path) -> No
 
 
 def test_one_that_leaves_somebody_behind_ends_with_its_shell(tmp_path: Path) -> None:
-    assert run(f"(trap '' HUP; touch {tmp_path}/there; sleep 60) & echo $! > {tmp_path}/pid") == 0
+    assert run(f"(trap '' HUP; touch {tmp_path}/there; exec sleep 60) & echo $! > {tmp_path}/pid") == 0
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
