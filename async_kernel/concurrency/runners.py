@@ -17,7 +17,6 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
-from weakref import WeakSet
 
 from .nested import entered, has_set_aside, innermost, set_aside
 from .portal import current_portal
@@ -117,9 +116,6 @@ def _without_loop(function: Function) -> Function:
     return run
 
 
-_stopped: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-
-
 class _Inner:
     """An asyncio loop that runs inside another, until `future` is done or, when that is None, until it is stopped."""
 
@@ -136,12 +132,8 @@ class _Inner:
         return True
 
     def end_wait(self) -> None:
-        # A loop whose task, or another at its clean-up, has been cancelled and goes on is stopped.
-        again, self.interrupted = self.interrupted or self.loop in _stopped, True
+        self.interrupted = True
         if self._future is None:
-            self.loop.stop()
-        elif again:
-            _stopped.add(self.loop)
             self.loop.stop()
         else:
             self._future.cancel()
@@ -164,14 +156,12 @@ def _asyncio_until_complete(function: Function) -> Function:
                 if inner.interrupted:
                     raise KeyboardInterrupt from None
                 raise
-            except BaseException as error:
+            except BaseException:
                 if task is not future:  # made here, so nobody else will look at it
                     if task.done() and not task.cancelled():
                         task.exception()
                     vars_of_task: Any = task
                     vars_of_task._log_destroy_pending = False
-                if inner.interrupted and isinstance(error, RuntimeError) and not task.done():  # it was stopped
-                    raise KeyboardInterrupt from None
                 raise
 
     return run_until_complete

@@ -13,7 +13,7 @@ from .request import Request, error_content, serving
 
 __all__ = ["Handler", "Start", "SyncHandler", "abort", "finish", "give_up", "refuse", "serve", "serve_now", "start_now"]
 
-Handler = Callable[[Request], Coroutine[Any, Any, Content | None]]
+Handler = Callable[[Request], Awaitable[Content | None]]
 """Serves a request in the loop of a lane; returns the content of the reply, None when its type has no reply."""
 
 SyncHandler = Callable[[Request], Content | None]

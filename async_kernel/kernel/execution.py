@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.system.interrupt import Interrupt
+from async_kernel.system.unwinding import insist
 
 from .dispatch import Handler, give_up
-from .insisting import Insistence, drive
 from .prompts import Prompts
 from .request import Request
 
@@ -59,7 +59,7 @@ class Execution:
         self.started = time.time()
         self.free_since = 0.0  # when its lane had done what came before it
         self.finished = False
-        self.insistence = Insistence()
+        self._went_on = False
         self._left = left
         self._place = place
         self._prompts = prompts
@@ -117,14 +117,16 @@ class Execution:
         self.request.checkpoint = checkpoint
 
     def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
-        again = self.request.interrupted  # and yet it awaits something
         if interrupt.claim():
-            self.insistence.entries = interrupt.entries
-            self.insistence.is_due = again and loop is self._place and self.insistence.went_on
-            self.insistence.went_on = False
+            if self._went_on or interrupt.again:
+                insist(interrupt.entries, lambda: self.finished)
+                self.when_overdue(Execution._leave_if_it_waits)  # a shield of trio's may keep it out
             loop.end_wait()
-            if again:  # it may be taken in all the same, or be kept out by a shield of trio's
-                self.when_overdue(Execution._leave_if_it_waits)
+            loop.call(self._go_on)
+
+    def _go_on(self) -> None:
+        """Note that the end of a wait has reached the task: two interrupts at once are one."""
+        self._went_on = True
 
     def _leave_if_it_waits(self) -> None:
         if execution_on(self.thread) is not self:
@@ -133,7 +135,7 @@ class Execution:
 
 async def work(execution: Execution, handler: Handler) -> dict[str, object] | None:
     """Serve the request of an execution: the frame by which `execution_on` knows whose code a thread is in."""
-    return await drive(handler(execution.request), execution.insistence)
+    return await handler(execution.request)
 
 
 def execution_on(thread: int) -> Execution | None:

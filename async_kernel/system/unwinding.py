@@ -1,19 +1,31 @@
-"""What becomes of a KeyboardInterrupt after it was raised: somebody may take it in who was not meant to.
+"""What becomes of an interrupt after it was raised: somebody may take it in who was not meant to.
 
 C code that calls Python code may drop what is raised there: `__del__` and callbacks of weak references and of ctypes,
 Qt's C++. User code may catch it and go on. Both are seen by tracing the frames that it passes, for that moment only.
+Nothing is done while a debugger traces the thread.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
+from opcode import opmap
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["follow"]
+__all__ = ["follow", "insist"]
 
 PACKAGE = __name__.partition(".")[0]
+
+MACHINERY = frozenset({PACKAGE, "anyio", "asyncio", "contextlib", "outcome", "trio", "uvloop", "winloop"})
+"""What has to stay whole when a wait is ended: nothing is raised again in there."""
+
+INSIST_SECONDS = 0.1
+"""How long after its end was asked for a wait may begin to end."""
+
+CLEAN_UP = {opmap[name] for name in ("CLEANUP_THROW", "WITH_EXCEPT_START") if name in opmap}
+"""Instructions by which a frame is left, not by which it takes an exception in: of `await`, since 3.12, and `with`."""
 
 
 def follow(frame: FrameType | None, entries: Collection[CodeType], again: bool) -> None:
@@ -21,8 +33,7 @@ def follow(frame: FrameType | None, entries: Collection[CodeType], again: bool) 
 
     One that C code drops, or makes another of, is raised once more where Python code goes on. With `again`, one that
     user code takes in is raised once more in the handler or `finally` block that does: in the midst of it nothing of
-    the same `try` catches it. `entries` are the functions that call user code. Does nothing while a debugger traces
-    this thread.
+    the same `try` catches it. `entries` are the functions that call user code.
     """
     if sys.gettrace() is not None:
         return
@@ -36,7 +47,7 @@ def follow(frame: FrameType | None, entries: Collection[CodeType], again: bool) 
         elif frame is not passed:  # goes on, or has another exception, though what it called was left by this one
             stop()
             raise KeyboardInterrupt
-        elif event == "line" or (event == "opcode" and not again):  # not between lines: the handler is set up there
+        elif (event == "line" or (event == "opcode" and not again)) and not _cleans_up(frame):  # between lines handlers
             stop()
             if again:
                 raise KeyboardInterrupt
@@ -62,5 +73,55 @@ def follow(frame: FrameType | None, entries: Collection[CodeType], again: bool) 
         sys.settrace(lambda frame, event, arg: None)
 
 
+def insist(entries: Collection[CodeType], is_over: Callable[[], bool]) -> None:
+    """Have KeyboardInterrupt raised in the handler or `finally` block of user code that takes in the end of a wait: a
+    cancellation, or an interrupt that a loop throws in. To be called in the loop's thread just before it is asked for.
+
+    It may be the end of another task's wait, which the one that is meant awaits. Tracing ends with the first that is
+    raised, when an exception has come out to one of `entries`, with `is_over()`, and after INSIST_SECONDS.
+    """
+    if sys.gettrace() is not None:
+        return
+    end = time.monotonic() + INSIST_SECONDS
+    passed: FrameType | None = None
+
+    def call(frame: FrameType, event: str, arg: object) -> Any:
+        if is_over() or time.monotonic() > end:
+            sys.settrace(None)
+        elif frame.f_code in entries:
+            return leave
+        elif _package(frame) not in MACHINERY:
+            return trace
+        return None
+
+    def leave(frame: FrameType, event: str, arg: object) -> Any:
+        if event == "exception" and sys.gettrace() is call:
+            sys.settrace(None)
+        return leave
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal passed
+        if sys.gettrace() is not call:
+            return None
+        if event == "exception" and not issubclass(arg[0], Exception):
+            passed = frame
+        elif event == "line" and frame is passed and not _cleans_up(frame):
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(call)
+
+
+def _cleans_up(frame: FrameType) -> bool:
+    """Whether the next instruction of a frame, or the one behind it, only cleans up what an exception leaves."""
+    at = frame.f_lasti
+    return not CLEAN_UP.isdisjoint(frame.f_code.co_code[at : at + 4 : 2])
+
+
 def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == PACKAGE
+    return _package(frame) == PACKAGE
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import sqlite3
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from async_kernel.system.unwinding import follow
+from async_kernel.system.unwinding import follow, insist
+
+DEADLINE = 20.0
 
 after: list[str] = []
 """What user code has done behind the interrupt."""
@@ -29,9 +32,14 @@ def no_tracer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     after.clear()
     try:
         yield
+        entered()
         assert sys.gettrace() is None
     finally:
         sys.settrace(tracer)
+
+
+def entered() -> None:
+    """A call, at which whoever traces for too long ends it."""
 
 
 def enter(code: Callable[[], object], again: bool = False) -> BaseException | None:
@@ -204,3 +212,122 @@ def test_no_frame_keeps_what_followed() -> None:
     names["interrupt"] = look
     enter(names["catches"])
     assert [frame.f_trace for frame in frames] == [None]
+
+
+TAKES_IN_WAITS = """
+async def sleeps():
+    while True:
+        try: await asyncio.sleep(60)
+        except asyncio.CancelledError: after.append("taken in")
+
+async def sleeps_further_in():
+    while True:
+        try: await inner()
+        except BaseException: after.append("taken in")
+
+async def inner():
+    await asyncio.sleep(60)
+
+async def goes_on_after_finally():
+    while True:
+        try: await asyncio.sleep(60)
+        finally:
+            after.append("taken in")
+            continue
+
+async def is_shielded():
+    future = asyncio.get_running_loop().create_future()
+    while True:
+        try: await asyncio.shield(future)
+        except asyncio.CancelledError: after.append("taken in")
+
+async def awaits_a_task():
+    await asyncio.create_task(sleeps())
+
+async def suppresses():
+    while True:
+        with Suppresses(): await asyncio.sleep(60)
+
+async def suppresses_and_awaits():
+    while True:
+        async with Suppresses(): await asyncio.sleep(60)
+
+class Suppresses:
+    def __enter__(self): pass
+    def __exit__(self, *error):
+        after.append("taken in")
+        return True
+    async def __aenter__(self): pass
+    async def __aexit__(self, *error):
+        after.append("taken in")
+        return True
+"""
+
+
+def end_wait_twice(main: Callable[[], Coroutine[Any, Any, object]]) -> BaseException | None:
+    """Cancel a task, and again, insisting; what it ends with. TimeoutError when it goes on."""
+    loop = asyncio.new_event_loop()
+    error: list[BaseException] = []
+
+    async def cell() -> None:
+        try:
+            await main()
+        except BaseException as raised:
+            error.append(raised)
+
+    def again() -> None:
+        insist([cell.__code__], task.done)
+        task.cancel()
+
+    task = loop.create_task(cell())
+    loop.call_later(0.02, task.cancel)
+    loop.call_later(0.04, again)
+    try:
+        while not task.done():
+            with suppress(KeyboardInterrupt):  # that of another task comes out of the loop as well
+                loop.run_until_complete(asyncio.wait_for(asyncio.shield(task), DEADLINE))
+    finally:
+        loop.close()
+    return error[0] if error else None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sleeps",
+        "sleeps_further_in",
+        "goes_on_after_finally",
+        "is_shielded",
+        "awaits_a_task",
+        "suppresses",
+        "suppresses_and_awaits",
+    ],
+)
+def test_a_wait_whose_end_is_taken_in_ends_when_it_is_insisted(name: str) -> None:
+    names = user_code(TAKES_IN_WAITS)
+    names["asyncio"] = asyncio
+    assert isinstance(end_wait_twice(names[name]), KeyboardInterrupt)
+    assert after[0] == "taken in"
+    assert len(after) == (2 if name.startswith("suppresses") else 1)  # a `with` block is left, by its `__exit__`
+
+
+def test_one_that_is_not_taken_in_comes_out_as_it_is() -> None:
+    async def waits() -> None:
+        try:
+            await asyncio.sleep(0.03)  # takes the first one in by itself
+        except asyncio.CancelledError:
+            await asyncio.sleep(60)
+
+    assert isinstance(end_wait_twice(waits), asyncio.CancelledError)
+
+
+def test_nothing_is_insisted_beside_a_debugger() -> None:
+    def debugger(frame: FrameType, event: str, arg: object) -> None:
+        pass
+
+    sys.settrace(debugger)
+    try:
+        insist([], lambda: False)
+        assert sys.gettrace() is debugger
+    finally:
+        sys.settrace(None)
