@@ -8,6 +8,7 @@ neither be lost nor hit what comes after. How a thread is reached is the affair 
 
 from __future__ import annotations
 
+import logging
 import math
 import queue
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .standstill import Standstill
 
 __all__ = ["TELL_SECONDS", "Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
+
+log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
@@ -239,7 +242,14 @@ class Interrupter:
                     return
                 pending.append(newest)
                 pause = FIRST_PAUSE
-            pending = [interrupt for interrupt in pending if self._go_on(interrupt)]
+            pending = [interrupt for interrupt in pending if self._goes_on(interrupt)]
+
+    def _goes_on(self, interrupt: Interrupt) -> bool:
+        try:
+            return self._go_on(interrupt)
+        except Exception:  # the next one is pursued all the same
+            log.exception("an interrupt was given up")
+            return False
 
     def _go_on(self, interrupt: Interrupt) -> bool:
         """Do what can be done now. False when nothing more will have to be done."""

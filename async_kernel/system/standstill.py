@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import threading
 import time
 
 __all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "Standstill"]
@@ -24,7 +26,8 @@ class Standstill:
         self._thread = thread
         self._since = self._waits_since = time.monotonic()
         self._position = _position(thread)
-        self._cpu = _cpu_time(thread)
+        self._number = next((one.native_id for one in threading.enumerate() if one.ident == thread), None)
+        self._cpu = _cpu_time(self._number)
 
     def is_over(self) -> bool:
         """Whether the thread has moved, or ended."""
@@ -35,7 +38,7 @@ class Standstill:
         now = time.monotonic()
         if _position(self._thread) is None:
             return False
-        cpu = _cpu_time(self._thread)
+        cpu = _cpu_time(self._number)
         if cpu != self._cpu:
             self._cpu, self._waits_since = cpu, now
         return now >= self._waits_since + WAITING_SECONDS or now >= self._since + STUCK_SECONDS
@@ -47,9 +50,14 @@ def _position(thread: int) -> tuple[int, int] | None:
     return None if frame is None else (id(frame), frame.f_lasti)
 
 
-def _cpu_time(thread: int) -> float:
-    """The processor time of a thread. It stays the same, to the nanosecond, in a thread that waits; one that waits for
-    Python's lock looks after it every few milliseconds. NaN, which never equals itself, where systems do not tell."""
-    if sys.platform == "win32" or sys.platform == "darwin":
-        return float("nan")
-    return time.clock_gettime(time.pthread_getcpuclockid(thread))
+def _cpu_time(thread: int | None) -> float:
+    """The processor time of a thread, by its number in the system. It stays the same, to the nanosecond, in a thread
+    that waits; one that waits for Python's lock looks after it every few milliseconds. NaN, which never equals itself,
+    where systems do not tell, and for a thread that has ended."""
+    if sys.platform != "linux" or thread is None:
+        return math.nan
+    try:
+        # Not by `pthread_getcpuclockid`, which may crash on a thread that has ended: Linux makes clocks of numbers so.
+        return time.clock_gettime(~thread << 3 | 6)
+    except OSError:
+        return math.nan

@@ -216,6 +216,21 @@ def test_it_is_tried_until_the_work_has_ended(interrupting: Interrupting) -> Non
     after.work.finished = True
 
 
+def test_an_error_with_one_leaves_the_next_to_be_pursued(
+    interrupting: Interrupting, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Work):
+        def end_wait(self, interrupt: Interrupt) -> None:
+            raise ZeroDivisionError
+
+    broken = Broken()
+    interrupting.interrupter.interrupt(broken)
+    assert interrupting.work is not None
+    interrupting.interrupter.interrupt(interrupting.work)
+    interrupting.work.wait_for_tries(3)
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_one_that_does_not_get_through_is_reported_once(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
