@@ -205,6 +205,19 @@ def _trio(function: Function) -> Function:
     return run
 
 
+def _own_loops_only(function: Function) -> Function:
+    """`nest_asyncio.apply`, left out where the loop is not one of asyncio's own: it would refuse that loop with half of
+    asyncio patched already, for good. What it is called for, `asyncio.run` in a cell, works without it."""
+
+    @wraps(function)
+    def apply(loop: asyncio.AbstractEventLoop | None = None, *args: Any, **options: Any) -> Any:
+        if isinstance(loop or asyncio.get_event_loop(), asyncio.BaseEventLoop):
+            return function(loop, *args, **options)
+        return None
+
+    return apply
+
+
 _UVLOOP: Mapping[str, Wrap] = {
     "run": _without_loop,
     "Loop.run_until_complete": _asyncio_until_complete,
@@ -223,6 +236,8 @@ _ENTRY_POINTS: Mapping[str, Mapping[str, Wrap]] = {
     "anyio": {"run": _without_loop},
     "trio": {"run": _trio},
     "trio._core": {"run": _trio},
+    "nest_asyncio": {"apply": _own_loops_only},
+    "nest_asyncio2": {"apply": _own_loops_only},
     # Refuses by itself to be called beside a running loop; it then runs one in another thread.
     "asgiref.sync": {"AsyncToSync.__call__": _without_loop},
 }

@@ -16,6 +16,9 @@ __all__ = ["parent_of", "watch_parent"]
 POLL_SECONDS = 0.5
 """How often a parent is looked at where the system offers nothing to wait on."""
 
+INFINITE = 0xFFFFFFFF
+"""For WaitForSingleObject: no time limit."""
+
 
 def parent_of(environ: Mapping[str, str]) -> int | None:
     """What `environ` says of the parent: its process id, on Windows a handle to it; None when detached.
@@ -46,8 +49,9 @@ if sys.platform == "win32":
     def _wait_for_end(parent: int) -> None:
         import ctypes
 
-        infinite = 0xFFFFFFFF
-        ctypes.windll.kernel32.WaitForSingleObject(parent, infinite)
+        # A handle is as wide as a pointer; without a type ctypes would pass 32 bits.
+        if ctypes.windll.kernel32.WaitForSingleObject(ctypes.c_void_p(parent), INFINITE) != 0:
+            threading.Event().wait()  # no handle of a process: nobody's end is known, least of all its
 
 elif sys.platform == "linux":
 

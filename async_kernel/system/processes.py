@@ -70,11 +70,11 @@ def _read_proc() -> Iterator[Process]:
 
 
 def _run_ps() -> str:
-    from subprocess import DEVNULL, run
+    from subprocess import DEVNULL, SubprocessError, run
 
     try:
         return run(["ps", "-A", "-o", "pid=,ppid=,stat="], check=True, stdout=-1, stderr=DEVNULL, text=True).stdout
-    except (OSError, ValueError):
+    except (OSError, ValueError, SubprocessError):
         return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -133,3 +134,12 @@ def test_signals_wake_the_outer_loop_as_before(kernel: KernelDriver) -> None:
         cell = kernel.start_until_printed(code, "ready")
         kernel.request("interrupt_request", channel="control")
         assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
+
+
+def test_nest_asyncio_does_no_harm(start_kernel: Callable[..., KernelDriver], backend: str) -> None:
+    kernel = start_kernel(backend)
+    code = "import asyncio\nasync def work(): return await asyncio.sleep(0.001) or 42\n"
+    kernel.execute(f"{code}import nest_asyncio2; nest_asyncio2.apply()").ok()
+    for _ in range(2):
+        assert kernel.execute("asyncio.run(work())").ok().result == "42"
+    assert kernel.execute(f"import {kernel.library}; await {kernel.library}.sleep(0.001) or 42").ok().result == "42"
