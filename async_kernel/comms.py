@@ -73,39 +73,41 @@ class KernelComm(BaseComm):
 class CommHandlers:
     """Serves the comm messages of a kernel.
 
-    From its making on `comm.create_comm` and `comm.get_comm_manager` give this kernel's comms; `restore()` gives
-    back what they gave before. `outlet` publishes what comms say outside any request, `runs_cell()` says whether a cell
-    runs in any shell of the kernel.
+    From its making on `comm.create_comm` and `comm.get_comm_manager` give this kernel's comms, for requests that
+    `serves(request)` says are its own when there are several kernels; `restore()` gives back what they gave before.
+    `outlet` publishes what comms say outside any request, `runs_cell()` says whether a cell runs in any shell of the
+    kernel.
     """
 
-    def __init__(self, outlet: Publish | None = None, runs_cell: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        outlet: Publish | None = None,
+        runs_cell: Callable[[], bool] = lambda: False,
+        serves: Callable[[Request], bool] = lambda request: True,
+    ) -> None:
         self.manager = CommManager()
         self._runs_cell = runs_cell
+        self._serves = serves
         # Targets that libraries registered before the kernel was there keep working.
         self.manager.targets.update(comm.get_comm_manager().targets)
         self._outlet = outlet
-        self._previous = comm.create_comm, comm.get_comm_manager
-        self._ours = self._create, self._manager
-        comm.create_comm, comm.get_comm_manager = self._ours
+        _hooks.enter(self)
 
     def restore(self) -> None:
         """Give back the hooks, if they are still ours, and forget all comms without a word to the front end."""
-        if (comm.create_comm, comm.get_comm_manager) == self._ours:
-            comm.create_comm, comm.get_comm_manager = self._previous
+        _hooks.leave(self)
         for channel in self.manager.comms.values():
             channel._closed = True
         self.manager.comms.clear()
 
-    def _create(self, *args: Any, **kwargs: Any) -> KernelComm:
+    def create(self, *args: Any, **kwargs: Any) -> KernelComm:
+        """A new comm of this kernel: what `comm.create_comm` gives in its cells."""
         request = find_request()
         if request is None or request.msg_type != "execute_request":
             home = None if request is None else self.home(request)  # a callback makes comms for where its own is
         else:
             home = request.message.header.subshell_id
         return KernelComm(*args, outlet=self._outlet, home=home, **kwargs)
-
-    def _manager(self) -> CommManager:
-        return self.manager
 
     @staticmethod
     def user_code_entries() -> tuple[CodeType, ...]:
@@ -133,7 +135,7 @@ class CommHandlers:
         closed again (the front end gets a comm_close) and the error logged."""
         content = request.content
         name, comm_id = str(content.get("target_name", "")), str(content.get("comm_id", ""))
-        channel = self._create(comm_id=comm_id, primary=False, target_name=name)
+        channel = self.create(comm_id=comm_id, primary=False, target_name=name)
         self.manager.register_comm(channel)
         target = self.manager.targets.get(name)
         if target is None:
@@ -195,6 +197,42 @@ class CommHandlers:
         if channel is None:
             _log.warning("No such comm: %s", comm_id)
         return channel
+
+
+class _Hooks:
+    """The two functions of `comm` that a kernel replaces, for all kernels of the process."""
+
+    def __init__(self) -> None:
+        self._kernels: list[CommHandlers] = []
+        self._ours: tuple[Any, Any] = (self._create, self._manager)
+        self._previous: tuple[Any, Any] = self._ours
+
+    def enter(self, kernel: CommHandlers) -> None:
+        there = comm.create_comm, comm.get_comm_manager
+        if there != self._ours:
+            self._previous = there
+            comm.create_comm, comm.get_comm_manager = self._ours
+        self._kernels.append(kernel)
+
+    def leave(self, kernel: CommHandlers) -> None:
+        if kernel in self._kernels:
+            self._kernels.remove(kernel)
+        if not self._kernels and (comm.create_comm, comm.get_comm_manager) == self._ours:
+            comm.create_comm, comm.get_comm_manager = self._previous
+
+    def _current(self) -> CommHandlers:
+        request = find_request()
+        mine = (each for each in self._kernels if request is not None and each._serves(request))
+        return next(mine, self._kernels[-1])
+
+    def _create(self, *args: Any, **kwargs: Any) -> KernelComm:
+        return self._current().create(*args, **kwargs)
+
+    def _manager(self) -> CommManager:
+        return self._current().manager
+
+
+_hooks = _Hooks()
 
 
 def _nothing() -> None:

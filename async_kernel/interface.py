@@ -103,7 +103,7 @@ async def embed_kernel(
             tasks.start_soon(async_kernel.embed_kernel, globals())
 
     Raises ConnectionFileError when the sockets cannot be bound, UsageError for wrong settings, AsyncKernelError when
-    the process has a kernel, or another IPython, already.
+    the process has an IPython that is no kernel's.
     """
     interface = ZMQInterface(settings if settings is not None else Settings(connection_file="."))
     await interface.serve_embedded(namespace, streams, started)
@@ -274,7 +274,7 @@ class ZMQInterface:
             attributes["shell.gui_host"] = host.gui
         interpreter: Interpreter = load_interface(INTERPRETER)(attributes, namespace)
         self._interpreter = interpreter
-        comms = load_interface(COMMS)(self.kernel.publish, lambda: self.kernel.runs_cell)
+        comms = load_interface(COMMS)(self.kernel.publish, lambda: self.kernel.runs_cell, self.kernel.serves)
         self._interrupter.entries = frozenset((*user_code_entries(), *comms.user_code_entries()))
         # Toolkits want to be called by the thread of their main loop only, and plots are what widgets often change.
         self.kernel.comms_in_thread = self._settings.attributes.get("kernel.comms_in_thread", host is None)

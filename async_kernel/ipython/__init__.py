@@ -21,22 +21,24 @@ __all__ = ["create_interpreter", "user_code_entries"]
 def create_interpreter(
     attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None
 ) -> IPythonInterpreter:
-    """Make the interpreter of this process: imports IPython, loads the user's IPython profile, runs its startup files.
+    """Make the interpreter of a kernel: imports IPython, loads the user's IPython profile, runs its startup files.
 
     `attributes` are settings of the command line, for example `{"shell.xmode": "Plain", "history.hist_file":
-    ":memory:"}`; they outrank the profile. There is one interpreter per process at a time (`get_ipython()` is the
-    ambient name for it); `close()` gives the place back. Cells run in `namespace`, or in a `__main__` of their own.
+    ":memory:"}`; they outrank the profile. Cells run in `namespace`, or in a `__main__` of their own, which one kernel
+    of a process can have. In a cell `get_ipython()` gives the shell of its kernel; IPython and libraries that ask it
+    know one shell for the process: that of the first kernel and, when it was closed, of the latest.
 
-    AsyncKernelError when the process has an IPython already: that of another kernel, or of a terminal.
+    AsyncKernelError when the process has an IPython that is no kernel's, such as that of a terminal.
     """
     from IPython.core.interactiveshell import InteractiveShell
 
     from async_kernel.ipython.interpreter import IPythonInterpreter
+    from async_kernel.ipython.shell import ZMQInteractiveShell
 
-    if InteractiveShell.initialized():
+    if InteractiveShell.initialized() and not isinstance(InteractiveShell.instance(), ZMQInteractiveShell):
         raise AsyncKernelError(
-            "A process can have one kernel at a time: IPython has one shell for all of it, which is there already.",
-            "End the other kernel first, or start this one in a process of its own.",
+            "This process has an IPython already, which is no kernel's.",
+            "Start the kernel in a process without one; in a terminal, with `python` instead of `ipython`.",
         )
     return IPythonInterpreter(attributes, namespace)
 

@@ -23,12 +23,24 @@ class Cell:
     it is stored in the history, else that of the latest stored cell (as ipykernel has it). `counted` is False until
     IPython has counted it. `code` is the transformed code. `payload` goes into the reply. `error` is the content
     of the latest `error` message that it showed, `failed` the exception behind it. `formatting` is True while its
-    result is formatted, `unshowable` once that gave an error.
+    result is formatted, `unshowable` once that gave an error. `owner` is the shell that runs it.
     """
 
-    __slots__ = ("code", "counted", "error", "failed", "formatting", "input_number", "number", "payload", "unshowable")
+    __slots__ = (
+        "code",
+        "counted",
+        "error",
+        "failed",
+        "formatting",
+        "input_number",
+        "number",
+        "owner",
+        "payload",
+        "unshowable",
+    )
 
-    def __init__(self, input_number: int, stored: bool) -> None:
+    def __init__(self, input_number: int, stored: bool, owner: Any = None) -> None:
+        self.owner = owner
         self.input_number = input_number
         self.number = input_number if stored else input_number - 1
         self.counted = not stored

@@ -116,8 +116,6 @@ class IPythonInterpreter:
                 self.shell.events.trigger("post_run_cell", result)
         except BaseException as escaped:
             return failure or self._show(cell, escaped)
-        if failure is None and isinstance(cell.failed, KeyboardInterrupt):
-            return cell.error
         return failure
 
     def _evaluate(self, cell: Cell, expressions: dict[str, str]) -> tuple[Content | None, dict[str, Content]]:

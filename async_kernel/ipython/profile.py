@@ -48,7 +48,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
     def init_shell(self) -> None:
         """Make the shell, configured by the profile."""
         self.config.IPKernelApp.setdefault("connection_file", "")
-        self.shell = ZMQInteractiveShell.instance(
+        self.shell = ZMQInteractiveShell.beside_others(
             parent=self,
             profile_dir=self.profile_dir,
             ipython_dir=self.ipython_dir,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import builtins
 import logging
 import os
 import sys
@@ -16,7 +15,9 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.display_trap import DisplayTrap
 from IPython.core.error import UsageError
+from IPython.core.events import EventManager, available_events
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
 from traitlets import Float, Instance, Type, default
@@ -30,6 +31,7 @@ from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history import DelayedSave
 from async_kernel.ipython.namesake import take_namesake_back
 from async_kernel.ipython.pager import show_in_pager
+from async_kernel.ipython.shells import display, leave, shell_here, shells
 from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
 from async_kernel.kernel.request import find_request
 from async_kernel.protocol.messages import Content
@@ -49,6 +51,17 @@ _ENVIRONMENT_DEFAULTS = {
 }
 
 
+class Events(EventManager):  # type: ignore[misc]
+    """IPython's events, which show what a callback raises and go on, except for KeyboardInterrupt: it ends the cell."""
+
+    def trigger(self, event: str, *args: Any, **kwargs: Any) -> None:
+        """Call the callbacks of `event`."""
+        super().trigger(event, *args, **kwargs)
+        cell = current_cell()
+        if cell is not None and isinstance(cell.failed, KeyboardInterrupt):
+            raise cell.failed
+
+
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     """The shell behind `get_ipython()`.
 
@@ -58,6 +71,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
     user_module: ModuleType
     user_ns: dict[str, Any]
+    display_trap: Any
+    builtin_trap: Any
+    events: Any
 
     compiler_class = Type(KernelCompiler)
     displayhook_class = Type(KernelDisplayHook)
@@ -81,6 +97,13 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.kernel = KernelFacade(self)
 
+    @classmethod
+    def beside_others(cls, **kwargs: Any) -> ZMQInteractiveShell:
+        """A new shell. The first one is what IPython calls the instance, which `display` and many others ask for."""
+        shell: ZMQInteractiveShell = cls(**kwargs) if cls.initialized() else cls.instance(**kwargs)
+        shells.append(shell)
+        return shell
+
     # -- numbers ------------------------------------------------------------------------------------------------------
 
     @property
@@ -103,7 +126,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         """Give a cell its number. Blank cells get none, nor do those outside the history."""
         stored = stored and not (code == "" or code.isspace())
         with self._numbering:
-            cell = Cell(self._next_number, stored)
+            cell = Cell(self._next_number, stored, self)
             self._next_number += stored
         return cell
 
@@ -116,6 +139,18 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     @default("loop_runner")
     def _default_loop_runner(self) -> Any:
         return _no_nested_loop
+
+    def init_displayhook(self) -> None:
+        """Have results of all shells of the process go through one trap: their cells overlap."""
+        super().init_displayhook()
+        self.display_trap = shells[0].display_trap if shells else DisplayTrap(hook=display)
+
+    def init_builtins(self) -> None:
+        """The same for the names that are builtins while cells run."""
+        super().init_builtins()
+        self.builtin_trap.auto_builtins["get_ipython"] = shell_here
+        if shells:
+            self.builtin_trap = shells[0].builtin_trap
 
     def init_environment(self) -> None:
         """Set what programs started from cells should see, unless the environment is that of somebody's program."""
@@ -137,8 +172,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         self._delayed_save = DelayedSave(self.history_manager)
 
     def init_events(self) -> None:
-        """Have the history written after cells."""
+        """Have the history written after cells, and cells ended by an interrupt of what is called around them."""
         super().init_events()
+        callbacks, self.events = self.events.callbacks, Events(self, available_events)
+        self.events.callbacks = callbacks
         self.events.register("post_run_cell", self._delayed_save.ask)
 
     def init_hooks(self) -> None:
@@ -333,6 +370,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         try:
             self.atexit_operations()
         finally:
+            leave(self)
             if sys.modules.get(name) is module:
                 if previous is not None:
                     sys.modules[name] = previous
@@ -340,12 +378,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
                     del sys.modules[name]
             if getattr(sys.excepthook, "__self__", None) is self:
                 sys.excepthook = sys.__excepthook__
-            if sys.displayhook is self.displayhook:
-                sys.displayhook = sys.__displayhook__
-            for name in ("__IPYTHON__", "display"):
-                builtins.__dict__.pop(name, None)
-            take_namesake_back()
-            type(self).clear_instance()
+            if self._lent is None:
+                take_namesake_back()
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)

@@ -347,6 +347,10 @@ class Kernel:
         while time.monotonic() < end and not all(lane.at_rest for lane in self._lanes()):
             time.sleep(0.005)
 
+    def serves(self, request: Request) -> bool:
+        """Whether `request` came to this kernel: a process may have several."""
+        return request.is_answered_by(self._outlets.values())
+
     def publish(self, msg_type: str, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
         """Publish on iopub on behalf of no request: what is said outside any cell."""
         frames = self._codec.encode(

@@ -8,7 +8,7 @@ parent. This module knows nothing of sockets: its means are an `Outlet`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -98,6 +98,10 @@ class Request:
     def content(self) -> Content:
         """The content of the message."""
         return self.message.content
+
+    def is_answered_by(self, outlets: Collection[Outlet]) -> bool:
+        """Whether its answers go to one of these: whether it came to their kernel."""
+        return self._outlet in outlets
 
     def as_dict(self) -> dict[str, Any]:
         """The message as the dict that jupyter_client makes of one, which is what users' callbacks know."""

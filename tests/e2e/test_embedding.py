@@ -1,5 +1,5 @@
-"""Kernels inside a running program: one after another, with nothing left behind; a second one beside the first is
-refused, and so are settings that cannot be, without a trace."""
+"""Kernels inside a running program: one after another, with nothing left behind, and several at once; settings that
+cannot be are refused without a trace."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ask(path, code):
             code, timeout={DEADLINE}, output_hook=lambda message: said.append(message["content"])
         )
         assert reply["content"]["status"] == "ok", reply["content"]
-        return [content["data"]["text/plain"] for content in said if "data" in content]
+        return [content["data"]["text/plain"] for content in said if "text/plain" in content.get("data", {{}})]
     finally:
         client.stop_channels()
         client.context.destroy()
@@ -69,18 +69,53 @@ async def main():
 """
 
 BESIDE = """
+OVERLAP = "import anyio; await anyio.sleep(SECONDS); number"
+MAKE = "import comm; made = comm.create_comm(target_name='x'); [made in comm.get_comm_manager().comms.values(), number]"
+HERE = "display(number); get_ipython().user_ns['number']"
+
 async def main():
-    async def work(path):
-        first = await anyio.to_thread.run_sync(ask, path, "number")
-        error = ""
-        others = []
-        try:
-            await async_kernel.embed_kernel({"number": 2}, started=others.append)
-        except AsyncKernelError as raised:
-            error = str(raised)
-        again = await anyio.to_thread.run_sync(ask, path, "number + 10")
-        print(json.dumps([first, error, [os.path.exists(other) for other in others], path in others, again]))
-    await embedded({"number": 1}, work)
+    results = {}
+    async def asks(name, path, *codes):
+        for code in codes:
+            results.setdefault(name, []).extend(await anyio.to_thread.run_sync(ask, path, code))
+    ended, gone = anyio.Event(), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        async def one():
+            await embedded({"number": 1}, work_of_first)
+            gone.set()
+        async def work_of_first(path):
+            await asks("first", path, "number")
+            tasks.start_soon(two, path)
+            await ended.wait()
+        async def two(path):
+            await embedded({"number": 2}, lambda other: work_of_second(path, other))
+        async def work_of_second(path, other):
+            assert other != path
+            await asks("second", other, "number", HERE)
+            for one, another in ("0.3", "0.2"), ("0.2", "0.3"):
+                async with anyio.create_task_group() as both:
+                    both.start_soon(asks, "first", path, OVERLAP.replace("SECONDS", one))
+                    both.start_soon(asks, "second", other, OVERLAP.replace("SECONDS", another))
+            await asks("first", path, MAKE, HERE)
+            await asks("second", other, MAKE)
+            ended.set()
+            await gone.wait()
+            await asks("second", other, HERE)
+        tasks.start_soon(one)
+    import builtins
+    from IPython.core.interactiveshell import InteractiveShell
+    left = [hasattr(builtins, name) for name in ("get_ipython", "display", "__IPYTHON__")]
+    print(json.dumps([results["first"], results["second"], InteractiveShell.initialized(), *left, names()]))
+"""
+
+BESIDE_ANOTHER_IPYTHON = """
+async def main():
+    from IPython.core.interactiveshell import InteractiveShell
+    shell = InteractiveShell.instance()
+    try:
+        await async_kernel.embed_kernel({"number": 1})
+    except AsyncKernelError as error:
+        print(json.dumps([str(error), InteractiveShell.instance() is shell]))
 """
 
 REFUSED = """
@@ -119,12 +154,17 @@ def test_one_after_another_leaves_nothing_behind(run_program: Any) -> None:
     assert rounds[1][3] == rounds[2][3], "the file descriptors after the second and after the third"
 
 
-def test_a_second_one_beside_it_is_refused(run_program: Any) -> None:
-    first, error, others, same_path, again = run_program(BESIDE)
-    assert first == ["1"]
-    assert "one kernel at a time" in error
-    assert (others, same_path) == ([False], False)
-    assert again == ["11"]
+def test_several_beside_each_other(run_program: Any) -> None:
+    first, second, *left, threads = run_program(BESIDE)
+    assert first == ["1", "1", "1", "[True, 1]", "1", "1"]
+    assert second == ["2", "2", "2", "2", "2", "[True, 2]", "2", "2"]  # the last two when the first one was gone
+    assert (left, threads) == ([False] * 4, [])
+
+
+def test_one_beside_another_ipython_is_refused(run_program: Any) -> None:
+    error, is_there = run_program(BESIDE_ANOTHER_IPYTHON)
+    assert "an IPython already" in error
+    assert is_there
 
 
 def test_settings_that_cannot_be_leave_no_trace(run_program: Any) -> None:
