@@ -98,13 +98,20 @@ def test_a_shell_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def interrupt_when(tmp_path: Path) -> Iterator[Callable[[], None]]:
-    """What has the main thread interrupted once the file "ready" is there."""
+    """What has the main thread interrupted once the file "ready" is there and the command is waited for: while pexpect
+    makes it, a kernel raises nothing."""
     ready = tmp_path / "ready"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    def is_waited_for() -> bool:
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        while frame is not None and frame.f_code.co_name != "read_nonblocking":
+            frame = frame.f_back
+        return frame is not None
+
     def watch() -> None:
         end = time.monotonic() + DEADLINE
-        while not ready.exists() and time.monotonic() < end:
+        while not (ready.exists() and is_waited_for()) and time.monotonic() < end:
             time.sleep(0.005)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
