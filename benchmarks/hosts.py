@@ -38,7 +38,7 @@ def summary(late: list[float]) -> dict[str, float]:
         return {"median": float("nan"), "p99": float("nan"), "worst": float("nan"), "count": len(late)}
     return {
         "median": round(statistics.median(late) * 1000, 2),
-        "p99": round(statistics.quantiles(late, n=100)[98] * 1000, 2),
+        "p99": round(statistics.quantiles(late, n=100, method="inclusive")[98] * 1000, 2),
         "worst": round(max(late) * 1000, 2),
         "count": len(late),
     }
