@@ -220,16 +220,21 @@ class _Hooks:
         if not self._kernels and (comm.create_comm, comm.get_comm_manager) == self._ours:
             comm.create_comm, comm.get_comm_manager = self._previous
 
-    def _current(self) -> CommHandlers:
+    def _current(self) -> CommHandlers | None:
+        """The kernel of the calling context, else the latest; None when a library calls what it has kept of them."""
         request = find_request()
         mine = (each for each in self._kernels if request is not None and each._serves(request))
-        return next(mine, self._kernels[-1])
+        return next(mine, self._kernels[-1] if self._kernels else None)
 
-    def _create(self, *args: Any, **kwargs: Any) -> KernelComm:
-        return self._current().create(*args, **kwargs)
+    def _create(self, *args: Any, **kwargs: Any) -> BaseComm:
+        current = self._current()
+        made: BaseComm = (self._previous[0] if current is None else current.create)(*args, **kwargs)
+        return made
 
     def _manager(self) -> CommManager:
-        return self._current().manager
+        current = self._current()
+        manager: CommManager = self._previous[1]() if current is None else current.manager
+        return manager
 
 
 _hooks = _Hooks()

@@ -10,7 +10,7 @@ from typing import Any
 import comm
 import pytest
 
-from async_kernel.comms import CommHandlers
+from async_kernel.comms import CommHandlers, KernelComm
 from async_kernel.kernel.request import Request, serving
 from async_kernel.protocol.messages import Content, Header, Message
 
@@ -292,3 +292,12 @@ def test_the_hooks_are_given_back() -> None:
     made.restore()
     assert (comm.create_comm, comm.get_comm_manager) == before
     assert channel._closed
+
+
+def test_what_a_library_has_kept_of_the_hooks_works_when_the_kernel_has_ended() -> None:
+    before = comm.get_comm_manager()
+    made = CommHandlers()
+    create, manager = comm.create_comm, comm.get_comm_manager
+    made.restore()
+    assert manager() is before
+    assert not isinstance(create(target_name="target"), KernelComm)
