@@ -43,6 +43,13 @@ class Handlers:
         """Our own: how detached cells stand, all of them or the one whose `detached_id` is given."""
         return {"status": "ok", "detached": self._kernel.detached.states(_field(request.content, "detached_id", ""))}
 
+    def interrupt(self, request: Request) -> Content:
+        """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel; with a
+        `detached_id`, which is our own, that cell alone."""
+        _field(request.content, "detached_id", "")
+        self._kernel.interrupt(request.message)
+        return {"status": "ok"}
+
     # In order
 
     async def execute(self, request: Request) -> Content:
@@ -109,13 +116,6 @@ class Handlers:
         return self._kernel.comms.info(request.content)
 
     # Control
-
-    def interrupt(self, request: Request) -> Content:
-        """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel; with a
-        `detached_id`, which is our own, that cell alone."""
-        _field(request.content, "detached_id", "")
-        self._kernel.interrupt(request.message)
-        return {"status": "ok"}
 
     def shutdown(self, request: Request) -> Content:
         """ "Kernel shutdown"."""

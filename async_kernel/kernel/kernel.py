@@ -269,10 +269,12 @@ class Kernel:
             return
         sent = None if message is None else self._clocks.sent(message.header)
         delay = 0.0 if sent is None else time.time() - sent[1]
-        for execution in self.meant(message):
+        meant = self.meant(message)
+        for execution in meant:
             if delay > TELL_SECONDS:
                 execution.report_delay(delay)
             self.interrupts.interrupt(execution)
+        for execution in meant:
             self._make_way(execution, self.interrupts)
         if message is None or not (message.header.subshell_id or message.content.get("detached_id")):
             self._interrupt_beside(self.interrupts)

@@ -14,7 +14,8 @@ class Order(Enum):
     """When a request is served, and by which thread."""
 
     AT_ONCE = auto()
-    """As it arrives, in the thread that moves messages. For answers that are at hand."""
+    """As it arrives, in the thread that moves messages. For answers that are at hand, and for interrupts: what is to be
+    interrupted would have to give another thread Python's lock first, and what was asked before may take long."""
 
     CONTROL = auto()
     """One after another, in the control thread, whatever the shells are doing."""
@@ -58,7 +59,7 @@ ROUTES: dict[str, Route] = {
     "history_request": Route("history", Order.ASIDE, _SHELL),
     "comm_info_request": Route("comm_info", Order.ASIDE, _SHELL),
     "detached_request": Route("detached", Order.AT_ONCE, _BOTH),
-    "interrupt_request": Route("interrupt", Order.CONTROL, _BOTH),
+    "interrupt_request": Route("interrupt", Order.AT_ONCE, _BOTH),
     "shutdown_request": Route("shutdown", Order.CONTROL, _BOTH),
     "debug_request": Route("debug", Order.CONTROL, _CONTROL),
     "create_subshell_request": Route("create_subshell", Order.CONTROL, _BOTH),

@@ -17,13 +17,19 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
+# All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
+# the lock up at each file that it reads, takes seconds.
+from .standstill import Standstill
 from .unwinding import follow
+from .waited_child import interrupt_waited_child
 
-if TYPE_CHECKING:
-    from .standstill import Standstill
+if sys.platform == "win32":
+    from .interrupt_windows import wake_main_thread
+else:
+    from .interrupt_posix import wake_main_thread
 
 __all__ = ["TELL_SECONDS", "Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
 
@@ -95,15 +101,6 @@ class Interrupt:
         self.delivered = True
         self.work.mark_interrupted()
         return True
-
-
-def wake_main_thread() -> None:
-    """Make the main thread run its SIGINT handler, even while it blocks in a system call. Callable from any thread."""
-    if sys.platform == "win32":
-        from .interrupt_windows import wake_main_thread
-    else:
-        from .interrupt_posix import wake_main_thread
-    wake_main_thread()
 
 
 def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
@@ -178,6 +175,9 @@ class Interrupter:
     def interrupt(self, work: Interruptible) -> Interrupt:
         """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""
         interrupt = self._new(work)
+        if self._takes_signals(work) and threading.get_ident() != work.thread:
+            # The first try is made here: at each change of threads a C call may hold Python's lock for its length.
+            self._goes_on(interrupt)
         self._pursue(interrupt)
         return interrupt
 
@@ -273,7 +273,7 @@ class Interrupter:
 
     def _try(self, interrupt: Interrupt) -> None:
         work = interrupt.work
-        if self._installed and work.thread == threading.main_thread().ident:
+        if self._takes_signals(work):
             self._aim = interrupt
             self._wake()
             if self.end_nested is not None:
@@ -282,11 +282,12 @@ class Interrupter:
             self._raise_in_thread(interrupt)
         work.end_wait(interrupt)
 
+    def _takes_signals(self, work: Interruptible) -> bool:
+        return self._installed and work.thread == threading.main_thread().ident
+
     def _raise_in_thread(self, interrupt: Interrupt) -> None:
         """Raise KeyboardInterrupt in a thread other than the main one, at its next bytecode."""
         import ctypes
-
-        from .standstill import Standstill
 
         thread = interrupt.work.thread
         # What is seen of the thread has to hold until the exception is set. Who has just been given Python's lock, as
@@ -304,6 +305,4 @@ class Interrupter:
 def _interrupt_child(interrupt: Interrupt, frame: FrameType | None) -> None:
     """Interrupt the child process, too, that work which stands at `frame` waits for."""
     if not interrupt.by_signal:
-        from .waited_child import interrupt_waited_child
-
         interrupt_waited_child(frame)

@@ -10,7 +10,7 @@ __all__ = ["wake_main_thread"]
 
 
 def wake_main_thread() -> None:
-    """Send SIGINT to the main thread itself.
+    """Make the main thread run its SIGINT handler, even while it blocks in a system call. Callable from any thread.
 
     A signal to the process may be taken by any thread and would leave a blocking call of the main thread alone; one
     sent to the thread makes the call return EINTR, whereupon Python runs the handler (PEP 475).

@@ -8,6 +8,9 @@ __all__ = ["wake_main_thread"]
 
 
 def wake_main_thread() -> None:
-    """Raise SIGINT in the C runtime: it marks the signal for Python's main thread and sets the event that
-    `time.sleep`, lock waits and console reads of the main thread wait on beside their own."""
+    """Make the main thread run its SIGINT handler, even while it blocks in a wait. Callable from any thread.
+
+    SIGINT, raised in the C runtime, is marked for Python's main thread, and sets the event that `time.sleep`, lock
+    waits and console reads of the main thread wait on beside their own.
+    """
     signal.raise_signal(signal.SIGINT)

@@ -4,7 +4,8 @@ The sockets belong to whoever has the turn. A thread that has something to send 
 it is free and empties the outbox, so that a reply leaves without waiting for another thread to wake; if the turn is
 taken, it rings for the I/O thread. The I/O thread brings in what arrives and sends what is due later.
 
-Replies on control overtake what cells give, as their requests do.
+Replies on control overtake what cells give, as their requests do. Who gives output faster than it leaves does the
+sending, or waits while somebody else does: never for a subscriber, only for the work that messages make.
 
 Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
 with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered, within a bound
@@ -21,7 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple, TypeAlias
+from math import inf
 from weakref import WeakSet
 
 import zmq
@@ -29,67 +30,33 @@ import zmq
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 
-from .backlog import Backlog, Build, size_of
+from .backlog import Backlog, Build
+from .outbox import SOON_SECONDS, Outbox, Output, Plain
 from .replay import Replay
 from .sockets import Sockets
 
-__all__ = ["BACKLOG_BYTES", "GATHER_CHARACTERS", "GATHER_SECONDS", "IOThread"]
+__all__ = ["BACKLOG_BYTES", "OUTBOX_MESSAGES", "IOThread"]
 
 BACKLOG_BYTES = 96 << 20
 """How much output is kept for a subscriber that does not read, by default."""
-
-GATHER_SECONDS = 0.02
-"""After text was sent, how long the next text is gathered before it follows."""
-
-GATHER_CHARACTERS = 1 << 18
-"""The length that makes gathered text leave before its time is up, and about the longest that one message holds."""
 
 RETRY_SECONDS = 0.01
 """How often a subscriber that cannot take more is tried again: a publishing socket always says that it can be written
 to, so there is nothing to wait on."""
 
-SOON_SECONDS = 0.001
-"""When to see to what was put for sending while other things were sent, unless whoever put it does so before."""
-
 SEND_SECONDS = 0.01
 """How long the I/O thread sends before it gives up the turn: it waits for Python's lock at every message, while a cell
 that prints without an end puts in many, which its own thread sends faster, and which must not keep out what arrives."""
+
+OUTBOX_MESSAGES = 4
+"""How many messages may wait here before whoever puts in more output sends some. Text is put in faster than messages
+are made of it: without a bound a cell that prints without an end fills the memory, and its reply, which leaves behind
+what it printed, comes seconds after an interrupt has ended it."""
 
 READ_AT_ONCE = 200
 """Messages read from one socket before the others get their turn."""
 
 log = logging.getLogger(__name__)
-
-
-class _Text:
-    """Text under way: what was written in one piece, and what joined it while it waited."""
-
-    __slots__ = ("build", "followed", "key", "length", "pieces", "since")
-
-    def __init__(self, key: tuple[Message, str], text: str, build: Build) -> None:
-        self.key = key
-        self.pieces = [text]
-        self.length = len(text)
-        self.build = build
-        self.followed = False  # by something else, so that nothing may join it any more
-        self.since = time.monotonic()
-
-    @property
-    def due(self) -> float:
-        """When it is to leave, if no earlier text was sent just before: a line that is whole at once, one that is not
-        (`print` writes its line end by itself) after the gathering time."""
-        return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
-
-
-class _Output(NamedTuple):
-    """A message on iopub that may be dropped."""
-
-    parent: Message
-    frames: Sequence[Buffer]
-    build: Build
-
-
-_Item: TypeAlias = tuple[Channel, Sequence[Buffer]] | _Output | _Text
 
 
 class IOThread:
@@ -112,17 +79,16 @@ class IOThread:
         self._sockets = sockets
         self._deliver = deliver
         self._welcome = welcome
-        self._lock = threading.RLock()  # of the outbox; reentrant: a signal handler may print while its thread prints
-        self._outbox: deque[_Item] = deque()
-        self._ahead: deque[Sequence[Buffer]] = deque()  # of control
-        self._open: _Text | None = None  # the last item of the outbox, while further text may join it
+        self._outbox = Outbox()
+        self._gate = threading.Lock()  # for who waits for the turn: while it is held, who has the turn sends no more
+        self._pushing: set[int] = set()  # the threads that are in _push, and that of the I/O
+        self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
+        self._ended = False
         self._turn = threading.Lock()  # whoever has it, and nobody else, uses the sockets and what follows
         self._backlog = Backlog(backlog)  # of iopub: what a subscriber could not take yet
         self._replay = replay
         self._barriers: deque[Callable[[], None]] = deque()
-        self._last_text = 0.0
         self._rung = False
-        self._wanted = False  # the I/O thread wants the turn, to take in what has arrived; nobody goes on sending
         self._stop_at: float | None = None
         self._alarm, self._bell = sockets_of_the_system.socketpair()
         self._alarm.setblocking(False)
@@ -144,51 +110,57 @@ class IOThread:
 
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message."""
-        if channel is Channel.CONTROL:
-            self._ahead.append(frames)
-        else:
-            self._put((channel, frames))
+        self._outbox.put(Plain(channel, frames))
         self._push()
 
     def show(self, parent: Message, frames: Sequence[Buffer], build: Build) -> None:
         """Send output of `parent` on iopub."""
-        self._put(_Output(parent, frames, build))
-        self._push()
+        self._outbox.put(Output(parent, frames, build))
+        self._push(OUTBOX_MESSAGES)
 
     def gather(self, key: tuple[Message, str], text: str, build: Build) -> None:
         """Send text on iopub, alone or with its neighbours of the same key."""
-        with self._lock:
-            opened = self._open
-            if opened is not None and opened.key == key and opened.length < GATHER_CHARACTERS and not opened.followed:
-                opened.pieces.append(text)
-                opened.length += len(text)
-                return  # the I/O thread knows when it is due
-            self._open = _Text(key, text, build)
-            self._outbox.append(self._open)
-        self._push()
+        if self._outbox.gather(key, text, build):
+            self._push(OUTBOX_MESSAGES)
 
     def barrier(self, reached: Callable[[], None]) -> None:
         """Call `reached()` in the I/O thread once everything that had arrived at the sockets was delivered."""
         self._barriers.append(reached)
         self._ring()
 
-    def _put(self, item: _Item) -> None:
-        # Without the lock: a cell that prints without an end has it most of the time, and takes it again at once.
-        self._outbox.append(item)
-        opened = self._open
-        if opened is not None:
-            opened.followed = True
-
-    def _push(self) -> None:
-        """Send now what can be sent now, and let the I/O thread see to the rest."""
-        if self._wanted or not self._turn.acquire(blocking=False):
-            self._ring()  # whoever has the turn may have looked into the outbox for the last time already
-            return
-        try:
-            waits = self._drain(None) is not None
-            # Sending takes in the news of what has arrived, which then no longer wakes the I/O thread.
-            if waits or self._has_news():
+    def _push(self, most: float = inf) -> None:
+        """Send now what can be sent now, and let the I/O thread see to the rest. While more than `most` messages wait,
+        go on sending, or wait while somebody else does."""
+        thread = threading.get_ident()
+        if thread in self._pushing:
+            if not self._handing_over:  # it has something to say while it sends: a signal handler or `__del__`
                 self._ring()
+            return
+        self._pushing.add(thread)
+        try:
+            if not self._gate.locked() and self._turn.acquire(blocking=False):
+                self._send_in_turn()
+            else:
+                self._ring()  # whoever has the turn may have looked into the outbox for the last time already
+            while len(self._outbox) > most:
+                with self._gate:
+                    self._turn.acquire()
+                self._send_in_turn()
+            if most < inf and self._gate.locked():
+                # Whoever waits there needs Python's lock as well, and would be given it after a switch interval only.
+                with self._gate:
+                    pass
+        finally:
+            self._pushing.discard(thread)
+
+    def _send_in_turn(self) -> None:
+        """Send what can be sent now, then give up the turn, which the calling thread has."""
+        try:
+            if not self._ended:
+                waits = self._drain(None) is not None
+                # Sending takes in the news of what has arrived, which then no longer wakes the I/O thread.
+                if waits or self._has_news():
+                    self._ring()
         finally:
             self._turn.release()
 
@@ -200,13 +172,17 @@ class IOThread:
 
     def _forget(self) -> None:
         """In a forked child: never use the sockets, which are its parent's, nor ring for the thread, which the child
-        does not have. What is put for sending goes nowhere."""
-        self._lock = threading.RLock()  # another thread may have held it
-        self._outbox = deque(maxlen=0)
-        self._ahead = deque(maxlen=0)
+        does not have."""
+        self._gate = threading.Lock()  # another thread may have held it
         self._turn = threading.Lock()
-        self._turn.acquire()  # for good
+        self._pushing = set()
         self._rung = True
+        self._end()
+
+    def _end(self) -> None:
+        """Have what is put for sending from now on go nowhere."""
+        self._ended = True
+        self._outbox.close()
 
     # The I/O thread
 
@@ -215,38 +191,46 @@ class IOThread:
         for socket in self._sockets.by_channel.values():
             poller.register(socket.get(zmq.FD), zmq.POLLIN)
         poller.register(self._alarm, zmq.POLLIN)
+        self._pushing.add(threading.get_ident())  # for good: what it puts in itself it sees to anyway
+        news: Sequence[object] = ()
         try:
             while True:
                 standing = len(self._barriers)
-                with self._turn:
-                    self._wanted = False
+                with self._gate:
+                    self._turn.acquire()
+                try:
                     arrived = self._receive()
-                # Before anything is sent, which may take long beside a cell that prints without an end: what has
-                # arrived may be what ends it.
+                finally:
+                    self._turn.release()
+                # Before anything else, which may take long beside a cell that prints without an end (at each call that
+                # gives Python's lock up): what has arrived may be what ends it.
+                self._handing_over = True
                 for channel, frames in arrived:
                     self._hand_over(channel, frames)
+                self._handing_over = False
                 if not arrived:
                     for _ in range(standing):
                         self._barriers.popleft()()
-                pause = self._drain_in_turn()
-                if arrived:
-                    continue  # more may be there, and nothing but looking tells (the descriptors say it once)
-                pause = self._time_left(pause)
-                if pause is not None and pause <= 0:
-                    return
-                news = poller.poll(None if pause is None else max(1, round(pause * 1000)))
-                self._wanted = True
                 if news:
                     # First the byte, then the mark, then a look at what there is: the other way round a ring between
                     # the two would leave the mark without its byte, and nobody would ring again.
                     with suppress(BlockingIOError):
                         self._alarm.recv(4096)
                     self._rung = False
+                pause = self._drain_in_turn()
+                if arrived or news:
+                    news = ()
+                    continue  # more may be there, and nothing but looking tells (the descriptors say it once)
+                pause = self._time_left(pause)
+                if pause is not None and pause <= 0:
+                    return
+                news = poller.poll(None if pause is None else max(1, round(pause * 1000)))
         except BaseException:
             log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
             raise
         finally:
-            self._turn.acquire()  # for good
+            with self._turn:
+                self._end()
             self._alarm.close()
             self._bell.close()
             self._sockets.close()
@@ -265,7 +249,7 @@ class IOThread:
         """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
         if self._stop_at is None:
             return pause
-        if not (self._outbox or self._ahead or self._backlog):
+        if not (self._outbox or self._backlog):
             return 0.0
         left = max(0.0, self._stop_at - time.monotonic())
         return left if pause is None else min(left, pause)
@@ -302,54 +286,24 @@ class IOThread:
         """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
         while self._backlog and self._try_publish(self._backlog.first):
             self._backlog.sent()
-        outbox = self._outbox
         end = None if seconds is None else time.monotonic() + seconds
-        while outbox or self._ahead:
-            if self._ahead:
-                self._sockets.by_channel[Channel.CONTROL].send_multipart(self._ahead.popleft())
-                continue
-            if self._wanted if end is None else time.monotonic() > end:
+        while self._outbox:
+            if (self._gate.locked() or (end is not None and time.monotonic() > end)) and not self._outbox.has_ahead:
                 return SOON_SECONDS
-            item = outbox[0]
-            if isinstance(item, _Text):
-                if item is self._open:  # what is not will never be again, so this needs no lock
-                    wait = self._wait_of(item)
-                    if wait > 0:
-                        return min(wait, RETRY_SECONDS) if self._backlog else wait
-                    if not self._lock.acquire(blocking=False):  # see _put
-                        return SOON_SECONDS
-                    if item is self._open:
-                        self._open = None
-                    self._lock.release()
-                outbox.popleft()
-                self._last_text = time.monotonic()
-                if self._backlog and self._backlog.drops(item.length):
-                    self._backlog.drop(item.key[0], item.length, item.build)
+            patience = 0.0 if self._stop_at is not None else RETRY_SECONDS if self._backlog else None
+            item = self._outbox.take(patience)
+            if isinstance(item, float):
+                return item
+            if not isinstance(item, Plain):
+                if self._backlog and self._backlog.drops(item.size):
+                    self._backlog.drop(item.parent, item.size, item.build)
                 else:
-                    self._publish(item.build(item.key, "".join(item.pieces)))
-                continue
-            outbox.popleft()
-            if isinstance(item, _Output):
-                size = size_of(item.frames)
-                if self._backlog and self._backlog.drops(size):
-                    self._backlog.drop(item.parent, size, item.build)
-                else:
-                    self._publish(item.frames)
-                continue
-            channel, frames = item
-            if channel is Channel.IOPUB:
-                self._publish(frames)
+                    self._publish(item.frames())
+            elif item.channel is Channel.IOPUB:
+                self._publish(item.message)
             else:
-                self._sockets.by_channel[channel].send_multipart(frames)
+                self._sockets.by_channel[item.channel].send_multipart(item.message)
         return RETRY_SECONDS if self._backlog else None
-
-    def _wait_of(self, text: _Text) -> float:
-        """The seconds that text, which nothing follows, is to wait for more to join it."""
-        if text.followed or text.length >= GATHER_CHARACTERS or self._stop_at is not None:
-            return 0.0
-        if self._backlog:
-            return RETRY_SECONDS
-        return max(text.due, self._last_text + GATHER_SECONDS) - time.monotonic()
 
     def _publish(self, frames: Sequence[Buffer]) -> None:
         if self._backlog or not self._try_publish(frames):

@@ -52,8 +52,8 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets: dict[Channel, zmq.Socket[bytes]] = {}
     kinds = {
+        Channel.CONTROL: zmq.ROUTER,  # first: what it brings may end what holds everything else up
         Channel.SHELL: zmq.ROUTER,
-        Channel.CONTROL: zmq.ROUTER,
         Channel.STDIN: zmq.ROUTER,
         Channel.IOPUB: zmq.XPUB,
         Channel.HB: zmq.ROUTER,

@@ -11,7 +11,7 @@ import zmq
 
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
-from async_kernel.transport import io_thread
+from async_kernel.transport import outbox
 from async_kernel.transport.backlog import MESSAGE_BYTES, Backlog, size_of
 from async_kernel.transport.io_thread import IOThread
 
@@ -164,7 +164,7 @@ def test_a_flood_of_text_for_a_reader_that_stopped(wire: Wire, monkeypatch: pyte
             wire.publish(b"a status")
     wire.publish(b"idle")
     wait_taken(wire)
-    assert wire.io._backlog._size < 2 * (1 << 20) + 2 * io_thread.GATHER_CHARACTERS
+    assert wire.io._backlog._size < 2 * (1 << 20) + 2 * outbox.GATHER_CHARACTERS
     monkeypatch.undo()
     messages = receive_until(slow, b"idle")
     assert [b"other", b"a status"] in messages

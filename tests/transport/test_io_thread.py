@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 import zmq
@@ -13,8 +15,8 @@ import zmq
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.messages import Buffer, Header, Message
 from async_kernel.protocol.names import Channel
-from async_kernel.transport import io_thread
-from async_kernel.transport.io_thread import IOThread
+from async_kernel.transport import outbox
+from async_kernel.transport.io_thread import OUTBOX_MESSAGES, IOThread
 from async_kernel.transport.sockets import bind_sockets
 
 DEADLINE = 20.0
@@ -75,6 +77,17 @@ class Wire:
         """Send a message on iopub."""
         self.io.send(Channel.IOPUB, [b"other", text])
 
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Be a thread that has the turn, and is in the midst of sending, for the time of the block."""
+        thread = threading.get_ident()
+        with self.io._turn:
+            self.io._pushing.add(thread)
+            try:
+                yield
+            finally:
+                self.io._pushing.discard(thread)
+
     def close(self) -> None:
         """End both sides."""
         self.io.stop()
@@ -119,8 +132,8 @@ def test_text_and_messages_keep_their_order(wire: Wire) -> None:
 
 
 def test_a_quiet_line_is_sent_at_once(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(io_thread, "GATHER_SECONDS", 3600.0)
-    wire.io._last_text = -7200.0
+    monkeypatch.setattr(outbox, "GATHER_SECONDS", 3600.0)
+    wire.io._outbox._last_text = -7200.0
     subscriber = wire.subscribe()
     wire.print("first\n")
     assert receive(subscriber) == [b"stream", b"stdout", b"first\n"]
@@ -128,7 +141,7 @@ def test_a_quiet_line_is_sent_at_once(wire: Wire, monkeypatch: pytest.MonkeyPatc
 
 def test_half_a_line_is_joined_by_its_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """`print` writes the line end by itself."""
-    monkeypatch.setattr(io_thread, "GATHER_SECONDS", 0.3)
+    monkeypatch.setattr(outbox, "GATHER_SECONDS", 0.3)
     subscriber = wire.subscribe()
     wire.print("a line")
     wire.print("\n")
@@ -150,7 +163,7 @@ def test_a_flood_becomes_few_messages_and_loses_nothing(wire: Wire) -> None:
     texts = receive_text(subscriber, len(whole))
     assert b"".join(texts) == whole
     assert len(texts) < 1000
-    assert max(map(len, texts)) < 2 * io_thread.GATHER_CHARACTERS
+    assert max(map(len, texts)) < 2 * outbox.GATHER_CHARACTERS
 
 
 def test_a_reader_that_stops_loses_nothing_and_stops_nobody(wire: Wire) -> None:
@@ -187,6 +200,102 @@ def test_text_gathers_behind_a_reader_that_stops(wire: Wire) -> None:
     assert len(texts) < 200
 
 
+def flood(wire: Wire, pieces: int) -> threading.Thread:
+    """A thread that prints so many pieces, each long enough for a message of its own."""
+
+    def print_all() -> None:
+        for number in range(pieces):
+            wire.print(f"{number:<{outbox.GATHER_CHARACTERS}}")
+
+    thread = threading.Thread(target=print_all, daemon=True)
+    thread.start()
+    return thread
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def waits(wire: Wire, thread: int | None) -> bool:
+    """Whether a thread that prints waits at the gate, or is just about to."""
+    return thread in wire.io._pushing and wire.io._gate.locked()
+
+
+def test_who_prints_faster_than_it_is_sent_waits_for_that(wire: Wire) -> None:
+    """Or the memory of the process were the bound."""
+    subscriber = wire.subscribe()
+    with wire.sending():
+        thread = flood(wire, 30)
+        wait_until(lambda: waits(wire, thread.ident))
+        thread.join(0.2)  # were it not to wait, it would be done by now
+        assert thread.is_alive()
+        assert 0 < len(wire.io._outbox) <= OUTBOX_MESSAGES + 1
+    texts = receive_text(subscriber, 30 * outbox.GATHER_CHARACTERS)
+    assert [int(text) for text in texts] == list(range(30))
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+
+
+def test_what_is_no_output_never_waits(wire: Wire) -> None:
+    subscriber = wire.subscribe()
+    with wire.sending():
+        thread = threading.Thread(target=lambda: [wire.publish(b"%d" % number) for number in range(100)], daemon=True)
+        thread.start()
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+    assert [receive(subscriber)[1] for _ in range(100)] == [b"%d" % number for number in range(100)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to threads")
+def test_a_signal_handler_may_print_while_its_thread_waits_to_print(wire: Wire) -> None:
+    subscriber = wire.subscribe()
+    taken, give_up = threading.Event(), threading.Event()
+    printed: list[int] = []
+
+    def print_more(signum: int, frame: object) -> None:
+        for number in range(3):
+            wire.print(f"{'handler':<{outbox.GATHER_CHARACTERS}}")
+            printed.append(number)
+        give_up.set()
+
+    def hold() -> None:
+        with wire.sending():
+            taken.set()
+            wait_until(lambda: waits(wire, main))
+            signal.pthread_kill(main, signal.SIGUSR1)
+            assert give_up.wait(DEADLINE)
+
+    main = threading.get_ident()
+    previous = signal.signal(signal.SIGUSR1, print_more)
+    try:
+        holder = threading.Thread(target=hold, daemon=True)
+        holder.start()
+        assert taken.wait(DEADLINE)
+        for number in range(OUTBOX_MESSAGES + 1):
+            wire.print(f"{number:<{outbox.GATHER_CHARACTERS}}")
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert printed == [0, 1, 2]
+    texts = [text.strip() for text in receive_text(subscriber, (OUTBOX_MESSAGES + 4) * outbox.GATHER_CHARACTERS)]
+    assert [text for text in texts if text != b"handler"] == [b"%d" % number for number in range(OUTBOX_MESSAGES + 1)]
+    assert texts.count(b"handler") == 3
+
+
+def test_who_waits_to_print_does_not_wait_for_a_kernel_that_has_ended(wire: Wire) -> None:
+    with wire.sending():
+        thread = flood(wire, 30)
+        wait_until(lambda: waits(wire, thread.ident))
+        stopping = threading.Thread(target=wire.io.stop, args=(0.0,), daemon=True)
+        stopping.start()
+        wait_until(lambda: wire.io._stop_at is not None)
+    for one in (stopping, thread):
+        one.join(DEADLINE)
+        assert not one.is_alive()
+
+
 def test_a_reply_on_control_overtakes_output(wire: Wire) -> None:
     subscriber, client = wire.subscribe(), wire.connect(Channel.CONTROL)
     client.send(b"request")
@@ -198,7 +307,7 @@ def test_a_reply_on_control_overtakes_output(wire: Wire) -> None:
         assert replied.wait(DEADLINE)
         return build(key, text)
 
-    with wire.io._turn:
+    with wire.sending():
         wire.io.gather((MESSAGE, "stdout"), "text\n", build_then)
         wire.publish(b"behind it")
         wire.io.send(Channel.CONTROL, [identity, b"reply"])
@@ -214,7 +323,7 @@ def test_what_arrives_is_taken_in_before_output_is_sent(wire: Wire) -> None:
         wire.wait_delivered(1)
         return build(key, text)
 
-    with wire.io._turn:
+    with wire.sending():
         wire.io.gather((MESSAGE, "stdout"), "text\n", build_then)
         client.send(b"interrupt")
         socket = wire.io._sockets.by_channel[Channel.CONTROL]
@@ -305,7 +414,7 @@ def test_a_fault_in_taking_a_message_in_ends_nothing(wire: Wire, caplog: pytest.
 
 
 def test_stop_sends_what_was_put(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(io_thread, "GATHER_SECONDS", 3600.0)
+    monkeypatch.setattr(outbox, "GATHER_SECONDS", 3600.0)
     subscriber = wire.subscribe()
     wire.publish(b"a message")
     wire.print("half a line")

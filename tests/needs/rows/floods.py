@@ -11,6 +11,7 @@ from ..kernel import Cell, Kernel, Subject
 from ..probe import Missed, Outcome, passed, probe, within
 
 LINES = 100_000
+WIDE_LINES = 10_000
 DISPLAYS = 20_000
 END_SECONDS = 90.0
 QUIET_SECONDS = 10.0
@@ -135,6 +136,27 @@ def _(subject: Subject) -> Outcome:
         said = bool(re.search(r"\d", client.text(request, "stderr")))
         note = f"{lost:,} lines lost, {'said' if said else 'not said'}, memory +{peak - before:.0f} MiB"
         if (lost and not said) or peak - before > MEMORY_MIB:
+            raise Missed(note)
+        return passed(note, memory_mib=peak - before)
+
+
+@probe(6, "flood-wide", "1 GB of prints to a client that reads: bounded memory, nothing lost")
+def _(subject: Subject) -> Outcome:
+    code = f"for n in range({WIDE_LINES}): print('line', n, 'x' * 60 + '\\n' + 'y' * 100_000)"
+    with Kernel(subject) as kernel:
+        client = kernel.client
+        kernel.need("pass")
+        before = peak = kernel.memory()
+        request = client.execute(code)
+        end = time.perf_counter() + END_SECONDS
+        while not client.find(request, "execute_reply") and time.perf_counter() < end:
+            client.pump(0.2)
+            peak = max(peak, kernel.memory())
+        client.reply(request, 1, "reply to the flood")
+        _idle(kernel, request)
+        found = _numbers(client.text(request))
+        note = f"{WIDE_LINES - len(set(found)):,} lines lost, memory +{peak - before:.0f} MiB"
+        if found != list(range(WIDE_LINES)) or peak - before > MEMORY_MIB:
             raise Missed(note)
         return passed(note, memory_mib=peak - before)
 

@@ -1,0 +1,162 @@
+"""What waits to be sent, in order, with text gathered where it is put. Knows no sockets.
+
+Any thread may put something in; one at a time, whoever has the turn (`io_thread`), takes out. Text that follows text of
+the same key joins it while it waits, so that a flood becomes few messages. Replies on control are ahead of all else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+from async_kernel.protocol.messages import Buffer, Message
+from async_kernel.protocol.names import Channel
+
+from .backlog import Build, size_of
+
+__all__ = ["GATHER_CHARACTERS", "GATHER_SECONDS", "SOON_SECONDS", "Item", "Outbox", "Output", "Plain", "Text"]
+
+GATHER_SECONDS = 0.02
+"""After text was sent, how long the next text is gathered before it follows."""
+
+GATHER_CHARACTERS = 1 << 18
+"""The length that makes gathered text leave before its time is up, and about the longest that one message holds."""
+
+SOON_SECONDS = 0.001
+"""When to look again for what somebody else is just seeing to."""
+
+
+class Text:
+    """Text under way: what was written in one piece, and what joined it while it waited. It may be dropped."""
+
+    __slots__ = ("build", "followed", "key", "pieces", "since", "size")
+
+    def __init__(self, key: tuple[Message, str], text: str, build: Build) -> None:
+        self.key = key
+        self.pieces = [text]
+        self.size = len(text)
+        self.build = build
+        self.followed = False  # by something else, so that nothing may join it any more
+        self.since = time.monotonic()
+
+    @property
+    def parent(self) -> Message:
+        """The request that it belongs to."""
+        return self.key[0]
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is to join it any more."""
+        return self.followed or self.size >= GATHER_CHARACTERS
+
+    @property
+    def due(self) -> float:
+        """When it is to leave, if no earlier text was sent just before: a line that is whole at once, one that is not
+        (`print` writes its line end by itself) after the gathering time."""
+        return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
+
+    def frames(self) -> Sequence[Buffer]:
+        """The message that it has become."""
+        return self.build(self.key, "".join(self.pieces))
+
+
+class Output:
+    """A message on iopub that may be dropped."""
+
+    __slots__ = ("_frames", "build", "parent", "size")
+
+    def __init__(self, parent: Message, frames: Sequence[Buffer], build: Build) -> None:
+        self.parent = parent
+        self._frames = frames
+        self.build = build
+        self.size = size_of(frames)
+
+    def frames(self) -> Sequence[Buffer]:
+        """The message."""
+        return self._frames
+
+
+class Plain(NamedTuple):
+    """A message that is never dropped."""
+
+    channel: Channel
+    message: Sequence[Buffer]
+
+
+Item: TypeAlias = Plain | Output | Text
+
+
+class Outbox:
+    """A queue of items. It is true while any wait, and as long as there are."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # of text; reentrant: a signal handler may print while its thread prints
+        self._items: deque[Item] = deque()
+        self._ahead: deque[Plain] = deque()
+        self._open: Text | None = None  # the last of the items, while further text may join it
+        self._last_text = 0.0
+
+    def __len__(self) -> int:
+        return len(self._items) + len(self._ahead)
+
+    @property
+    def has_ahead(self) -> bool:
+        """Whether the next item is a reply on control."""
+        return bool(self._ahead)
+
+    def put(self, item: Plain | Output) -> None:
+        """Put in a message."""
+        if isinstance(item, Plain) and item.channel is Channel.CONTROL:
+            self._ahead.append(item)
+            return
+        # Without the lock: a cell that prints without an end has it most of the time, and takes it again at once.
+        self._items.append(item)
+        opened = self._open
+        if opened is not None:
+            opened.followed = True
+
+    def gather(self, key: tuple[Message, str], text: str, build: Build) -> bool:
+        """Put in text. False when it has joined what waits: whoever takes out knows when that is due."""
+        with self._lock:
+            opened = self._open
+            # In full, without the methods that would say it: a cell that prints in a loop is mostly here.
+            if opened is not None and opened.key == key and opened.size < GATHER_CHARACTERS and not opened.followed:
+                opened.pieces.append(text)
+                opened.size += len(text)
+                return False
+            self._open = Text(key, text, build)
+            self._items.append(self._open)
+            return True
+
+    def take(self, patience: float | None = None) -> Item | float:
+        """The next item, or the seconds after which to ask again. There has to be one.
+
+        Text that more may join waits until it is due, or, when `patience` is given, for at least so many seconds more.
+        """
+        if self._ahead:
+            return self._ahead.popleft()
+        item = self._items[0]
+        if isinstance(item, Text):
+            if item is self._open:  # what is not will never be again, so this needs no lock
+                wait = 0.0 if item.closed else self._wait_of(item) if patience is None else patience
+                if wait > 0:
+                    return wait
+                if not self._lock.acquire(blocking=False):  # see `put`
+                    return SOON_SECONDS
+                if item is self._open:
+                    self._open = None
+                self._lock.release()
+            self._last_text = time.monotonic()
+        return self._items.popleft()
+
+    def close(self) -> None:
+        """Drop what there is, and what will be put in."""
+        self._lock = threading.RLock()  # in a forked child: another thread may have held it
+        self._items = deque(maxlen=0)
+        self._ahead = deque(maxlen=0)
+
+    def _wait_of(self, text: Text) -> float:
+        return max(text.due, self._last_text + GATHER_SECONDS) - time.monotonic()
