@@ -10,6 +10,7 @@ from async_kernel.ipython.cells import Cell, running
 from async_kernel.ipython.completion import complete, inspect, is_complete
 from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.history import history
+from async_kernel.ipython.preparation import Preparation
 from async_kernel.ipython.profile import start_shell
 from async_kernel.ipython.shell import ZMQInteractiveShell
 from async_kernel.ipython.tracebacks import error_content, plain_traceback
@@ -26,6 +27,7 @@ class IPythonInterpreter:
 
     def __init__(self, attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None) -> None:
         self.shell: ZMQInteractiveShell = start_shell(attributes or {}, namespace)
+        self._preparation = Preparation()
 
     @property
     def execution_count(self) -> int:
@@ -152,6 +154,7 @@ class IPythonInterpreter:
 
     def close(self, restart: bool) -> None:
         """Store the history, stop its thread, remove temporary files, give back `__main__` and the hooks of `sys`."""
+        self._preparation.close()
         self.shell.close()
 
 

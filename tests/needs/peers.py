@@ -3,8 +3,8 @@
     python tests/needs/peers.py [--only REGEX] [--kernels NAME,NAME] [--fresh]
 
 Makes an environment for each under build/peers, runs the probes one after another (about an hour and a half for all),
-keeps the outcomes in build/needs.json as they come, and writes docs/needs.md. A run goes on where the last one
-stopped: what build/needs.json holds is not run again without --fresh. Needs pyzmq and psutil.
+keeps the outcomes in docs/needs.json as they come, and writes docs/needs.md. A run goes on where the last one
+stopped: what docs/needs.json holds is not run again without --fresh. Needs pyzmq and psutil.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ ROWS = {
     30: "embedding",
 }
 
+DETAIL_CHARACTERS = 110
+
 Seen = dict[str, dict[str, Any]]  # kernel -> probe -> outcome as JSON
 
 
@@ -68,8 +70,8 @@ def run_all(only: str, kernels: Iterable[str], fresh: bool, store: Path) -> Seen
                 if one.name in known and not fresh:
                     continue
                 outcome = _outcome(one, real)
-                known[one.name] = outcome._asdict()
-                store.write_text(json.dumps(seen, indent=1))
+                known[one.name] = _record(outcome)
+                _write(seen, store)
                 took = outcome.figures.get("seconds")
                 print(
                     f"{subject.name} {number}/{len(todo)} {one.name}: {outcome.verdict}"
@@ -89,14 +91,32 @@ def _outcome(one: Probe, subject: Any) -> Outcome:
         return Outcome("failed", f"the probe itself failed: {error!r}"[:200])
 
 
+def _record(outcome: Outcome) -> dict[str, Any]:
+    figures = {name: value for name, value in outcome.figures.items() if name in ("seconds", "memory_mib", "lost")}
+    detail = outcome.detail.replace("\n", " ")[:DETAIL_CHARACTERS]
+    return {"date": str(datetime.date.today()), "verdict": outcome.verdict, "detail": detail, "figures": figures}
+
+
+def _write(seen: Seen, store: Path) -> None:
+    """A line for each outcome, so that a run shows up as the lines that it has changed."""
+    kernels = [
+        f"{json.dumps(name)}: {{\n"
+        + ",\n".join(f"  {json.dumps(one)}: {json.dumps(outcome)}" for one, outcome in sorted(known.items()))
+        + "\n}"
+        for name, known in seen.items()
+    ]
+    store.write_text("{\n" + ",\n".join(kernels) + "\n}\n")
+
+
 def page(seen: Seen) -> str:
     """The page of the documentation, as markdown: a table of rows, then one of probes."""
     order = [subject.name for environment in ENVIRONMENTS for subject in subjects_of(environment, sys.executable)]
     names = sorted(seen, key=order.index)
+    dates = sorted({outcome["date"] for known in seen.values() for outcome in known.values()})
     lines = [
         "# What users need, and which kernel serves it",
         "",
-        f"Written by `python tests/needs/peers.py` on {datetime.date.today().isoformat()}: "
+        f"Written by `python tests/needs/peers.py`, from what was seen from {dates[0]} to {dates[-1]}: "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}. "
         "Each kernel ran in an environment of its own, as a black box, one at a time.",
         "",
@@ -140,8 +160,8 @@ def _verdict(outcome: dict[str, Any] | None) -> str:
         return ""
     seconds = outcome["figures"].get("seconds")
     if outcome["verdict"] == "failed":
-        detail = outcome["detail"].replace("|", "/").replace("\n", " ").replace("<", "&lt;").replace("*", "&#42;")
-        return f"no: {detail[:110]}"
+        detail = outcome["detail"].replace("|", "/").replace("<", "&lt;").replace("*", "&#42;")
+        return f"no: {detail}"
     memory = outcome["figures"].get("memory_mib")
     figures = ([_time(seconds)] if seconds else []) + ([f"+{memory:.0f} MiB"] if memory is not None else [])
     return " ".join([{"slow": "slow", "passed": "yes"}[outcome["verdict"]], ", ".join(figures)]).rstrip()
@@ -159,8 +179,7 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="run again what is known already")
     parser.add_argument("--write", action="store_true", help="write the page from what is known, run nothing")
     options = parser.parse_args()
-    store = ROOT / "build" / "needs.json"
-    store.parent.mkdir(exist_ok=True)
+    store = ROOT / "docs" / "needs.json"
     kernels = [name for name in options.kernels.split(",") if name]
     seen = json.loads(store.read_text()) if options.write else run_all(options.only, kernels, options.fresh, store)
     (ROOT / "docs" / "needs.md").write_text(page(seen))

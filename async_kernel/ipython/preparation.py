@@ -1,0 +1,54 @@
+"""What the first traceback needs, there before it is asked for.
+
+IPython imports what formats a traceback when it shows the first one: 40 ms, half a second where the disk is cold, by
+which a session's first error, or the answer to its first interrupt, would come later.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+__all__ = ["PAUSE_SECONDS", "Preparation", "prepare"]
+
+PAUSE_SECONDS = 1.0
+"""How long after the start: the first cells have Python to themselves, and a kernel that runs a script of a few cells
+and ends never pays."""
+
+
+class Preparation:
+    """Imports it in a thread of its own, a moment from now. `close()` leaves it, if it has not begun."""
+
+    def __init__(self) -> None:
+        self._timer = threading.Timer(PAUSE_SECONDS, prepare)
+        self._timer.name = "preparation"
+        self._timer.daemon = True
+        self._timer.start()
+
+    def close(self) -> None:
+        """Do not begin any more."""
+        self._timer.cancel()
+
+
+def prepare() -> None:
+    """Import what formats tracebacks. Nothing is forked meanwhile."""
+    with _importing:
+        import inspect
+
+        try:
+            import pygments.formatters.terminal256
+            import pygments.styles
+            import stack_data  # noqa: F401
+        except ImportError:  # an IPython that formats them by other means
+            return
+        inspect.getmodule(sys._getframe())  # looks at the files of all modules, and remembers them
+
+
+_importing = threading.Lock()
+
+if hasattr(os, "register_at_fork"):
+    # A child that is forked in the midst of an import would wait for ever for the thread that it has not got.
+    os.register_at_fork(
+        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
+    )
