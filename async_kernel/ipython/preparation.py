@@ -9,12 +9,17 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
+from importlib import import_module
 
 __all__ = ["PAUSE_SECONDS", "Preparation", "prepare"]
 
 PAUSE_SECONDS = 1.0
 """How long after the start: the first cells have Python to themselves, and a kernel that runs a script of a few cells
 and ends never pays."""
+
+
+NEEDED = ("stack_data", "pygments.formatters.terminal256", "pygments.styles")
 
 
 class Preparation:
@@ -33,15 +38,11 @@ class Preparation:
 
 def prepare() -> None:
     """Import what formats tracebacks. Nothing is forked meanwhile."""
-    with _importing:
+    with _importing, suppress(ImportError):  # an IPython that formats them by other means
         import inspect
 
-        try:
-            import pygments.formatters.terminal256
-            import pygments.styles
-            import stack_data  # noqa: F401
-        except ImportError:  # an IPython that formats them by other means
-            return
+        for name in NEEDED:
+            import_module(name)
         inspect.getmodule(sys._getframe())  # looks at the files of all modules, and remembers them
 
 
