@@ -15,12 +15,14 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from async_kernel.errors import AsyncKernelError, ProtocolError
 from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.request import find_request
+from async_kernel.kernel.visit import visit
 from async_kernel.launcher import (
     ConnectionFile,
     load_interface,
@@ -53,6 +55,7 @@ __all__ = ["GRACE", "ZMQInterface", "embed_kernel", "start_kernel_zmq_interface"
 INTERPRETER = "async_kernel.ipython:create_interpreter"
 COMMS = "async_kernel.comms:CommHandlers"
 ERROR_SINK = "async_kernel.ipython.gui:show_callback_error"
+DEBUGGER = "async_kernel.debugger.debugger:Debugger"
 STREAMS = "async_kernel.streams.install:install_streams"
 
 GRACE = 3.0
@@ -154,6 +157,8 @@ class ZMQInterface:
         """Serve until the kernel is shut down. To be called in the main thread; returns the exit status."""
         self._ending.tell_server()
         self.kernel.ending = lambda: self._ending.come_within(GRACE)
+        if find_spec("debugpy") is not None:
+            self.kernel.info = kernel_info(debugger=True)
         self._transport.start()
         self._take_signals()
         parent = parent_of(os.environ)
@@ -283,6 +288,8 @@ class ZMQInterface:
             self._join(host)
         elif self.kernel.adopts_strays:  # no program around us, whose tasks these would be
             self._watch_loop()
+        if self.kernel.info["debugger"]:
+            self._offer_debugger(interpreter)
         if streams:
             echo = self._settings.attributes.get("kernel.quiet") is False
             alone = self.kernel.adopts_strays  # nor whose descriptors
@@ -291,6 +298,15 @@ class ZMQInterface:
             self.kernel.around_cell = installed.around_cell
             self._restore.append(installed.restore)
         return interpreter, comms
+
+    def _offer_debugger(self, interpreter: Interpreter) -> None:
+        """Have debug_requests served, and interrupts reach what is stopped."""
+        self.kernel.debugging.make = lambda: load_interface(DEBUGGER)(
+            interpreter.debuggee,
+            lambda msg_type, content: self.kernel.publish(msg_type, content, {}, ()),
+            lambda function, seconds: visit(self.kernel.main_lane.portal, function, seconds),
+        )
+        self._interrupter.let_go = self.kernel.debugging.let_go
 
     def _join(self, host: Host) -> None:
         """Let the toolkit's callbacks belong to cells, windows live while a cell asks, interrupts reach both."""

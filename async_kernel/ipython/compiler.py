@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 
 from IPython.core.compilerop import CachingCompiler
 
-__all__ = ["KernelCompiler"]
+from async_kernel.protocol.murmur2 import murmur2
+
+__all__ = ["CELL_SUFFIX", "KernelCompiler", "cell_file", "cell_folder"]
+
+CELL_SUFFIX = ".py"
+
+
+def cell_folder() -> str:
+    """The folder that this process names files of cells in: "/tmp/async_kernel_4711". It may not be there."""
+    return os.path.join(tempfile.gettempdir(), f"async_kernel_{os.getpid()}")  # noqa: PTH118
+
+
+def cell_file(code: str) -> str:
+    """The name of a cell's file, by its text: "/tmp/async_kernel_4711/2166136261.py". Front ends compute it as well, so
+    that its form is what `debugInfo` tells them (messaging spec, "debugInfo")."""
+    name = f"{murmur2(code.encode('utf-8', 'replace'))}{CELL_SUFFIX}"
+    return os.path.join(cell_folder(), name)  # noqa: PTH118
 
 
 class KernelCompiler(CachingCompiler):  # type: ignore[misc]
-    """Names a cell's code like a file of the kernel's, by its text: `/tmp/async_kernel_4711/1f0e….py`.
+    """Names a cell's code like a file of the kernel's.
 
-    No such file is written. A name in angle brackets would keep libraries that look up source by file name, among them
-    the one that draws IPython's tracebacks, from reading the cell as a whole.
+    A debugger writes the file when it is asked to (`debugger.cells`), nobody else does. A name in angle brackets would
+    keep libraries that look up source by file name, among them the one that draws IPython's tracebacks, from reading
+    the cell as a whole.
     """
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         """The name for the code of one cell."""
-        digest = hashlib.blake2b(raw_code.encode("utf-8", "replace"), digest_size=8).hexdigest()
-        return os.path.join(tempfile.gettempdir(), f"async_kernel_{os.getpid()}", f"{digest}.py")  # noqa: PTH118
+        return cell_file(raw_code)

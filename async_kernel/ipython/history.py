@@ -7,6 +7,7 @@ from typing import Any
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
+from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["SAVE_SECONDS", "DelayedSave", "history"]
 
@@ -28,7 +29,7 @@ class DelayedSave:
         self._thread: threading.Thread | None = None
         if manager.save_thread is not None and manager.db_cache_size == 0:
             manager.db_cache_size = 1 << 30
-            self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+            self._thread = ServiceThread("history", self._run)
             self._thread.start()
 
     def ask(self, *_: object) -> None:

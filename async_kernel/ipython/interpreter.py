@@ -8,6 +8,7 @@ from typing import Any
 
 from async_kernel.ipython.cells import Cell, running
 from async_kernel.ipython.completion import complete, inspect, is_complete
+from async_kernel.ipython.debuggee import Debuggee
 from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.history import history
 from async_kernel.ipython.preparation import Preparation
@@ -43,6 +44,11 @@ class IPythonInterpreter:
     def banner(self) -> str:
         """What a console shows when it connects."""
         return str(self.shell.banner)
+
+    @property
+    def debuggee(self) -> Debuggee:
+        """The variables and cells, as a debugger sees them."""
+        return Debuggee(self.shell)
 
     async def execute(
         self,

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["UNKNOWN", "attribute_names", "describe", "dotted_name", "find", "kind"]
+__all__ = ["UNKNOWN", "attribute_names", "describe", "dotted_name", "find", "kind", "parts", "summary"]
 
 UNKNOWN = object()
 """Stands for a value that only code could tell."""
@@ -28,6 +28,7 @@ _DOTTED = re.compile(r"(?<![\w.)\]}'\"])((?:[^\W\d]\w*\.)*)([^\W\d]\w*)?$")
 _PLAIN = (int, float, complex, bool, str, bytes, type(None), range)
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 _LONGEST = 200
+_MOST = 100
 
 _mro_of = type.__dict__["__mro__"].__get__
 _dict_of = type.__dict__["__dict__"].__get__
@@ -150,6 +151,44 @@ def describe(name: str, value: object, detail_level: int) -> str:
         if text:
             lines.append(f"{title}:\n{text}" if "\n" in text else f"{title + ':':<11} {text}")
     return "\n".join(lines)
+
+
+def summary(value: object) -> tuple[str, str]:
+    """The type of a value and what it holds, on a line: `("list", "[1, 'a', <Point>]")`, `("Point", "<Point>")`."""
+    name = _type_name(value)
+    if type(value) in _PLAIN:
+        return name, _plain(value)
+    if type(value) not in _CONTAINERS:
+        return name, f"<{kind(value)}>" if kind(value) != "instance" else f"<{name}>"
+    container: Any = value
+    # A copy in one step: another thread may be changing it.
+    some = list(container.items() if type(value) is dict else container)
+    items = [
+        f"{_element(one[0])}: {_element(one[1])}" if type(value) is dict else _element(one) for one in some[:_MOST]
+    ]
+    items += ["…"] if len(some) > _MOST else []
+    left, right = ("[", "]") if type(value) is list else ("(", ")") if type(value) is tuple else ("{", "}")
+    text = f"{left}{', '.join(items)}{right}"
+    return name, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _element(value: object) -> str:
+    return _plain(value) or f"<{_type_name(value)}>"
+
+
+def parts(value: object) -> dict[str, object]:
+    """What a value consists of, by what would follow its name in code: `{"[0]": 1}` of a list, `{"['a']": 1}` of a
+    dict, `{".x": 2}` of an object; of a long one the first."""
+    if type(value) in (list, tuple):
+        sequence: Any = value
+        return {f"[{index}]": item for index, item in enumerate(sequence[:_MOST])}
+    if type(value) is dict:
+        pairs = [(key, item) for key, item in list(value.items())[:_MOST] if type(key) in _PLAIN]
+        return {f"[{key!r}]": item for key, item in pairs}
+    if kind(value) != "instance" or type(value) in (*_PLAIN, *_CONTAINERS):
+        return {}
+    own, _ = _dictionaries(value)
+    return {f".{name}": one[name] for one in own for name in _strings(one)[:_MOST]}
 
 
 def _type_name(value: object) -> str:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from async_kernel.protocol.messages import Content
+from async_kernel.system.service_thread import ServiceThread
 
 from .dispatch import serve_now
 from .lanes import Lane
@@ -66,7 +67,7 @@ class Asides:
             return
         portal.call(aside.run_at_home)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="asides", daemon=True)
+            self._thread = ServiceThread("asides", self._serve)
             self._thread.start()
         self._offered.put(aside)
 

@@ -64,6 +64,7 @@ class Handlers:
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
             raise RequestError(f"The timeout in the metadata of the request has to be a number, not {timeout!r:.80}.")
         self._kernel.before_cell()
+        self._kernel.debugging.before_cell()
         with self._kernel.around_cell(request), self._kernel.deadline(request, timeout):
             return await self._kernel.interpreter.execute(
                 _code(content),
@@ -124,16 +125,6 @@ class Handlers:
         request.publish("shutdown_reply", content)
         self._kernel.plan_shutdown(restart)
         return content
-
-    def debug(self, request: Request) -> Content:
-        """ "Debug request"."""
-        if self._kernel.debugger is None:
-            command = request.content.get("command", "")
-            raise RequestError(
-                f"This kernel has no debugger yet, so it cannot serve {command!r}.",
-                "Its kernel_info says so: `debugger` is false.",
-            )
-        return self._kernel.debugger.request(request)
 
     def create_subshell(self, request: Request) -> Content:
         """JEP 91, "Create subshell"."""

@@ -11,7 +11,7 @@ from async_kernel.protocol.names import PROTOCOL_VERSION
 __all__ = ["kernel_info"]
 
 
-def kernel_info() -> Content:
+def kernel_info(debugger: bool = False) -> Content:
     """The content of the kernel_info_reply (messaging spec, "Kernel info")."""
     version = sys.version_info
     return {
@@ -34,6 +34,6 @@ def kernel_info() -> Content:
             {"text": "IPython Reference", "url": "https://ipython.readthedocs.io/en/stable/"},
             {"text": "Trio Reference", "url": "https://trio.readthedocs.io/en/stable/"},
         ],
-        "debugger": False,
-        "supported_features": ["kernel subshells"],
+        "debugger": debugger,
+        "supported_features": ["kernel subshells", *(["debugger"] if debugger else [])],
     }

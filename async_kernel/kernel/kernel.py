@@ -16,10 +16,12 @@ from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.system.interrupt import TELL_SECONDS, Interruptible
+from async_kernel.system.service_thread import ServiceThread
 
 from .aside import Asides
 from .clocks import ClientClocks
 from .comm_line import CommRules
+from .debugging import Debugging
 from .detached import Detached
 from .dispatch import SyncHandler, abort, refuse, serve_now
 from .execution import Execution, execution_on
@@ -27,7 +29,7 @@ from .handlers import Handlers
 from .lanes import Lane
 from .modes import is_detached, mode_of
 from .outlet import ChannelOutlet
-from .ports import Comms, Debugger, Interpreter, Interrupts, RunLoop, Transport
+from .ports import Comms, Interpreter, Interrupts, RunLoop, Transport
 from .prompts import Prompts
 from .request import Request, current_request
 from .routes import ROUTES, Order, Route
@@ -70,7 +72,6 @@ class Kernel:
         self.before_cell: Callable[[], None] = lambda: None
         self.ending: Callable[[], None] = lambda: None
         self.restart = False
-        self.debugger: Debugger | None = None
         self.interrupts: Interrupts | None = None
         self.beside: Callable[[], Interruptible | None] = lambda: None
         self._codec = codec
@@ -78,6 +79,7 @@ class Kernel:
         self._parts: tuple[Interpreter, Comms] | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self.debugging = Debugging(self._ready)
         self._closing = False
         self._ended = threading.Event()
         self._clocks = ClientClocks()
@@ -92,7 +94,7 @@ class Kernel:
         self._asides = Asides()
         self._handlers = Handlers(self)
         self._control: queue.SimpleQueue[tuple[Request, SyncHandler] | None] = queue.SimpleQueue()
-        self._control_thread = threading.Thread(target=self._serve_control, name="control", daemon=True)
+        self._control_thread = ServiceThread("control", self._serve_control)
         self._control_thread.start()
 
     def _new_lane(self, run_loop: RunLoop, serve_elsewhere: Callable[[Lane], None] | None = None) -> Lane:
@@ -124,6 +126,9 @@ class Kernel:
         if channel not in route.channels:
             there = " or ".join(sorted(route.channels))
             raise RequestError(f"{request.msg_type} is served on the {there} channel, not on {channel}.")
+        if route.order is Order.DEBUG:
+            self.debugging.put(request)
+            return
         handler = getattr(self._handlers, route.handler)
         if route.order is Order.AT_ONCE:
             serve_now(request, handler)
@@ -337,6 +342,7 @@ class Kernel:
             abort(request)
         self._asides.close()
         self._control.put(None)
+        self.debugging.close()
         if self.interrupts is not None:
             for execution in self.executions():
                 self.interrupts.interrupt(execution)

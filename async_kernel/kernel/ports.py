@@ -5,7 +5,7 @@ The kernel knows its interpreter only through this module; `ipython` is one that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from async_kernel.system.interrupt import Interruptible
 
 from .request import Request
 
-__all__ = ["Comms", "Debugger", "Effort", "Interpreter", "Interrupts", "RunLoop", "Transport"]
+__all__ = ["Comms", "Debuggee", "Debugger", "Effort", "Interpreter", "Interrupts", "RunLoop", "Transport"]
 
 RunLoop = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 """Runs a main coroutine on the backend, in the calling thread, until it returns."""
@@ -95,10 +95,46 @@ class Comms(Protocol):
 
 
 class Debugger(Protocol):
-    """What serves debug_request (messaging spec, "Debug request")."""
+    """What serves debug_request (messaging spec, "Debug request"), and what the rest of the kernel has to tell it."""
 
-    def request(self, request: Request) -> Content:
-        """The content of the debug_reply."""
+    def request(self, content: Content) -> Content:
+        """The content of the debug_reply: a response of the Debug Adapter Protocol. May take as long as what is being
+        debugged does; called in a thread of its own, one request at a time. RequestError for what is no request."""
+
+    def let_go(self) -> None:
+        """Let everything that is stopped go on to its end, as it is to be interrupted. Any thread; returns at once."""
+
+    def before_cell(self) -> None:
+        """Have cells stop at breakpoints again, after `let_go`. Called in the thread of each cell before it runs."""
+
+    def close(self) -> None:
+        """End debugging. Any thread; returns at once."""
+
+
+class Debuggee(Protocol):
+    """What a debugger asks of the interpreter. Only `show` runs any code of the user's."""
+
+    suffix: str
+    """What the names of cells' files end with: ".py"."""
+
+    @property
+    def prefix(self) -> str:
+        """What they begin with: "/tmp/async_kernel_4711/"."""
+
+    def file_of(self, code: str) -> str:
+        """The name of a cell's file: the prefix, the hash of its text (`protocol.murmur2`), the suffix."""
+
+    def variables(self) -> Mapping[str, object]:
+        """The user's variables, by name."""
+
+    def summary(self, value: object) -> tuple[str, str]:
+        """Its type and what it holds in short, for example `("list", "[1, 2]")`."""
+
+    def parts(self, value: object) -> Mapping[str, object]:
+        """What it consists of, by what follows its name in code, for example `{"[0]": 1}`."""
+
+    def show(self, value: object) -> tuple[Content, Content]:
+        """The data and metadata by which a cell would display it. To be called in the thread of the shell."""
 
 
 class Interpreter(Protocol):
@@ -118,6 +154,10 @@ class Interpreter(Protocol):
     @property
     def banner(self) -> str:
         """What a console shows when it connects."""
+
+    @property
+    def debuggee(self) -> Debuggee:
+        """What a debugger asks."""
 
     async def execute(
         self,

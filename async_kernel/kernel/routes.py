@@ -20,6 +20,9 @@ class Order(Enum):
     CONTROL = auto()
     """One after another, in the control thread, whatever the shells are doing."""
 
+    DEBUG = auto()
+    """One after another, in a thread for them: see `debugging`."""
+
     IN_ORDER = auto()
     """One after another, in the lane of its shell or subshell."""
 
@@ -35,7 +38,8 @@ class Order(Enum):
 
 
 class Route(NamedTuple):
-    """One row: the name of the method of `Handlers` that serves the type, its order, and the channels it comes on."""
+    """One row: the name of the method of `Handlers` that serves the type ("" when that is not for a handler), its
+    order, and the channels that it comes on."""
 
     handler: str
     order: Order
@@ -61,7 +65,7 @@ ROUTES: dict[str, Route] = {
     "detached_request": Route("detached", Order.AT_ONCE, _BOTH),
     "interrupt_request": Route("interrupt", Order.AT_ONCE, _BOTH),
     "shutdown_request": Route("shutdown", Order.CONTROL, _BOTH),
-    "debug_request": Route("debug", Order.CONTROL, _CONTROL),
+    "debug_request": Route("", Order.DEBUG, _CONTROL),
     "create_subshell_request": Route("create_subshell", Order.CONTROL, _BOTH),
     "delete_subshell_request": Route("delete_subshell", Order.CONTROL, _BOTH),
     "list_subshell_request": Route("list_subshell", Order.CONTROL, _BOTH),

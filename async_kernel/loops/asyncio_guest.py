@@ -20,6 +20,7 @@ from typing import Any
 
 from async_kernel.errors import UsageError
 from async_kernel.loops.wakeup import woken_by_signals
+from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["start_guest_run"]
 
@@ -140,7 +141,7 @@ class _Guest:
         self._soon_threadsafe = soon_threadsafe
         self._soon = soon
         self._orders: SimpleQueue[tuple[float | None] | None] = SimpleQueue()  # how long to watch; None: no more
-        self._worker = threading.Thread(target=self._watch_in_thread, name="asyncio guest", daemon=True)
+        self._worker = ServiceThread("asyncio guest", self._watch_in_thread)
         self._watching_until: float | None = None  # None while the worker does not watch
         self._scheduled = False  # a step is on its way through the host
         self._stepping = False

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from async_kernel.kernel.request import Request
+from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["Capture"]
 
@@ -89,7 +90,7 @@ class Capture:
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._ended = False
         os.register_at_fork(after_in_child=self._forget)
-        self._thread = threading.Thread(target=self._run, name="descriptors", daemon=True)
+        self._thread = ServiceThread("descriptors", self._run)
         self._thread.start()
 
     @contextmanager

@@ -22,6 +22,7 @@ from weakref import WeakSet
 
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
+from .service_thread import ServiceThread
 from .standstill import Standstill
 from .unwinding import follow
 from .waited_child import interrupt_waited_child
@@ -41,6 +42,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 
 TELL_SECONDS = 1.0
 """After so long an interrupt that has not got through is spoken of."""
+
+
+DEBUGGER = ("pydevd", "_pydev")
+"""How the modules of pydevd begin, which debugpy is made of. It traces, and stops, from inside the user's code; an
+exception there ends the tracing."""
 
 
 class Interruptible(Protocol):
@@ -108,7 +114,7 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
 
     `entries` are the functions that call user code. Going outwards from where the thread stands, the first frame of
     this package decides: user code is what runs below an entry, or what a loop runs beside us (the user's own tasks
-    and callbacks). Everything else of ours, and a loop's own machinery, has to stay whole.
+    and callbacks). Everything else of ours, a loop's own machinery and a debugger have to stay whole.
     """
     package = __name__.partition(".")[0]
     innermost = frame
@@ -116,6 +122,8 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
         if frame.f_code in entries:
             return True
         name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith(DEBUGGER):
+            return False
         if name.partition(".")[0] == package:
             if not name.startswith((f"{package}.loops", f"{package}.concurrency.runners")):
                 return False
@@ -148,6 +156,8 @@ class Interrupter:
         self.entries = frozenset(entries)
         self.end_nested: Callable[[Interrupt], None] | None = None
         """Ends, at each try, a main loop that the work has nested in the main thread: nothing can be raised there."""
+        self.let_go: Callable[[], None] = lambda: None
+        """Lets go on, at each try, what a debugger has stopped: nothing can be raised there."""
         self.spares: Callable[[Interrupt, FrameType | None], bool] | None = None
         """Whether user code at a frame is none of the work's: a callback that runs beside it for a moment."""
         self._wake = wake
@@ -225,7 +235,7 @@ class Interrupter:
 
     def _pursue(self, interrupt: Interrupt) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._pursue_all, name="interrupts", daemon=True)
+            self._thread = ServiceThread("interrupts", self._pursue_all)
             self._thread.start()
         self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
 
@@ -273,6 +283,7 @@ class Interrupter:
 
     def _try(self, interrupt: Interrupt) -> None:
         work = interrupt.work
+        self.let_go()
         if self._takes_signals(work):
             self._aim = interrupt
             self._wake()

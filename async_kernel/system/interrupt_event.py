@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .service_thread import ServiceThread
+
 __all__ = ["interrupt_event_of", "watch_interrupt_event"]
 
 INFINITE = 0xFFFFFFFF
@@ -31,7 +33,7 @@ def watch_interrupt_event(event: int, interrupt: Callable[[], object], kernel32:
 
     Ends when the event cannot be waited for. `kernel32` stands for the system's library, in tests.
     """
-    thread = threading.Thread(target=_watch, args=(event, interrupt, kernel32), name="interrupt event", daemon=True)
+    thread = ServiceThread("interrupt event", _watch, (event, interrupt, kernel32))
     thread.start()
     return thread
 

@@ -11,6 +11,8 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 
+from .service_thread import ServiceThread
+
 __all__ = ["parent_of", "watch_parent"]
 
 POLL_SECONDS = 0.5
@@ -39,7 +41,7 @@ def watch_parent(parent: int, gone: Callable[[], None]) -> threading.Thread:
         _wait_for_end(parent)
         gone()
 
-    thread = threading.Thread(target=watch, name="parent watch", daemon=True)
+    thread = ServiceThread("parent watch", watch)
     thread.start()
     return thread
 

@@ -16,6 +16,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
 
+from .service_thread import ServiceThread
+
 __all__ = ["SignalRelay"]
 
 assert sys.platform != "win32"
@@ -39,7 +41,7 @@ class SignalRelay:
         self._behind = -1  # a duplicate of the descriptor that was there before: its owner may close it at any time
         self._knocks = self._answered = 0
         self._previous = signal.signal(signal.SIGURG, self._answer)
-        self._thread = threading.Thread(target=self._relay, name="signals", daemon=True)
+        self._thread = ServiceThread("signals", self._relay)
         self._thread.start()
 
     def listen(self) -> None:

@@ -29,6 +29,7 @@ import zmq
 
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
+from async_kernel.system.service_thread import ServiceThread
 
 from .backlog import Backlog, Build
 from .outbox import SOON_SECONDS, Outbox, Output, Plain
@@ -93,7 +94,7 @@ class IOThread:
         self._alarm, self._bell = sockets_of_the_system.socketpair()
         self._alarm.setblocking(False)
         self._bell.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name="I/O", daemon=True)
+        self._thread = ServiceThread("I/O", self._run)
         _all.add(self)
 
     def start(self) -> None:

@@ -11,6 +11,7 @@ import zmq
 from async_kernel.errors import ConnectionFileError
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel
+from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["HIGH_WATER", "Sockets", "bind_sockets"]
 
@@ -84,7 +85,7 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
             f"The {channel} channel cannot be bound to {connection.address(channel)}: {error}.",
             next_step="Another process may have taken the port meanwhile: start the kernel again.",
         ) from None
-    heartbeat = threading.Thread(target=_echo, args=(sockets.pop(Channel.HB),), name="heartbeat", daemon=True)
+    heartbeat = ServiceThread("heartbeat", _echo, (sockets.pop(Channel.HB),))
     heartbeat.start()
     return Sockets(context, sockets, heartbeat, connection)
 

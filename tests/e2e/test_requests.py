@@ -32,17 +32,6 @@ def test_kernel_info_on_control_is_the_same(kernel: KernelDriver) -> None:
     assert kernel.request("kernel_info_request", channel="control")["content"] == on_shell
 
 
-def test_without_a_debugger_kernel_info_says_so_and_debug_requests_get_an_error(kernel: KernelDriver) -> None:
-    info = kernel.request("kernel_info_request")["content"]
-    assert info.get("debugger", False) is False
-    assert "debugger" not in info["supported_features"]
-    arguments = {"seq": 1, "type": "request", "command": "initialize", "arguments": {}}
-    reply = kernel.request("debug_request", arguments, channel="control")
-    assert reply["msg_type"] == "debug_reply"
-    assert reply["content"]["status"] == "error"
-    assert "debug" in reply["content"]["evalue"].lower()
-
-
 def test_connect_gives_the_ports(kernel: KernelDriver) -> None:
     content = kernel.request("connect_request")["content"]
     ports = kernel.manager.get_connection_info()

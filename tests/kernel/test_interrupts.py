@@ -9,9 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from async_kernel.concurrency.portal import current_portal
-from async_kernel.kernel.request import Request
-from async_kernel.protocol.messages import Content
-from async_kernel.protocol.names import Channel
 from async_kernel.system.interrupt import Interrupt, Interrupter
 
 from .harness import DEADLINE, FakeInterpreter, Harness, Interrupting, run_loop
@@ -50,29 +47,25 @@ def test_the_deadline_of_the_shell_holds_for_requests_without_one(kernel: Harnes
     assert kernel.status(kernel.execute("ok")) == "ok"
 
 
-class SlowDebugger:
-    """Keeps the control thread to itself until `let_go` is set."""
+def test_an_interrupt_waits_for_no_other_request(
+    kernel: Harness, interrupts: Interrupting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, let_go = threading.Event(), threading.Event()
 
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.let_go = threading.Event()
+    def ids() -> list[str]:
+        asked.set()
+        assert let_go.wait(DEADLINE)
+        return []
 
-    def request(self, request: Request) -> Content:
-        self.asked.set()
-        assert self.let_go.wait(DEADLINE)
-        return {"status": "ok"}
-
-
-def test_an_interrupt_waits_for_no_other_request(kernel: Harness, interrupts: Interrupting) -> None:
-    kernel.kernel.debugger = debugger = SlowDebugger()
-    asked = kernel.send("debug_request", {"command": "attach"}, channel=Channel.CONTROL)
-    assert debugger.asked.wait(DEADLINE)
+    monkeypatch.setattr(kernel.kernel.subshells, "ids", ids)
+    slow = kernel.send("list_subshell_request")
+    assert asked.wait(DEADLINE)
     waiting = kernel.execute("forever")
     kernel.interpreter.wait_for("forever")
     kernel.ask("interrupt_request")
     assert kernel.status(waiting) == "error"
-    debugger.let_go.set()
-    assert kernel.status(asked) == "ok"
+    let_go.set()
+    assert kernel.status(slow) == "ok"
 
 
 def test_an_interrupt_ends_one_cell(kernel: Harness, interrupts: Interrupting) -> None:

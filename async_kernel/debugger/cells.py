@@ -1,0 +1,41 @@
+"""The files of cells, which front ends have the debugger write: what a frame stops in has to be there to be shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from .client import DebuggerError
+
+__all__ = ["CellFiles"]
+
+
+class CellFiles:
+    """The files of one kernel's cells."""
+
+    def __init__(self) -> None:
+        self._written: set[Path] = set()
+
+    def write(self, name: str, code: str) -> None:
+        """Write the file of a cell. DebuggerError when its folder is not ours alone, or cannot be written to."""
+        path = Path(name)
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            # In a folder for temporary files anybody may have made it before us, or a link that leads elsewhere.
+            if path.parent.is_symlink() or (sys.platform != "win32" and path.parent.stat().st_uid != os.geteuid()):
+                raise DebuggerError(f"The folder {path.parent} belongs to somebody else: no cell is written there.")
+            path.write_text(code, encoding="utf-8")
+        except OSError as error:
+            raise DebuggerError(f"The cell cannot be written to {path}: {error}") from None
+        self._written.add(path)
+
+    def remove(self) -> None:
+        """Remove what was written, and the folder with it when nothing else is there."""
+        for path in self._written:
+            path.unlink(missing_ok=True)
+        for folder in {path.parent for path in self._written}:
+            with suppress(OSError):
+                folder.rmdir()
+        self._written.clear()

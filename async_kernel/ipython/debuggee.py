@@ -1,0 +1,59 @@
+"""What a debugger asks of the interpreter (`kernel.ports.Debuggee`): where cells are, what the variables hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from async_kernel.protocol.messages import Content
+
+from . import static
+from .compiler import CELL_SUFFIX, cell_file, cell_folder
+from .display import mime_bundle
+
+if TYPE_CHECKING:
+    from .shell import ZMQInteractiveShell
+
+__all__ = ["Debuggee"]
+
+
+class Debuggee:
+    """The variables and cells of one shell, as a debugger sees them."""
+
+    suffix = CELL_SUFFIX
+
+    def __init__(self, shell: ZMQInteractiveShell) -> None:
+        self._shell = shell
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all cells' files begin with: "/tmp/async_kernel_4711/"."""
+        return os.path.join(cell_folder(), "")  # noqa: PTH118
+
+    def file_of(self, code: str) -> str:
+        """The name of a cell's file."""
+        return cell_file(code)
+
+    def variables(self) -> Mapping[str, object]:
+        """The user's variables, by name."""
+        hidden = self._shell.user_ns_hidden
+        return {
+            name: value
+            for name, value in list(self._shell.user_ns.items())
+            if not name.startswith("_") and not (name in hidden and hidden[name] is value)
+        }
+
+    def summary(self, value: object) -> tuple[str, str]:
+        """Its type and what it holds in short, without running any code of the user's: `("list", "[1, 2]")`."""
+        return static.summary(value)
+
+    def parts(self, value: object) -> Mapping[str, object]:
+        """What it consists of, by what follows its name in code: `{"[0]": 1}`, `{".x": 2}`. Runs none of the user's
+        code."""
+        return static.parts(value)
+
+    def show(self, value: object) -> tuple[Content, Content]:
+        """It as the cell would display it, and the metadata. Runs the user's code: for the thread of the shell."""
+        data, metadata = self._shell.display_formatter.format(value)
+        return mime_bundle(data), dict[str, Any](metadata)
