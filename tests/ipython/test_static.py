@@ -291,3 +291,61 @@ def test_a_module_that_loads_itself_late_is_left_alone() -> None:
         assert static.describe("lazy", lazy, 1).startswith("Type:")
     finally:
         del sys.modules["lazy"]
+
+
+class Point:
+    """Something with parts."""
+
+    def __init__(self) -> None:
+        self.x, self.y = 1, [2]
+
+
+POINT = Point()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (17, "17"),
+        ("a\nb", r"'a\nb'"),
+        (None, "None"),
+        ([1, "a", [2]], "[1, 'a', <list>]"),
+        ((), "()"),
+        ({"a": POINT}, "{'a': <Point>}"),
+        ({1}, "{1}"),
+        (frozenset({1}), "{1}"),
+        (POINT, "<Point>"),
+        (Point, "<class>"),
+        (len, "<function>"),
+        (sys, "<module>"),
+        (list(range(10_000)), "…"),
+        ("x" * 10_000, "…"),
+    ],
+)
+def test_a_value_in_short(value: object, text: str) -> None:
+    name, shown = static.summary(value)
+    assert name == type(value).__name__
+    assert shown == text or (text == "…" and shown.endswith("…") and len(shown) < 300)
+
+
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        (["a", "b"], {"[0]": "a", "[1]": "b"}),
+        ((3,), {"[0]": 3}),
+        ({"k": 1, 2: "v", POINT: 0}, {"['k']": 1, "[2]": "v"}),
+        (POINT, {".x": 1, ".y": POINT.y}),
+        ("text", {}),
+        ({1}, {}),
+        (sys, {}),
+        (Point, {}),
+        (len, {}),
+    ],
+)
+def test_the_parts_of_a_value(value: object, parts: dict[str, object]) -> None:
+    assert static.parts(value) == parts
+
+
+def test_of_a_long_value_the_first_parts() -> None:
+    assert len(static.parts(list(range(10_000)))) == 100
+    assert len(static.parts(dict.fromkeys(range(10_000)))) == 100

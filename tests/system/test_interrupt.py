@@ -80,6 +80,13 @@ def _nested(call: Callable[[Callable[[], Any]], Any], function: Callable[[], Any
         (["async_kernel.loops.run", "asyncio.base_events", "selectors"], "", False),
         (["async_kernel.loops.run", "trio._core._run"], "", False),
         (["async_kernel.loops.hosts.tk", "tkinter"], "", False),
+        # A debugger that has stopped user code, or is just looking at it.
+        (["async_kernel.ipython.shell", "__main__", "pydevd", "threading"], "async_kernel.ipython.shell", False),
+        (
+            ["async_kernel.ipython.shell", "__main__", "_pydevd_bundle.pydevd_frame"],
+            "async_kernel.ipython.shell",
+            False,
+        ),
         # A package whose name begins as ours does is not ours.
         (["async_kernel.ipython.shell", "async_kernel_tools"], "async_kernel.ipython.shell", True),
     ],
