@@ -78,7 +78,6 @@ class Debugger:
         self._through: dict[str, Callable[[Content], Message]] = {
             "initialize": self._initialize,
             "attach": self._attach,
-            "configurationDone": self._configuration_done,
             "disconnect": self._disconnect,
             "terminate": self._disconnect,
             "setBreakpoints": self._set_breakpoints,
@@ -155,13 +154,13 @@ class Debugger:
         return self._session.client.request("initialize", arguments)
 
     def _attach(self, arguments: Content) -> Message:
+        """Attach and begin to trace. Front ends differ in whether they say `configurationDone`, and when: breakpoints
+        can be set at any time, so nothing is gained by waiting for it."""
         # The kernel's own frames are nobody's code: they are not stepped into, nor shown.
         rules = [{"path": str(PACKAGE / "**"), "include": False}]
-        return self._client.request("attach", {"justMyCode": True, **arguments, "rules": rules})
-
-    def _configuration_done(self, arguments: Content) -> Message:
-        response = self._client.request("configurationDone", arguments)
+        response = self._client.request("attach", {"justMyCode": True, **arguments, "rules": rules})
         if self._session is not None and response.get("success"):
+            self._client.request("configurationDone")
             self._session.wait_ready()
         return response
 
