@@ -335,7 +335,10 @@ class Kernel:
         self._closing = True
 
     def shut_down(self) -> None:
-        """End the kernel: take nothing new, abort what is queued, interrupt what runs. `serve` and `fail` return."""
+        """End the kernel: take nothing new, abort what is queued, interrupt what runs. `serve` and `fail` return.
+
+        Not to be called by a signal handler: it takes locks that the interrupted code may hold.
+        """
         self._closing = True
         self.ending()
         for request in self.main_lane.end() + self.subshells.end():

@@ -63,7 +63,7 @@ class Lane:
         self._prompts = prompts
         self._queue: Queue[_Item | None] = Queue()
         self._jobs: list[Callable[[], None]] = []
-        self._lock = threading.RLock()  # over the two and what follows; reentrant: a handler of SIGTERM ends lanes
+        self._lock = threading.Lock()  # over the two and what follows
         self._closed = False
         self._arrived = 0
         self._aborted = 0  # what can be aborted and arrived up to here is

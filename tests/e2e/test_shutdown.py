@@ -14,6 +14,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from .driver import DEADLINE, KernelDriver, is_idle, wait_until
+from .test_startup import GATE, customised
 
 StartKernel = Callable[..., KernelDriver]
 
@@ -68,6 +69,75 @@ def test_sigterm_is_a_clean_shutdown(start_kernel: StartKernel, backend: str, bu
     kernel.send_signal(signal.SIGTERM)
     assert kernel.wait_exit() in {0, 128 + signal.SIGTERM, -signal.SIGTERM}
     assert (kernel.folder / "gone").read_text() == "atexit ran"
+
+
+HOLDS = """
+import gc, os, pathlib, signal, time
+from async_kernel.kernel.detached import Detached
+from async_kernel.kernel.prompts import Prompts
+found = {type(one): one for one in gc.get_objects() if type(one) in (Detached, Prompts)}
+print('in')
+while not pathlib.Path('queued').exists(): time.sleep(0.01)
+with found[Detached]._lock, found[Prompts]._lock: os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_sigterm_is_heard_while_the_main_thread_holds_locks_of_the_kernel(
+    start_kernel: StartKernel, backend: str
+) -> None:
+    """A handler runs between any two bytecodes; the end of the queued cell needs one of these locks."""
+    kernel = start_kernel(backend)
+    kernel.execute(AT_EXIT).ok()
+    cell = kernel.start_until_printed(HOLDS, "in")
+    detached = kernel.send("execute_request", {"code": "1"}, metadata={"detach": True})
+    kernel.reply(detached)
+    (kernel.folder / "queued").touch()
+    assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.published(detached)[-2]["content"]["ename"] == "Aborted"
+    assert kernel.wait_exit() == 0
+    assert (kernel.folder / "gone").read_text() == "atexit ran"
+
+
+SLOW_DEBUGGER = """
+import gc, time
+from async_kernel.kernel.kernel import Kernel
+class Slow:
+    def request(self, request): print('asked'); time.sleep(60)
+(kernel,) = [one for one in gc.get_objects() if type(one) is Kernel]
+kernel.debugger = Slow()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_sigterm_is_heard_while_the_control_thread_is_busy(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    kernel.execute(AT_EXIT + SLOW_DEBUGGER).ok()
+    cell = kernel.start_until_printed("import time; print('in'); time.sleep(60)", "in")
+    kernel.wait_printed(kernel.send("debug_request", {"command": "threads"}, channel="control"), "asked")
+    kernel.send_signal(signal.SIGTERM)
+    assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.wait_exit() == 0
+    assert (kernel.folder / "gone").read_text() == "atexit ran"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_sigterm_before_the_interpreter_is_loaded_is_a_clean_shutdown(
+    start_kernel: StartKernel, backend: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    env = customised(gate, GATE.format(gated=("IPython",), folder=str(gate)))
+    kernel = start_kernel(backend, ready=False, env=env)
+    try:
+        wait_until((gate / "asked").exists, "the import of the interpreter")
+        queued = kernel.start("1")
+        kernel.request("connect_request")  # what was sent before it has arrived
+        kernel.send_signal(signal.SIGTERM)
+        assert kernel.reply(queued)["content"]["status"] == "aborted"
+    finally:
+        (gate / "open").touch()
+    assert kernel.wait_exit() == 0
 
 
 def test_a_restart_gives_a_fresh_kernel_at_the_same_address(start_kernel: StartKernel, backend: str) -> None:
