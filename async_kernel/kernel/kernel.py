@@ -355,8 +355,8 @@ class Kernel:
     def settle(self, seconds: float) -> None:
         """Wait, for up to so many `seconds`, until what runs in threads of its own has ended and said so."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not all(lane.at_rest for lane in self._lanes()):
-            time.sleep(0.005)
+        for lane in self._lanes():
+            lane.rests(end - time.monotonic())
 
     def serves(self, request: Request) -> bool:
         """Whether `request` came to this kernel: a process may have several."""

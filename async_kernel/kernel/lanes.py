@@ -23,6 +23,7 @@ from .comm_line import CommLine, CommMessage, CommRules
 from .dispatch import Handler, Start, abort, finish, refuse, serve
 from .execution import Execution, ThisThread, is_held, work
 from .modes import Mode
+from .open_requests import OpenRequests
 from .ports import RunLoop, Transport
 from .prompts import Prompts
 from .request import Request
@@ -74,7 +75,7 @@ class Lane:
         self.idle_since = 0.0
         """When it was done with the latest, by `time.time()`."""
         self._beside: list[Execution] = []
-        self._open: set[Request] = set()
+        self._open = OpenRequests()
         self._context = contextvars.copy_context()  # what comm messages are served in when it is not their turn
         self._comms = CommLine(
             comm_rules,
@@ -84,10 +85,9 @@ class Lane:
             serve=self._serve_in_thread,
         )
 
-    @property
-    def at_rest(self) -> bool:
-        """Whether all that was said to be busy was said to be idle."""
-        return not self._open
+    def rests(self, seconds: float = 0.0) -> bool:
+        """Whether all that was said to be busy was said to be idle, within so many `seconds` from now."""
+        return self._open.wait_for_none(seconds)
 
     @property
     def is_busy(self) -> bool:

@@ -78,7 +78,7 @@ class Subshells:
         none of that id."""
         lane = self.lane(subshell_id)
         left = lane.end()
-        self._deleted = (*(one for one in self._deleted if one.is_busy or not one.at_rest), lane)
+        self._deleted = (*(one for one in self._deleted if one.is_busy or not one.rests()), lane)
         self._lanes.pop(subshell_id, None)
         self._threads.pop(subshell_id, None)
         return left

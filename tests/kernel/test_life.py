@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 import pytest
 
@@ -149,6 +150,19 @@ def test_what_is_queued_at_the_end_is_aborted(unserved: Harness, served: bool) -
     late = unserved.execute("ok")
     assert unserved.status(late) == "error"
     assert "ok" not in unserved.interpreter.log
+
+
+def test_settling_waits_for_the_idle_of_every_shell(kernel: Harness) -> None:
+    subshell = kernel.ask("create_subshell_request")["subshell_id"]
+    cell = kernel.execute("block gate", subshell_id=subshell)
+    kernel.interpreter.wait_for("block gate")
+    kernel.kernel.settle(0.01)
+    assert kernel.so_far(cell)[-1].what != "idle", "its time was up"
+    threading.Timer(0.05, kernel.interpreter.release, ("gate",)).start()
+    began = time.monotonic()
+    kernel.kernel.settle(2 * DEADLINE)
+    assert time.monotonic() - began < DEADLINE, "it was told"
+    assert kernel.so_far(cell)[-1].what == "idle"
 
 
 def test_what_runs_between_requests_belongs_to_none(kernel: Harness) -> None:
