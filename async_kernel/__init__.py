@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .concurrency.caller import Caller as Caller
     from .concurrency.groups import Group as Group
     from .concurrency.pending import Pending as Pending
-    from .interface import embed_kernel as embed_kernel
+    from .embedding import embed_kernel as embed_kernel
     from .interface import start_kernel_zmq_interface as start_kernel_zmq_interface
     from .kernelspec import remove_kernel_spec as remove_kernel_spec
     from .kernelspec import write_kernel_spec as write_kernel_spec
@@ -34,7 +34,7 @@ _HOMES = {
     "Caller": "concurrency.caller",
     "Group": "concurrency.groups",
     "Pending": "concurrency.pending",
-    "embed_kernel": "interface",
+    "embed_kernel": "embedding",
     "follow_current_cell": "streams.threads",
     "remove_kernel_spec": "kernelspec",
     "start_kernel_zmq_interface": "interface",

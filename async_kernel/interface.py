@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from async_kernel.loops.hosts import Host
     from async_kernel.loops.plan import Plan
 
-__all__ = ["GRACE", "ZMQInterface", "embed_kernel", "start_kernel_zmq_interface"]
+__all__ = ["GRACE", "ZMQInterface", "start_kernel_zmq_interface"]
 
 INTERPRETER = "async_kernel.ipython:create_interpreter"
 COMMS = "async_kernel.comms:CommHandlers"
@@ -89,33 +89,9 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
     return ZMQInterface(settings).run()
 
 
-async def embed_kernel(
-    namespace: dict[str, Any] | None = None,
-    *,
-    settings: Settings | None = None,
-    streams: bool = False,
-    started: Callable[[str], None] | None = None,
-) -> None:
-    """Serve a kernel inside a running asyncio or trio program, until a client shuts it down or the task is cancelled.
-
-    Cells run in `namespace` (for example `globals()`), in the program's own loop and thread. Nothing of the program is
-    taken: no signal handler, no excepthook, no stdout, unless `streams` asks for it; then what cells print goes to
-    their client, and what the program prints stays where it was. `started` is called with the path of the connection
-    file once clients can connect: `jupyter console --existing PATH`. `settings` are those of the command line.
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(async_kernel.embed_kernel, globals())
-
-    Raises ConnectionFileError when the sockets cannot be bound, UsageError for wrong settings, AsyncKernelError when
-    the process has an IPython that is no kernel's.
-    """
-    interface = ZMQInterface(settings if settings is not None else Settings(connection_file="."))
-    await interface.serve_embedded(namespace, streams, started)
-
-
 class ZMQInterface:
-    """One kernel, its sockets, and what it needs of the world. It runs a process of its own (`run`) or serves inside a
-    program (`serve_embedded`)."""
+    """One kernel, its sockets, and what it needs of the world. It runs a process of its own (`run`); one that serves
+    inside a program is `embedding.EmbeddedInterface`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -235,38 +211,6 @@ class ZMQInterface:
     def _orphaned(self) -> None:
         self._ending.come_within(ORPHAN_GRACE)
         self.kernel.shut_down()
-
-    # Inside a program
-
-    async def serve_embedded(
-        self, namespace: dict[str, Any] | None, streams: bool, started: Callable[[str], None] | None
-    ) -> None:
-        """Serve in the calling task's loop until the kernel is shut down or the task is cancelled (`embed_kernel`)."""
-        import anyio
-
-        from async_kernel.concurrency.portal import current_portal
-        from async_kernel.loops.detect import running_backend
-
-        failure: list[BaseException] = []
-
-        async def serve() -> None:  # in a task of its own: what a cell does to its task does not hit the program's
-            try:
-                await self.kernel.serve(current_portal(), lambda: self._load(streams, namespace))
-            except Exception as error:
-                failure.append(error)
-
-        self._transport.start()
-        try:
-            self._plan = make_plan(self._settings._replace(backend=running_backend()))
-            if started is not None:
-                started(self._file.path)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(serve)
-            if failure:
-                raise failure[0]
-        finally:
-            self.kernel.shut_down()
-            self._close()
 
     # Parts
 

@@ -58,6 +58,7 @@ def test_importing_the_package_costs_nothing() -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        "async_kernel.embedding",
         "async_kernel.interface",
         "async_kernel.launcher",
         "async_kernel.kernel.kernel",
