@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from async_kernel.errors import UsageError
 from async_kernel.interface import ZMQInterface
 from async_kernel.launcher import make_plan
-from async_kernel.settings import Settings
+from async_kernel.settings import Settings, Start, parse, word
 
 __all__ = ["EmbeddedInterface", "embed_kernel"]
 
@@ -15,7 +16,7 @@ __all__ = ["EmbeddedInterface", "embed_kernel"]
 async def embed_kernel(
     namespace: dict[str, Any] | None = None,
     *,
-    settings: Settings | None = None,
+    settings: Mapping[str, Any] | Settings | None = None,
     streams: bool = False,
     started: Callable[[str], None] | None = None,
 ) -> None:
@@ -24,16 +25,25 @@ async def embed_kernel(
     Cells run in `namespace` (for example `globals()`), in the program's own loop and thread. Nothing of the program is
     taken: no signal handler, no excepthook, no stdout, unless `streams` asks for it; then what cells print goes to
     their client, and what the program prints stays where it was. `started` is called with the path of the connection
-    file once clients can connect: `jupyter console --existing PATH`. `settings` are those of the command line.
+    file once clients can connect: `jupyter console --existing PATH`. `settings` are those of the command line, by name:
+    `{"shell.timeout": 5, "shell.xmode": "Plain"}`. Without a `connection_file` a new one is written.
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(async_kernel.embed_kernel, globals())
 
-    Raises ConnectionFileError when the sockets cannot be bound, UsageError for wrong settings, AsyncKernelError when
-    the process has an IPython that is no kernel's.
+    Raises ConnectionFileError when the sockets cannot be bound, UsageError for settings that the command line would not
+    take, AsyncKernelError when the process has an IPython that is no kernel's.
     """
-    interface = EmbeddedInterface(settings if settings is not None else Settings(connection_file="."))
+    interface = EmbeddedInterface(settings if isinstance(settings, Settings) else _read(settings or {}))
     await interface.serve(namespace, streams, started)
+
+
+def _read(settings: Mapping[str, Any]) -> Settings:
+    """Settings by name, by way of the words that the command line would have for them."""
+    command = parse(["-f", ".", *(word(name, value) for name, value in settings.items())])
+    if not isinstance(command, Start):
+        raise UsageError("help is no setting.", "`async-kernel --help` lists every option.")
+    return command.settings
 
 
 class EmbeddedInterface(ZMQInterface):

@@ -42,14 +42,14 @@ def ask(path, code):
         client.stop_channels()
         client.context.destroy()
 
-async def embedded(namespace, work):
+async def embedded(namespace, work, **options):
     started = anyio.Event()
     paths = []
     def note(path):
         paths.append(path)
         started.set()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: async_kernel.embed_kernel(namespace, started=note))
+        tasks.start_soon(lambda: async_kernel.embed_kernel(namespace, started=note, **options))
         await started.wait()
         await work(paths[0])
         tasks.cancel_scope.cancel()
@@ -118,13 +118,39 @@ async def main():
         print(json.dumps([str(error), InteractiveShell.instance() is shell]))
 """
 
+SET_BY_NAME = """
+SHELL = "[get_ipython().timeout, get_ipython().xmode]; 'is shown'"
+SETTINGS = {"shell.timeout": 7, "shell.xmode": "plain", "shell.ast-node-interactivity": "all"}
+
+async def main():
+    import shutil
+    own = os.path.join(os.environ["JUPYTER_RUNTIME_DIR"], "own.json")
+    async def work(path):
+        results.append([os.path.basename(path), *await anyio.to_thread.run_sync(ask, path, SHELL)])
+        if path != own:
+            shutil.copy(path, own)
+    results = []
+    await embedded({}, work, settings=SETTINGS)
+    await embedded({}, work, settings=SETTINGS | {"connection_file": own})
+    print(json.dumps(results))
+"""
+
 REFUSED = """
 async def main():
-    try:
-        await async_kernel.embed_kernel(settings=Settings(connection_file=".", host_options={"module": "PySide6"}))
-    except AsyncKernelError as error:
-        from jupyter_core.paths import jupyter_runtime_dir
-        print(json.dumps([type(error).__name__, os.listdir(jupyter_runtime_dir()), names()]))
+    from jupyter_core.paths import jupyter_runtime_dir
+    refused = []
+    for settings in (
+        Settings(connection_file=".", host_options={"module": "PySide6"}),
+        {"shell.timeot": 5},
+        {"shell.timeout": "soon"},
+        {"user": True},
+        {"help": True},
+    ):
+        try:
+            await async_kernel.embed_kernel(settings=settings)
+        except AsyncKernelError as error:
+            refused.append([type(error).__name__, str(error)])
+    print(json.dumps([refused, os.listdir(jupyter_runtime_dir()), names()]))
 """
 
 
@@ -167,5 +193,15 @@ def test_one_beside_another_ipython_is_refused(run_program: Any) -> None:
     assert is_there
 
 
+def test_settings_are_those_of_the_command_line_by_name(run_program: Any) -> None:
+    (new, *shown), (given, *shown_again) = run_program(SET_BY_NAME)
+    assert shown == shown_again == ["[7.0, 'Plain']", "'is shown'"]
+    assert (new != given, given) == (True, "own.json")
+
+
 def test_settings_that_cannot_be_leave_no_trace(run_program: Any) -> None:
-    assert run_program(REFUSED) == ["UsageError", [], []]
+    refused, *left = run_program(REFUSED)
+    words = ["host_options", "Did you mean --shell.timeout?", "takes a number, not 'soon'", "--user", "help"]
+    assert [name for name, _ in refused] == ["UsageError"] * len(words)
+    assert [word for word, (_, said) in zip(words, refused, strict=True) if word not in said] == []
+    assert left == [[], []]
