@@ -6,7 +6,7 @@ holds over awaits, and for tasks and threads that the context starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any, NamedTuple
@@ -49,13 +49,10 @@ class _CapturedRequest(Request):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._behind, name)
 
-    def stream(self, name: str, text: str) -> None:
-        """Keep the text, or pass it on."""
+    def writer(self, name: str) -> Callable[[str], object]:
+        """What keeps text, or passes it on."""
         kept = self._captured.stderr if name == "stderr" else self._captured.stdout
-        if kept is None:
-            self._behind.stream(name, text)
-        else:
-            kept.write(text)
+        return self._behind.writer(name) if kept is None else kept.write
 
     def publish(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -49,9 +50,9 @@ class ChannelOutlet:
         else:
             self._transport.send(Channel.IOPUB, frames)
 
-    def stream(self, parent: Message, name: str, text: str) -> None:
-        """Send text of the stream `name`."""
-        self._transport.gather((parent, name), text, self._build_stream)
+    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+        """What sends text of the stream `name`."""
+        return partial(self._transport.gather, (parent, name), self._build_stream)
 
     def _build_stream(self, key: tuple[Message, str], text: str) -> list[Buffer]:
         parent, name = key

@@ -37,7 +37,7 @@ class Transport(Protocol):
         may be dropped when subscribers do not take it; then `build((parent, "stderr"), note)` is sent in its place."""
 
     def gather(
-        self, key: tuple[Message, str], text: str, build: Callable[[tuple[Message, str], str], Sequence[Buffer]]
+        self, key: tuple[Message, str], build: Callable[[tuple[Message, str], str], Sequence[Buffer]], text: str
     ) -> None:
         """Send text on iopub, in order with `send`. Neighbouring texts with equal keys may leave together, as one
         message, whose frames `build(key, text)` makes."""

@@ -46,8 +46,11 @@ class Outlet(Protocol):
     ) -> None:
         """Publish on iopub, for all clients."""
 
-    def stream(self, parent: Message, name: str, text: str) -> None:
-        """Append text to the stream `name` ("stdout" or "stderr"); neighbouring texts may be sent as one message."""
+    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+        """What appends text to the stream `name` ("stdout" or "stderr"); neighbouring texts may be sent as one message.
+
+        A function to be kept: a cell that prints in a loop calls it, and little else of the kernel's.
+        """
 
     def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
         """Send the reply to the client that asked, on the channel it asked on."""
@@ -143,7 +146,11 @@ class Request:
         if _elsewhere is not None:
             _elsewhere("stream", {"name": name, "text": text})
             return
-        self._outlet.stream(self.message, name, text)
+        self.writer(name)(text)
+
+    def writer(self, name: str) -> Callable[[str], object]:
+        """What does that, for whoever writes often, and in no forked child."""
+        return self._outlet.writer(self.message, name)
 
     def reply(self, content: Content, metadata: Content | None = None, buffers: Sequence[Buffer] = ()) -> None:
         """Send the one reply to this request; a second call does nothing."""

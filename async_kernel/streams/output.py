@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import TextIO
 
-from async_kernel.kernel.request import find_request
+from async_kernel.kernel.request import Request, find_request
 
 from .descriptors import Capture
 from .forked import is_child
@@ -42,6 +42,7 @@ class RequestStream(io.TextIOBase):
         self._capture = capture
         self._written = 0.0  # when, and what last
         self._last = "\n"
+        self._to: tuple[Request, Callable[[str], object]] | None = None  # the latest writer's request, and how
         self._line: list[str] = []  # of a forked child
         self._name = name
         self._original = original
@@ -84,7 +85,10 @@ class RequestStream(io.TextIOBase):
                         self._capture.bring_in()
                     self._written = now
                 self._last = text
-                request.stream(self._name, text)
+                to = self._to
+                if to is None or to[0] is not request:  # both at once: other threads write, too
+                    to = self._to = request, request.writer(self._name)
+                to[1](text)
                 if self._echo and self._original is not None:
                     self._original.write(text)
                 if request.checkpoint is not None:

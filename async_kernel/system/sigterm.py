@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from .service_thread import ServiceThread
+
 __all__ = ["ASIDE_SECONDS", "take_sigterm"]
 
 ASIDE_SECONDS = 0.2
@@ -39,5 +41,5 @@ def take_sigterm(end: Callable[[], None]) -> None:
             finally:
                 ended.release()
 
-    threading.Thread(target=serve, name="SIGTERM", daemon=True).start()
+    ServiceThread("SIGTERM", serve).start()
     signal.signal(signal.SIGTERM, hand_over)

@@ -119,9 +119,9 @@ class IOThread:
         self._outbox.put(Output(parent, frames, build))
         self._push(OUTBOX_MESSAGES)
 
-    def gather(self, key: tuple[Message, str], text: str, build: Build) -> None:
+    def gather(self, key: tuple[Message, str], build: Build, text: str) -> None:
         """Send text on iopub, alone or with its neighbours of the same key."""
-        if self._outbox.gather(key, text, build):
+        if self._outbox.gather(key, build, text):
             self._push(OUTBOX_MESSAGES)
 
     def barrier(self, reached: Callable[[], None]) -> None:

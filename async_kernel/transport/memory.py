@@ -38,7 +38,7 @@ class MemoryTransport:
         self.send(Channel.IOPUB, frames)
 
     def gather(
-        self, key: tuple[Message, str], text: str, build: Callable[[tuple[Message, str], str], Sequence[Buffer]]
+        self, key: tuple[Message, str], build: Callable[[tuple[Message, str], str], Sequence[Buffer]], text: str
     ) -> None:
         """Keep text as a message of its own."""
         self.send(Channel.IOPUB, build(key, text))

@@ -118,7 +118,7 @@ class Outbox:
         if opened is not None:
             opened.followed = True
 
-    def gather(self, key: tuple[Message, str], text: str, build: Build) -> bool:
+    def gather(self, key: tuple[Message, str], build: Build, text: str) -> bool:
         """Put in text. False when it has joined what waits: whoever takes out knows when that is due."""
         with self._lock:
             opened = self._open

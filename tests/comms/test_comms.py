@@ -24,8 +24,8 @@ class Outlet:
     def publish(self, parent: Message, *parts: Any) -> None:
         self.messages.append(parts)
 
-    def stream(self, parent: Message, name: str, text: str) -> None:
-        self.messages.append((name, text))
+    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+        return lambda text: self.messages.append((name, text))
 
     def reply(self, *parts: Any) -> None:
         raise AssertionError("comm messages have no reply")

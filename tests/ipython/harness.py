@@ -46,7 +46,10 @@ class Recorder:
     ) -> None:
         self.messages.append(Recorded(msg_type, content, metadata, tuple(buffers), topic))
 
-    def stream(self, parent: Message, name: str, text: str) -> None:
+    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+        return lambda text: self._write(parent, name, text)
+
+    def _write(self, parent: Message, name: str, text: str) -> None:
         if self.messages and self.messages[-1].msg_type == "stream" and self.messages[-1].content["name"] == name:
             self.messages[-1].content["text"] += text
         else:

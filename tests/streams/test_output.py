@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -36,8 +36,8 @@ class FakeOutlet:
     ) -> None:
         raise AssertionError("streams publish nothing but text")
 
-    def stream(self, parent: Message, name: str, text: str) -> None:
-        self.written.append((name, text))
+    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+        return lambda text: self.written.append((name, text))
 
     def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
         raise AssertionError("streams do not reply")
