@@ -7,7 +7,6 @@ which a session's first error, or the answer to its first interrupt, would come 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from contextlib import suppress
 from importlib import import_module
@@ -39,14 +38,11 @@ class Preparation:
 def prepare() -> None:
     """Import what formats tracebacks. Nothing is forked meanwhile."""
     with _importing, suppress(ImportError):  # an IPython that formats them by other means
-        import inspect
-
         for name in NEEDED:
             import_module(name)
-        inspect.getmodule(sys._getframe())  # looks at the files of all modules, and remembers them
 
 
-_importing = threading.Lock()
+_importing = threading.RLock()  # reentrant: what is imported may fork
 
 if hasattr(os, "register_at_fork"):
     # A child that is forked in the midst of an import would wait for ever for the thread that it has not got.

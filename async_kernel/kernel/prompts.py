@@ -44,11 +44,11 @@ class Prompts:
         KeyboardInterrupt when `cancel` is called for the request meanwhile.
         """
         prompt = _Prompt(msg_id, request_id, send, self.make_event())
-        with self._lock:
-            self._queue.append(prompt)
-            if self._queue[0] is prompt:
-                send(msg_id)
         try:
+            with self._lock:
+                self._queue.append(prompt)
+                if self._queue[0] is prompt:
+                    send(msg_id)
             prompt.settled.wait()
         finally:
             with self._lock:

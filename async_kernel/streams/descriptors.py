@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from async_kernel.kernel.request import Request
 from async_kernel.system.service_thread import ServiceThread
@@ -31,6 +32,9 @@ PIPE_BYTES = 1 << 20
 """How much a pipe holds, where the system lets that be set: so much C code can write while it holds Python's lock."""
 
 READ_BYTES = 1 << 18
+
+PATIENCE_SECONDS = 0.1
+"""How long another thread that reads is waited for, to say what a cell wrote past Python before what it says next."""
 
 PAUSE_SECONDS = 0.002
 """How long the thread lets text gather after it has read some: code that writes line by line would else wait for
@@ -79,7 +83,7 @@ class Capture:
         self._flush = flush
         self.originals = {number: os.dup(number) for number in self._names}
         self._ours = {_identity(original) for original in self.originals.values()}  # what may be put away
-        self._lock = threading.RLock()  # reentrant: a signal handler may print
+        self._lock: Any = threading.RLock()  # reentrant: a signal handler may print
         self._pipes: dict[int, _Pipe] = {}  # by read end
         self._placed: dict[int, _Pipe] = {}  # by descriptor
         self._running: list[list[_Pipe]] = []  # of the cells that run, in the order of their begin
@@ -107,9 +111,15 @@ class Capture:
     def bring_in(self) -> None:
         """Say what was written until now by the cells that run, and by their children. Callable from any thread;
         returns at once."""
-        with self._lock:
+        # Not in a signal handler that has come upon its own thread in here, nor for a thread that waits with the lock
+        # for what this one holds: what is not said now is said by the thread.
+        if self._lock._is_owned() or not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            return
+        try:
             for read_end, _ in self._poll.poll(0):  # one call for all of them, as there is mostly nothing
                 self._read(self._current[read_end])
+        finally:
+            self._lock.release()
 
     def restore(self) -> None:
         """Give the descriptors back, unless somebody else has taken them. Children that still write into their pipes

@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
+from typing import Any
 from weakref import WeakSet
 
 import zmq
@@ -54,6 +55,10 @@ OUTBOX_MESSAGES = 4
 are made of it: without a bound a cell that prints without an end fills the memory, and its reply, which leaves behind
 what it printed, comes seconds after an interrupt has ended it."""
 
+PATIENCE_SECONDS = 0.1
+"""How long who puts output in waits for others. It may hold a lock that they wait for in a signal handler or `__del__`:
+a logging handler's, or one of the user's."""
+
 READ_AT_ONCE = 200
 """Messages read from one socket before the others get their turn."""
 
@@ -81,11 +86,12 @@ class IOThread:
         self._deliver = deliver
         self._welcome = welcome
         self._outbox = Outbox()
-        self._gate = threading.Lock()  # for who waits for the turn: while it is held, who has the turn sends no more
+        self._gate: Any = threading.RLock()  # for who waits for the turn
+        self._wanted = False  # somebody stands there: who has the turn sends no more
         self._pushing: set[int] = set()  # the threads that are in _push, and that of the I/O
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
-        self._turn = threading.Lock()  # whoever has it, and nobody else, uses the sockets and what follows
+        self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
         self._backlog = Backlog(backlog)  # of iopub: what a subscriber could not take yet
         self._replay = replay
         self._barriers: deque[Callable[[], None]] = deque()
@@ -131,28 +137,46 @@ class IOThread:
 
     def _push(self, most: float = inf) -> None:
         """Send now what can be sent now, and let the I/O thread see to the rest. While more than `most` messages wait,
-        go on sending, or wait while somebody else does."""
+        go on sending, or wait while somebody else does, for a while."""
         thread = threading.get_ident()
         if thread in self._pushing:
             if not self._handing_over:  # it has something to say while it sends: a signal handler or `__del__`
                 self._ring()
             return
-        self._pushing.add(thread)
         try:
-            if not self._gate.locked() and self._turn.acquire(blocking=False):
+            self._pushing.add(thread)
+            self._push_alone(most)
+        finally:
+            self._pushing.discard(thread)
+
+    def _push_alone(self, most: float) -> None:
+        try:
+            if not self._wanted and self._turn.acquire(blocking=False):
                 self._send_in_turn()
             else:
                 self._ring()  # whoever has the turn may have looked into the outbox for the last time already
-            while len(self._outbox) > most:
-                with self._gate:
-                    self._turn.acquire()
+            while len(self._outbox) > most and self._wait_for_turn(PATIENCE_SECONDS):
                 self._send_in_turn()
-            if most < inf and self._gate.locked():
-                # Whoever waits there needs Python's lock as well, and would be given it after a switch interval only.
-                with self._gate:
-                    pass
+            # Whoever waits there needs Python's lock as well, and would be given it after a switch interval only.
+            if most < inf and self._wanted and self._gate.acquire(timeout=PATIENCE_SECONDS):
+                self._gate.release()
         finally:
-            self._pushing.discard(thread)
+            # A signal handler of the user's may raise behind any call: nothing is kept then. An RLock knows its owner.
+            if self._gate._is_owned():
+                self._wanted = False
+                self._gate.release()
+            if self._turn._is_owned():
+                self._turn.release()
+
+    def _wait_for_turn(self, seconds: float = -1) -> bool:
+        """Whether the turn was had, within so many `seconds` twice, or for certain. Whoever has it sends no more."""
+        if not self._gate.acquire(timeout=seconds):
+            return False
+        self._wanted = True
+        given: bool = self._turn.acquire(timeout=seconds)
+        self._wanted = False
+        self._gate.release()
+        return given
 
     def _send_in_turn(self) -> None:
         """Send what can be sent now, then give up the turn, which the calling thread has."""
@@ -168,14 +192,18 @@ class IOThread:
     def _ring(self) -> None:
         if not self._rung:
             self._rung = True
-            with suppress(OSError):  # it is being rung already, or the thread has ended
+            try:
                 self._bell.send(b"!")
+            except OSError:  # it is being rung already, or the thread has ended
+                pass
+            except BaseException:  # of a signal handler: the mark without its byte would be the last ring ever
+                self._rung = False
+                raise
 
     def _forget(self) -> None:
         """In a forked child: never use the sockets, which are its parent's, nor ring for the thread, which the child
         does not have."""
-        self._gate = threading.Lock()  # another thread may have held it
-        self._turn = threading.Lock()
+        self._gate, self._wanted, self._turn = threading.RLock(), False, threading.RLock()  # others may have held them
         self._pushing = set()
         self._rung = True
         self._end()
@@ -197,8 +225,7 @@ class IOThread:
         try:
             while True:
                 standing = len(self._barriers)
-                with self._gate:
-                    self._turn.acquire()
+                self._wait_for_turn()
                 try:
                     arrived = self._receive()
                 finally:
@@ -289,7 +316,7 @@ class IOThread:
             self._backlog.sent()
         end = None if seconds is None else time.monotonic() + seconds
         while self._outbox:
-            if (self._gate.locked() or (end is not None and time.monotonic() > end)) and not self._outbox.has_ahead:
+            if (self._wanted or (end is not None and time.monotonic() > end)) and not self._outbox.has_ahead:
                 return SOON_SECONDS
             patience = 0.0 if self._stop_at is not None else RETRY_SECONDS if self._backlog else None
             item = self._outbox.take(patience)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import zmq
@@ -15,7 +16,7 @@ import zmq
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.messages import Buffer, Header, Message
 from async_kernel.protocol.names import Channel
-from async_kernel.transport import outbox
+from async_kernel.transport import io_thread, outbox
 from async_kernel.transport.io_thread import OUTBOX_MESSAGES, IOThread
 from async_kernel.transport.sockets import bind_sockets
 
@@ -221,9 +222,16 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 def waits(wire: Wire, thread: int | None) -> bool:
     """Whether a thread that prints waits at the gate, or is just about to."""
-    return thread in wire.io._pushing and wire.io._gate.locked()
+    return thread in wire.io._pushing and wire.io._wanted
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits to print waits for as long as it takes."""
+    monkeypatch.setattr(io_thread, "PATIENCE_SECONDS", DEADLINE)
+
+
+@pytest.mark.usefixtures("patient")
 def test_who_prints_faster_than_it_is_sent_waits_for_that(wire: Wire) -> None:
     """Or the memory of the process were the bound."""
     subscriber = wire.subscribe()
@@ -249,6 +257,7 @@ def test_what_is_no_output_never_waits(wire: Wire) -> None:
     assert [receive(subscriber)[1] for _ in range(100)] == [b"%d" % number for number in range(100)]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to threads")
 def test_a_signal_handler_may_print_while_its_thread_waits_to_print(wire: Wire) -> None:
     subscriber = wire.subscribe()
@@ -284,6 +293,68 @@ def test_a_signal_handler_may_print_while_its_thread_waits_to_print(wire: Wire) 
     assert texts.count(b"handler") == 3
 
 
+def test_nobody_waits_for_ever_with_a_lock_that_who_sends_wants(wire: Wire) -> None:
+    """A logging handler's, for one, or one of the user's: a signal handler or `__del__` may want it in the midst of
+    sending."""
+    subscriber, lock = wire.subscribe(), threading.Lock()
+
+    def log() -> None:
+        for number in range(8):
+            with lock:
+                wire.print(f"{number:<{outbox.GATHER_CHARACTERS}}")
+
+    with wire.sending():
+        thread = threading.Thread(target=log, daemon=True)
+        thread.start()
+        wait_until(lambda: waits(wire, thread.ident))
+        assert lock.acquire(timeout=DEADLINE)
+        lock.release()
+    texts = receive_text(subscriber, 8 * outbox.GATHER_CHARACTERS)
+    assert [int(text) for text in texts] == list(range(8))
+    thread.join(DEADLINE)
+
+
+class Late(Exception):
+    """What a signal handler raises."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signals")
+def test_a_signal_handler_that_raises_takes_neither_turn_nor_gate_with_it(wire: Wire) -> None:
+    subscriber = wire.subscribe()
+    chance, text = random.Random(1), "x" * 3000 + "\n"
+
+    def raise_late(signum: int, frame: object) -> None:
+        raise Late
+
+    def read() -> None:
+        while not ended.is_set():
+            if subscriber.poll(50):
+                subscriber.recv_multipart()
+
+    ended = threading.Event()
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    previous = signal.signal(signal.SIGALRM, raise_late)
+    try:
+        for _ in range(300):
+            with suppress(Late):
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0005, 0.002))
+                while True:
+                    wire.print(text)
+            assert not wire.io._turn._is_owned()
+            assert not wire.io._gate._is_owned()
+            assert threading.get_ident() not in wire.io._pushing
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        ended.set()
+        reader.join(DEADLINE)
+    wire.publish(b"first")  # the frames of a message that was torn are in front of it
+    wire.publish(b"the end")
+    wait_until(lambda: receive(subscriber)[-1] == b"the end")
+
+
+@pytest.mark.usefixtures("patient")
 def test_who_waits_to_print_does_not_wait_for_a_kernel_that_has_ended(wire: Wire) -> None:
     with wire.sending():
         thread = flood(wire, 30)
