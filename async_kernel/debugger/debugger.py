@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from async_kernel.errors import RequestError
@@ -165,6 +166,8 @@ class Debugger:
         return response
 
     def _disconnect(self, arguments: Content) -> Message:
+        if self._session is not None and not self._session.is_ready:
+            self._attach({})  # or debugpy went on waiting for it
         response = self._client.request("disconnect", {"restart": False, "terminateDebuggee": False})  # not the kernel
         self._end()
         return response
@@ -264,7 +267,7 @@ class Debugger:
         found = [
             {"id": number, "name": name, "path": file}
             for number, (name, module) in enumerate(sorted(sys.modules.items()))
-            if isinstance(file := vars(module).get("__file__") if module is not None else None, str)
+            if isinstance(module, ModuleType) and isinstance(file := vars(module).get("__file__"), str)
         ]
         start = int(arguments.get("startModule", 0))
         count = int(arguments.get("moduleCount", 0)) or len(found)

@@ -79,6 +79,11 @@ class Session:
             client.close()  # somebody else's
         raise DebuggerError(f"debugpy has not started within {START_SECONDS:g} s.")
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether threads are traced."""
+        return self._ready.is_set()
+
     def wait_ready(self) -> None:
         """Return when threads are traced, which is a moment after debugpy was told `configurationDone`: a cell that
         begins before would not stop. DebuggerError when that does not come about."""

@@ -17,6 +17,7 @@ import textwrap
 import types
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 __all__ = ["UNKNOWN", "attribute_names", "describe", "dotted_name", "find", "kind", "parts", "summary"]
@@ -161,8 +162,8 @@ def summary(value: object) -> tuple[str, str]:
     if type(value) not in _CONTAINERS:
         return name, f"<{kind(value)}>" if kind(value) != "instance" else f"<{name}>"
     container: Any = value
-    # A copy in one step: another thread may be changing it.
-    some = list(container.items() if type(value) is dict else container)
+    # In one step, in which Python's lock is not given up: another thread may be changing it.
+    some = list(islice(container.items() if type(value) is dict else container, _MOST + 1))
     items = [
         f"{_element(one[0])}: {_element(one[1])}" if type(value) is dict else _element(one) for one in some[:_MOST]
     ]
@@ -183,7 +184,7 @@ def parts(value: object) -> dict[str, object]:
         sequence: Any = value
         return {f"[{index}]": item for index, item in enumerate(sequence[:_MOST])}
     if type(value) is dict:
-        pairs = [(key, item) for key, item in list(value.items())[:_MOST] if type(key) in _PLAIN]
+        pairs = [(key, item) for key, item in list(islice(value.items(), _MOST)) if type(key) in _PLAIN]
         return {f"[{key!r}]": item for key, item in pairs}
     if kind(value) != "instance" or type(value) in (*_PLAIN, *_CONTAINERS):
         return {}

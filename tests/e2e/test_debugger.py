@@ -228,6 +228,23 @@ def test_it_can_be_started_again_and_cells_that_nobody_debugs_are_not_traced(ker
         assert kernel.execute(FUNCTION).ok().result == "42"
 
 
+def test_a_session_that_was_never_attached_ends_and_the_next_one_works(kernel: KernelDriver) -> None:
+    threads = "len(__import__('sys')._current_frames())"  # threading leaves out what pydevd hides
+    front = FrontEnd(kernel)
+    front.do("debugInfo")
+    before = kernel.value(threads)
+    front.do("initialize", adapterID="")
+    front.end()
+    wait_until(lambda: kernel.value(threads) <= before, "the end of debugpy's threads")
+    front.begin()
+    front.break_at(FUNCTION, 2)
+    cell = kernel.start(FUNCTION)
+    thread, _ = front.stopped()
+    front.do("continue", threadId=thread)
+    kernel.finish(cell).ok()
+    front.end()
+
+
 def test_disconnecting_lets_a_stopped_cell_go_on(front: FrontEnd) -> None:
     front.break_at(FUNCTION, 2)
     cell = front.kernel.start(FUNCTION)
