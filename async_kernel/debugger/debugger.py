@@ -26,7 +26,7 @@ from async_kernel.protocol.murmur2 import SEED
 from .cells import CellFiles
 from .client import Client, DebuggerError
 from .framing import Message
-from .session import Session
+from .session import Session, untrace
 from .variables import Variables
 
 __all__ = ["Debugger"]
@@ -124,8 +124,10 @@ class Debugger:
             session.client.send("continue", {"threadId": thread})
 
     def before_cell(self) -> None:
-        """Have cells stop at breakpoints again, after `let_go`."""
+        """Have cells stop at breakpoints again, after `let_go`; have none traced when nothing is debugged."""
         session = self._session
+        if session is None:
+            untrace()
         if session is None or not self._let_go:
             return
         self._let_go = False
@@ -180,6 +182,8 @@ class Debugger:
         self._let_go = False
         if session is not None:
             session.close()
+            with suppress(TimeoutError):  # busy: its next cell does it
+                self._in_shell(untrace, VISIT_SECONDS)
 
     def _take_event(self, event: Message) -> None:
         body = event.get("body") or {}

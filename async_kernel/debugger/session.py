@@ -21,7 +21,7 @@ from async_kernel.system.service_thread import ServiceThread
 from .client import Client, DebuggerError
 from .framing import Message
 
-__all__ = ["Session"]
+__all__ = ["Session", "untrace"]
 
 START_SECONDS = 20.0
 """How long debugpy may take to connect; a cold disk needs some seconds for its import."""
@@ -98,6 +98,14 @@ class Session:
             pydevd.stoptrace()
         self.client.close()
         sys.breakpointhook = self._breakpointhook
+
+
+def untrace() -> None:
+    """Take away what pydevd has left in the calling thread, once nothing is debugged any more: it stops tracing in the
+    thread that asks for that alone, and others go on being traced to no purpose. (Not since CPython 3.12.)"""
+    trace = sys.gettrace()
+    if trace is not None and type(trace).__module__.startswith("_pydevd"):
+        sys.settrace(None)
 
 
 def _stop_at_caller(*args: object, **options: object) -> None:

@@ -214,18 +214,20 @@ def test_a_cell_in_a_subshell_stops_and_the_main_shell_goes_on(front: FrontEnd) 
 
 def test_it_can_be_started_again_and_cells_that_nobody_debugs_are_not_traced(kernel: KernelDriver) -> None:
     front = FrontEnd(kernel)
-    before = kernel.value("[__import__('sys').gettrace() is None, repr(__import__('sys').breakpointhook)]")
+    traced = "__import__('sys').gettrace() is not None"
+    hooked = "'_stop_at_caller' in repr(__import__('sys').breakpointhook)"
     for _ in range(2):
+        assert (kernel.value(traced), kernel.value(hooked)) == (False, False)
         front.begin()
         front.break_at(FUNCTION, 2)
         cell = kernel.start(FUNCTION)
         thread, _ = front.stopped()
         front.do("continue", threadId=thread)
         kernel.finish(cell).ok()
+        assert kernel.value(hooked)
         front.end()
-        after = kernel.value("[__import__('sys').gettrace() is None, repr(__import__('sys').breakpointhook)]")
-        assert after == before
-        assert kernel.execute(FUNCTION).ok().result == "42"
+    assert (kernel.value(traced), kernel.value(hooked)) == (False, False)
+    assert kernel.execute(FUNCTION).ok().result == "42"
 
 
 def test_a_session_that_was_never_attached_ends_and_the_next_one_works(kernel: KernelDriver) -> None:

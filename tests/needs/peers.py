@@ -44,6 +44,7 @@ ROWS = {
     25: "clean-up at shutdown",
     26: "input() and getpass",
     27: "output of C code and children",
+    28: "the debugger",
     29: "magics that await",
     30: "embedding",
 }

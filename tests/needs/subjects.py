@@ -19,8 +19,9 @@ __all__ = ["ENVIRONMENTS", "ROOT", "Environment", "install", "ours", "subjects_o
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What the cells of the probes import, beside the kernel: the loops of row 4, and libraries that run one.
-PROBED_WITH = ("trio", "uvloop", "anyio", "uvicorn", "asgiref", "asyncclick")
+# What the cells of the probes import, beside the kernel: the loops of row 4, and libraries that run one; and what the
+# kernels' debuggers are made of, which not all of them bring.
+PROBED_WITH = ("trio", "uvloop", "anyio", "uvicorn", "asgiref", "asyncclick", "debugpy")
 
 
 class Environment(NamedTuple):
