@@ -9,7 +9,7 @@ import time
 
 __all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "Standstill"]
 
-WAITING_SECONDS = 0.06
+WAITING_SECONDS = 0.025
 """How long a thread may wait in one call, with an exception waiting for it, before its work is given up."""
 
 STUCK_SECONDS = 0.3
