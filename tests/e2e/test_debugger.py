@@ -75,6 +75,13 @@ class FrontEnd:
         shown = self.do("variables", variablesReference=scope["variablesReference"])["variables"]
         return {one["name"]: one["value"] for one in shown}
 
+    def pass_through(self, code: str) -> None:
+        """Run a cell that stops once, and have it go on to its end."""
+        cell = self.kernel.start(code)
+        thread, _ = self.stopped()
+        self.do("continue", threadId=thread)
+        self.kernel.finish(cell).ok()
+
     def end(self) -> None:
         """Stop debugging."""
         self.do("disconnect", restart=False, terminateDebuggee=False)
@@ -220,10 +227,7 @@ def test_it_can_be_started_again_and_cells_that_nobody_debugs_are_not_traced(ker
         assert (kernel.value(traced), kernel.value(hooked)) == (False, False)
         front.begin()
         front.break_at(FUNCTION, 2)
-        cell = kernel.start(FUNCTION)
-        thread, _ = front.stopped()
-        front.do("continue", threadId=thread)
-        kernel.finish(cell).ok()
+        front.pass_through(FUNCTION)
         assert kernel.value(hooked)
         front.end()
     assert (kernel.value(traced), kernel.value(hooked)) == (False, False)
@@ -240,10 +244,7 @@ def test_a_session_that_was_never_attached_ends_and_the_next_one_works(kernel: K
     wait_until(lambda: kernel.value(threads) <= before, "the end of debugpy's threads")
     front.begin()
     front.break_at(FUNCTION, 2)
-    cell = kernel.start(FUNCTION)
-    thread, _ = front.stopped()
-    front.do("continue", threadId=thread)
-    kernel.finish(cell).ok()
+    front.pass_through(FUNCTION)
     front.end()
 
 
