@@ -15,7 +15,10 @@ from .output import styled
 
 __all__ = ["Problem", "Report", "examine", "run"]
 
-_PACKAGES = ("async-kernel", "ipython", "pyzmq", "anyio", "jupyter_client", "jupyter_core", "trio", "uvloop", "winloop")
+_PACKAGES = (
+    *("async-kernel", "ipython", "pyzmq", "anyio", "jupyter_client", "jupyter_core"),
+    *("trio", "uvloop", "winloop", "debugpy"),
+)
 _TOOLKITS = ("trio", "uvloop", "winloop", "tkinter", "PySide6", "PyQt6", "PyQt5", "PySide2")
 _DEADLINE = 60.0
 
