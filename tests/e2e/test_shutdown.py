@@ -100,22 +100,21 @@ def test_sigterm_is_heard_while_the_main_thread_holds_locks_of_the_kernel(
     assert (kernel.folder / "gone").read_text() == "atexit ran"
 
 
-SLOW_DEBUGGER = """
+SLOW_SUBSHELLS = """
 import gc, time
 from async_kernel.kernel.kernel import Kernel
-class Slow:
-    def request(self, request): print('asked'); time.sleep(60)
+def ids(): print('asked'); time.sleep(60)
 (kernel,) = [one for one in gc.get_objects() if type(one) is Kernel]
-kernel.debugger = Slow()
+kernel.subshells.ids = ids
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
 def test_sigterm_is_heard_while_the_control_thread_is_busy(start_kernel: StartKernel, backend: str) -> None:
     kernel = start_kernel(backend)
-    kernel.execute(AT_EXIT + SLOW_DEBUGGER).ok()
+    kernel.execute(AT_EXIT + SLOW_SUBSHELLS).ok()
     cell = kernel.start_until_printed("import time; print('in'); time.sleep(60)", "in")
-    kernel.wait_printed(kernel.send("debug_request", {"command": "threads"}, channel="control"), "asked")
+    kernel.wait_printed(kernel.send("list_subshell_request", channel="control"), "asked")
     kernel.send_signal(signal.SIGTERM)
     assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
     assert kernel.wait_exit() == 0
