@@ -57,12 +57,18 @@ class Execution:
         self.request = request
         self.thread = place.thread
         self.started = time.time()
+        self._begun = time.monotonic()
         self.free_since = 0.0  # when its lane had done what came before it
         self.finished = False
         self._went_on = False
         self._left = left
         self._place = place
         self._prompts = prompts
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been served, by a clock that nobody sets."""
+        return time.monotonic() - self._begun
 
     def end_wait(self, interrupt: Interrupt) -> None:
         """End a question to the client, or what the task awaits, if the execution still goes on by then."""

@@ -37,6 +37,10 @@ from .subshells import Subshells
 
 __all__ = ["Kernel"]
 
+CERTAIN_SECONDS = 1.0
+"""How long after its begin a cell is meant by every interrupt that arrives: none is under way for so long, unless the
+kernel could not read it, and then it is read before another cell has run for this time."""
+
 HELD_SECONDS = 0.05
 """How long another cell may keep the thread to itself of one that is to be interrupted, before it is ended too."""
 
@@ -247,8 +251,13 @@ class Kernel:
             if any(lane.idle_since > latest for lane in lanes):
                 return []  # it was for a cell that has ended since
             running = [execution for lane in lanes for execution in lane.beside]
-        # If it may have been sent while the cell before still ran, it was: nobody interrupts what has just begun.
-        return [one for one in running if one.started <= latest and one.free_since <= earliest]
+        # If it may have been sent while the cell before still ran, it was: nobody interrupts what has just begun. What
+        # has run for a while is meant whatever the clocks say: somebody may have set one.
+        return [
+            one
+            for one in running
+            if one.seconds > CERTAIN_SECONDS or (one.started <= latest and one.free_since <= earliest)
+        ]
 
     def _meant_detached(self, detached_id: str) -> list[Execution]:
         (cell,) = self.detached.states(detached_id)

@@ -344,6 +344,7 @@ class Harness:
         subshell_id: str | None = None,
         parent: Content | None = None,
         metadata: Content | None = None,
+        date: str = "",
     ) -> str:
         """Send a message as a client does; return its msg_id."""
         if channel is None:
@@ -352,6 +353,8 @@ class Harness:
         header: Content = {"msg_id": f"m{next(self._ids)}", "msg_type": msg_type, "session": "client"}
         if subshell_id is not None:
             header["subshell_id"] = subshell_id
+        if date:
+            header["date"] = date
         parts = (header, parent or {}, metadata or {}, {} if content is None else content)
         signed = [json.dumps(part).encode() for part in parts]
         frames = [b"client", DELIMITER, self._signer.sign(signed), *signed]

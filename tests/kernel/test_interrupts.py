@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from async_kernel.concurrency.portal import current_portal
+from async_kernel.kernel import kernel as kernels
 from async_kernel.system.interrupt import Interrupt, Interrupter
 
 from .harness import DEADLINE, FakeInterpreter, Harness, Interrupting, run_loop
@@ -66,6 +68,21 @@ def test_an_interrupt_waits_for_no_other_request(
     assert kernel.status(waiting) == "error"
     let_go.set()
     assert kernel.status(slow) == "ok"
+
+
+@pytest.mark.parametrize(("certain", "status"), [(3600.0, "ok"), (0.0, "error")])
+def test_a_clock_that_was_set_back_keeps_no_interrupt_from_a_cell_that_has_run_for_a_while(
+    kernel: Harness, interrupts: Interrupting, monkeypatch: pytest.MonkeyPatch, certain: float, status: str
+) -> None:
+    """The cell looks as if it had begun after the interrupt was sent, which is another's then, or none's."""
+    monkeypatch.setattr(kernels, "CERTAIN_SECONDS", certain)
+    now = datetime.now(UTC)
+    assert kernel.status(kernel.send("is_complete_request", {"code": "ok"}, date=now.isoformat())) == "complete"
+    cell = kernel.execute("await gate")
+    kernel.interpreter.wait_for("await gate")
+    kernel.reply(kernel.send("interrupt_request", date=(now - timedelta(minutes=5)).isoformat()))
+    kernel.interpreter.release("gate")
+    assert kernel.status(cell) == status
 
 
 def test_an_interrupt_ends_one_cell(kernel: Harness, interrupts: Interrupting) -> None:
