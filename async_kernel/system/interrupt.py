@@ -164,7 +164,6 @@ class Interrupter:
         self._current = current
         self._running = running
         self._aim: Interrupt | None = None  # what our own signal is for
-        self._aiming = threading.Lock()  # from the aim to its signal
         self._interrupted: WeakSet[Interruptible] = WeakSet()  # work that an interrupt was delivered to
         self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -186,10 +185,6 @@ class Interrupter:
     def interrupt(self, work: Interruptible) -> Interrupt:
         """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""
         interrupt = self._new(work)
-        if self._takes_signals(work) and threading.get_ident() != work.thread:
-            # The first signal is sent from here: at each change of threads a C call may keep Python's lock for its
-            # length. All else may have to wait for something, and the caller may be the one that moves messages.
-            self._signal(interrupt)
         self._pursue(interrupt)
         return interrupt
 
@@ -200,8 +195,6 @@ class Interrupter:
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         frame = sys._getframe(1)  # matplotlib's `show` calls us when it has returned, with a frame that has ended
-        if self._aiming.locked():
-            return  # somebody takes aim, whose signal comes next: without its aim that one would hit any cell
         interrupt, self._aim = self._aim, None
         if interrupt is None:  # from outside: meant for what runs now
             work = self._current()
@@ -293,17 +286,13 @@ class Interrupter:
         work = interrupt.work
         self.let_go()
         if self._takes_signals(work):
-            self._signal(interrupt)
+            self._aim = interrupt
+            self._wake()
             if self.end_nested is not None:
                 self.end_nested(interrupt)
         else:
             self._raise_in_thread(interrupt)
         work.end_wait(interrupt)
-
-    def _signal(self, interrupt: Interrupt) -> None:
-        with self._aiming:
-            self._aim = interrupt
-            self._wake()
 
     def _takes_signals(self, work: Interruptible) -> bool:
         return self._installed and work.thread == threading.main_thread().ident

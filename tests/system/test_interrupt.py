@@ -348,15 +348,3 @@ def test_what_somebody_else_put_in_place_is_left(interrupting: Interrupting) -> 
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def test_a_signal_that_comes_while_aim_is_taken_leaves_the_aim_alone() -> None:
-    """Two threads may interrupt: without its aim the second's signal would pass for one from outside, and hit the next
-    cell."""
-    interrupter = Interrupter(lambda: None, lambda: None)
-    interrupt = Interrupt(Work())
-    with interrupter._aiming:
-        interrupter._aim = interrupt
-        interrupter._on_signal(signal.SIGINT, None)
-    assert interrupter._aim is interrupt
-    assert not interrupt.delivered
