@@ -75,6 +75,10 @@ class SignalRelay:
             os.close(old)
 
     def _relay(self) -> None:
+        # CPython 3.11 spins, with its lock, in a traced thread that calls a function while a signal waits for the main
+        # one, until another thread wants the lock: on uvloop nobody does before we have passed on what we read.
+        sys.settrace(None)
+        sys.setprofile(None)
         pause: float | None = None
         while True:
             self._reader.settimeout(pause)

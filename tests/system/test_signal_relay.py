@@ -145,6 +145,30 @@ def test_knocks_wake_a_loop_whose_wait_goes_on_after_signals() -> None:
     assert len(heard) == 100
 
 
+def test_its_thread_is_not_traced(heard: list[int]) -> None:
+    traced: set[str] = set()
+
+    def trace(frame: FrameType, event: str, arg: object) -> None:
+        traced.add(frame.f_code.co_name)
+
+    before, profiler = threading.gettrace(), threading.getprofile()
+    threading.settrace(trace)
+    threading.setprofile(trace)
+    try:
+        relay = SignalRelay()
+    finally:
+        threading.settrace(before)
+        threading.setprofile(profiler)
+    try:
+        relay.listen()
+        with pytest.raises(Heard):
+            interrupt_and_sleep()
+    finally:
+        relay.close()
+    assert "_relay" in traced
+    assert traced.isdisjoint({"_pass_on", "_knock"})
+
+
 def test_it_takes_the_descriptor_back_and_passes_on_to_the_latest(heard: list[int]) -> None:
     relay = SignalRelay()
     try:
