@@ -36,10 +36,11 @@ class Preparation:
 
 
 def prepare() -> None:
-    """Import what formats tracebacks. Nothing is forked meanwhile."""
+    """Import what formats tracebacks, and have it work fast. Nothing is forked meanwhile."""
     with _importing, suppress(ImportError):  # an IPython that formats them by other means
         for name in NEEDED:
             import_module(name)
+        import_module("async_kernel.ipython.lexing").share_tables()
 
 
 _importing = threading.RLock()  # reentrant: what is imported may fork

@@ -31,6 +31,7 @@ from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history import DelayedSave
 from async_kernel.ipython.namesake import take_namesake_back
 from async_kernel.ipython.pager import show_in_pager
+from async_kernel.ipython.preparation import prepare
 from async_kernel.ipython.shells import display, leave, shell_here, shells
 from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
 from async_kernel.kernel.request import find_request
@@ -296,6 +297,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         else:
             given = exc_tuple if shown is value else (type(shown), shown, tb)
             with suppress(KeyboardInterrupt):  # the cell has failed already: nothing is left to end but the formatting
+                prepare()
                 super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
         if cell is not None:
             if cell.error is None:  # formatting failed or was interrupted; IPython has at best printed something
