@@ -40,6 +40,7 @@ from async_kernel.system.children import end_children, give_signals_back_in_chil
 from async_kernel.system.ending import Ending
 from async_kernel.system.interrupt import Interrupter, wake_main_thread
 from async_kernel.system.parent_watch import parent_of, watch_parent
+from async_kernel.system.signal_handlers import guard_handlers
 from async_kernel.system.sigterm import take_sigterm
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
 from async_kernel.transport.registration import register
@@ -189,6 +190,7 @@ class ZMQInterface:
     def _take_signals(self) -> None:
         """An interrupt while the kernel still starts has nothing to end; SIGTERM is a shutdown."""
         self._interrupter.install()
+        self.kernel.after_cell = lambda: guard_handlers(self._interrupter.entries)
         take_sigterm(self.kernel.shut_down)
         give_signals_back_in_children()
         if sys.platform == "win32":

@@ -47,7 +47,7 @@ def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> boo
     """Interrupt so many cells; return whether every one ended well."""
     chance = random.Random(seed)
     shapes = shapes_of(subject.backend)
-    times: collections.defaultdict[str, list[float]] = collections.defaultdict(list)
+    times: collections.defaultdict[tuple[str, str], list[float]] = collections.defaultdict(list)
     lost: list[str] = []
     turn = 0
     while turn < rounds:
@@ -61,7 +61,7 @@ def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> boo
                     shape, means, place = chance.choice(shapes), chance.choice(MEANS), chance.choice(places)
                     name = f"{shape.name}{' in a subshell' if place else ''} by {means}"
                     took = end_by_interrupt(kernel, shape, means, place)
-                    times[shape.name].append(took)
+                    times[shape.name, "subshell" if place else "main"].append(took)
                     turn += 1
                     forget(kernel)
                     progress(f"{subject.name}: {turn} of {rounds}, {len(lost)} lost, last {name}")
@@ -71,10 +71,10 @@ def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> boo
             print(f"\n{lost[-1]}", file=sys.stderr, flush=True)
     every = [one for several in times.values() for one in several]
     progress(f"{subject.name}: {turn} of {rounds}, {len(lost)} lost", end=True)
-    for name, several in times.items():
-        print(f"{name:20} {len(several):5} rounds  {describe(several)}")
+    for (name, where), several in sorted(times.items()):
+        print(f"{name:20} {where:8} {len(several):5} rounds  {describe(several)}")
     if every:
-        print(f"{'all':20} {len(every):5} rounds  {describe(every)}")
+        print(f"{'all':20} {'':8} {len(every):5} rounds  {describe(every)}")
     print(f"{len(lost)} of {turn} lost")
     for text in lost:
         print(f"  {text}")

@@ -66,14 +66,17 @@ class Handlers:
         self._kernel.before_cell()
         self._kernel.debugging.before_cell()
         with self._kernel.around_cell(request), self._kernel.deadline(request, timeout):
-            return await self._kernel.interpreter.execute(
-                _code(content),
-                silent=silent,
-                store_history=_field(content, "store_history", not silent) and not silent,
-                user_expressions=_field(content, "user_expressions", {}),
-                cell_id=metadata.get("cellId"),
-                metadata=metadata,
-            )
+            try:
+                return await self._kernel.interpreter.execute(
+                    _code(content),
+                    silent=silent,
+                    store_history=_field(content, "store_history", not silent) and not silent,
+                    user_expressions=_field(content, "user_expressions", {}),
+                    cell_id=metadata.get("cellId"),
+                    metadata=metadata,
+                )
+            finally:
+                self._kernel.after_cell()
 
     # Comms
 

@@ -55,8 +55,8 @@ class Kernel:
     `serve` has been given one. `adopts_strays` has the latest cell own what is written outside any; `comms_in_thread`
     lets comm messages be served by a thread while a cell keeps the one of its shell to itself.
     `beside()` is what the main thread works on while the main shell has nothing to do, a callback or task of a user.
-    `before_cell()` is called in the thread of each cell before it runs, `around_cell(request)` entered around it,
-    `ending()` called when the kernel is shut down.
+    `before_cell()` is called in the thread of each cell before it runs, `after_cell()` when it has run,
+    `around_cell(request)` entered around it, `ending()` called when the kernel is shut down.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Kernel:
         self.comms_in_thread = True
         self.around_cell: Callable[[Request], AbstractContextManager[object]] = nullcontext
         self.before_cell: Callable[[], None] = lambda: None
+        self.after_cell: Callable[[], None] = lambda: None
         self.ending: Callable[[], None] = lambda: None
         self.restart = False
         self.interrupts: Interrupts | None = None

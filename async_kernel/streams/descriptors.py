@@ -113,13 +113,18 @@ class Capture:
         returns at once."""
         # Not in a signal handler that has come upon its own thread in here, nor for a thread that waits with the lock
         # for what this one holds: what is not said now is said by the thread.
-        if self._lock._is_owned() or not self._lock.acquire(timeout=PATIENCE_SECONDS):
+        if self._lock._is_owned():
             return
         try:
-            for read_end, _ in self._poll.poll(0):  # one call for all of them, as there is mostly nothing
-                self._read(self._current[read_end])
+            if self._lock.acquire(timeout=PATIENCE_SECONDS):
+                for read_end, _ in self._poll.poll(0):  # one call for all of them, as there is mostly nothing
+                    self._read(self._current[read_end])
         finally:
-            self._lock.release()
+            # A signal handler of the user's may raise behind any call, that of `acquire` for one: no other comes first.
+            try:  # noqa: SIM105
+                self._lock.release()
+            except RuntimeError:  # it was not had
+                pass
 
     def restore(self) -> None:
         """Give the descriptors back, unless somebody else has taken them. Children that still write into their pipes

@@ -4,6 +4,9 @@ The sockets belong to whoever has the turn. A thread that has something to send 
 it is free and empties the outbox, so that a reply leaves without waiting for another thread to wake; if the turn is
 taken, it rings for the I/O thread. The I/O thread brings in what arrives and sends what is due later.
 
+A handler of the user's that raises in the midst of a message would tear it, and the one behind it. Where there is such
+a handler the main thread, in which it runs, leaves all sending to the I/O thread.
+
 Replies on control overtake what cells give, as their requests do. Who gives output faster than it leaves does the
 sending, or waits while somebody else does: never for a subscriber, only for the work that messages make.
 
@@ -31,6 +34,7 @@ import zmq
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 from async_kernel.system.service_thread import ServiceThread
+from async_kernel.system.signal_handlers import may_raise_here
 
 from .backlog import Backlog, Build
 from .outbox import SOON_SECONDS, Outbox, Output, Plain
@@ -89,6 +93,9 @@ class IOThread:
         self._gate: Any = threading.RLock()  # for who waits for the turn
         self._wanted = False  # somebody stands there: who has the turn sends no more
         self._pushing: set[int] = set()  # the threads that are in _push, and that of the I/O
+        self._room = threading.Lock()  # released when somebody has sent, for who waits in _wait_for_room
+        self._room.acquire()
+        self._room_wanted = False
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
         self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
@@ -145,9 +152,21 @@ class IOThread:
             return
         try:
             self._pushing.add(thread)
-            self._push_alone(most)
+            if may_raise_here():
+                self._ring()
+                self._wait_for_room(most)
+            else:
+                self._push_alone(most)
         finally:
             self._pushing.discard(thread)
+
+    def _wait_for_room(self, most: float) -> None:
+        """While more than `most` messages wait, wait for who sends them, for a while."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while len(self._outbox) > most:
+            self._room_wanted = True
+            if not self._room.acquire(timeout=max(0.0, end - time.monotonic())):
+                return
 
     def _push_alone(self, most: float) -> None:
         try:
@@ -187,7 +206,14 @@ class IOThread:
                 if waits or self._has_news():
                     self._ring()
         finally:
-            self._turn.release()
+            self._give_up_turn()
+
+    def _give_up_turn(self) -> None:
+        if self._room_wanted:
+            self._room_wanted = False
+            with suppress(RuntimeError):  # it is free already: nobody waits any more
+                self._room.release()
+        self._turn.release()
 
     def _ring(self) -> None:
         if not self._rung:
@@ -204,7 +230,7 @@ class IOThread:
         """In a forked child: never use the sockets, which are its parent's, nor ring for the thread, which the child
         does not have."""
         self._gate, self._wanted, self._turn = threading.RLock(), False, threading.RLock()  # others may have held them
-        self._pushing = set()
+        self._pushing, self._room_wanted = set(), False
         self._rung = True
         self._end()
 
@@ -271,7 +297,7 @@ class IOThread:
             pause = self._drain(SEND_SECONDS)
             return SOON_SECONDS if self._has_news() else pause  # see _push
         finally:
-            self._turn.release()
+            self._give_up_turn()
 
     def _time_left(self, pause: float | None) -> float | None:
         """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
