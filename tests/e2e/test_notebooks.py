@@ -109,8 +109,8 @@ def foreign(tmp_path_factory: pytest.TempPathFactory, outside: Mapping[str, str]
     return notebooks
 
 
-def execute(path: Path, kernel: str, folder: Path) -> tuple[str, list[Any]]:
-    """How a notebook ended under a kernel, and its outputs up to there."""
+def execute(path: Path, kernel: str, folder: Path, starts: int = 1) -> tuple[str, list[Any]]:
+    """How a notebook ended under a kernel, and its outputs up to there. So many `starts` are tried."""
     book = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
     resources = {"metadata": {"path": str(folder)}}
     options = {"kernel_name": kernel, "timeout": TIMEOUT, "resources": resources, "extra_arguments": HISTORY_IN_MEMORY}
@@ -122,6 +122,10 @@ def execute(path: Path, kernel: str, folder: Path) -> tuple[str, list[Any]]:
         return normal(f"{error.ename}: {error.evalue}"), outputs(book)
     except DeadKernelError:
         return "the kernel died", outputs(book)
+    except RuntimeError:  # before the first cell
+        if starts == 1:
+            raise
+        return execute(path, kernel, folder, starts - 1)
     return "ok", outputs(book)
 
 
@@ -140,16 +144,18 @@ def execute_together(paths: list[Path], kernel: str, folder: Path) -> list[tuple
 @pytest.fixture(scope="session")
 def under_ipykernel(foreign: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Any]]:
     """How every foreign notebook went under ipykernel."""
-    return execute_all(foreign, "python3", tmp_path_factory.mktemp("ipykernel"))
+    # It does not start when somebody else has taken a port that was free when it was picked.
+    return execute_all(foreign, "python3", tmp_path_factory.mktemp("ipykernel"), starts=3)
 
 
-def execute_all(notebooks: Path, kernel: str, folder: Path) -> dict[str, tuple[str, Any]]:
-    """How every notebook of a folder went under a kernel: `{"Error.ipynb": ("ZeroDivisionError: ...", outputs)}`."""
+def execute_all(notebooks: Path, kernel: str, folder: Path, starts: int = 1) -> dict[str, tuple[str, Any]]:
+    """How every notebook of a folder went under a kernel: `{"Error.ipynb": ("ZeroDivisionError: ...", outputs)}`. So
+    many `starts` are tried."""
     for file in notebooks.iterdir():
         if file.is_file() and file.suffix != ".ipynb":
             (folder / file.name).write_bytes(file.read_bytes())
     paths = sorted(path for path in notebooks.glob("*.ipynb") if path.name not in EXCLUDED)
-    done = {path.name: execute(path, kernel, folder) for path in paths if path.name not in TOGETHER}
+    done = {path.name: execute(path, kernel, folder, starts) for path in paths if path.name not in TOGETHER}
     together = [path for path in paths if path.name in TOGETHER]
     return done | dict(zip([path.name for path in together], execute_together(together, kernel, folder), strict=True))
 
