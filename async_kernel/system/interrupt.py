@@ -167,6 +167,7 @@ class Interrupter:
         self._interrupted: WeakSet[Interruptible] = WeakSet()  # work that an interrupt was delivered to
         self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._has_lock = False  # the helper thread has just been given Python's lock
         self._previous: Any = None
         self._installed = False
 
@@ -175,6 +176,7 @@ class Interrupter:
         previous = signal.signal(signal.SIGINT, self._on_signal)
         if not self._installed:
             self._installed, self._previous = True, previous
+            self._start()  # beside a cell whose C calls keep Python's lock, a start takes several of them
 
     def restore(self) -> None:
         """Give SIGINT back to whoever had it, unless somebody else took it meanwhile, and end the helper thread."""
@@ -231,6 +233,10 @@ class Interrupter:
             raise KeyboardInterrupt
 
     def _pursue(self, interrupt: Interrupt) -> None:
+        self._start()
+        self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
+
+    def _start(self) -> None:
         if self._thread is None:
             thread = self._thread = ServiceThread("interrupts", self._pursue_all)
             try:
@@ -238,12 +244,12 @@ class Interrupter:
             except BaseException:  # out of threads: the next one is pursued if there are some again
                 self._thread = None
                 raise
-        self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
 
     def _pursue_all(self) -> None:
         pending: list[Interrupt] = []
         pause = FIRST_PAUSE
         while True:
+            self._has_lock = self._pending.empty()  # then the next line waits
             try:
                 newest = self._pending.get(timeout=pause if pending else None)
             except queue.Empty:
@@ -303,8 +309,11 @@ class Interrupter:
 
         thread = interrupt.work.thread
         # What is seen of the thread has to hold until the exception is set. Who has just been given Python's lock, as
-        # after this sleep, keeps it for a whole switch interval: a thousand times longer than the next two lines take.
-        time.sleep(0)
+        # after a wait or this sleep, keeps it for a whole switch interval: a thousand times longer than the next two
+        # lines take. Where C calls keep the lock the sleep takes as long as one of them.
+        if not self._has_lock:
+            time.sleep(0)
+        self._has_lock = False
         if not may_raise(sys._current_frames().get(thread), self.entries):
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
         elif interrupt.claim():

@@ -7,11 +7,13 @@ with the wakeup descriptor; the relay takes its place, protects everybody's, and
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
@@ -22,8 +24,9 @@ __all__ = ["SignalRelay"]
 
 assert sys.platform != "win32"
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
-"""Seconds between two knocks at the main thread: doubled from the first to the longest."""
+FIRST_PAUSE, LONGEST_PAUSE, LATE_PAUSE = 0.001, 0.05, 1.0
+"""Seconds between two knocks at the main thread: doubled from the first to the longest; up to the last when the thread
+that knocks does not get its turn."""
 
 
 class SignalRelay:
@@ -82,6 +85,7 @@ class SignalRelay:
         pause: float | None = None
         while True:
             self._reader.settimeout(pause)
+            due = math.inf if pause is None else time.monotonic() + pause
             try:
                 arrived = self._reader.recv(4096)
             except TimeoutError:
@@ -99,7 +103,10 @@ class SignalRelay:
             elif arrived:  # a knock that was heard by C alone
                 continue
             else:
-                pause = min(2 * pause, LONGEST_PAUSE)
+                # Beside C calls that keep Python's lock we come late, and each knock keeps the main thread, which waits
+                # for the lock as well, waiting for one call more.
+                late = time.monotonic() - due
+                pause = max(min(2 * pause, LONGEST_PAUSE), min(4 * late, LATE_PAUSE))
             self._knock()
 
     def _pass_on(self, arrived: bytes) -> None:

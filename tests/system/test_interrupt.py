@@ -286,10 +286,18 @@ def test_a_signal_from_outside_that_hits_our_own_code_is_pursued(interrupting: I
     assert work.marked == 0
 
 
-def test_a_signal_while_nothing_runs_does_nothing(interrupting: Interrupting) -> None:
+def test_a_signal_while_nothing_runs_does_nothing(interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch) -> None:
+    pursued: list[Interrupt] = []
+    monkeypatch.setattr(interrupting.interrupter, "_pursue", pursued.append)
     interrupting.work = None
     enter(lambda: signal.raise_signal(signal.SIGINT))
-    assert interrupting.interrupter._thread is None
+    assert pursued == []
+
+
+def test_beside_the_first_interrupt_no_thread_has_to_start(interrupting: Interrupting) -> None:
+    helper = interrupting.interrupter._thread
+    assert helper is not None
+    assert helper.is_alive()
 
 
 def test_a_signal_that_comes_late_does_not_hit_the_next_work(interrupting: Interrupting) -> None:
