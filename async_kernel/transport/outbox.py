@@ -120,9 +120,12 @@ class Outbox:
 
     def gather(self, key: tuple[Message, str], build: Build, text: str) -> bool:
         """Put in text. False when it has joined what waits: whoever takes out knows when that is due."""
-        with self._lock:
+        # In full, without the methods that would say it, nor `with`, which takes longer than all the rest: a cell that
+        # prints in a loop is mostly here.
+        lock = self._lock
+        try:
+            lock.acquire()
             opened = self._open
-            # In full, without the methods that would say it: a cell that prints in a loop is mostly here.
             if opened is not None and opened.key == key and opened.size < GATHER_CHARACTERS and not opened.followed:
                 opened.pieces.append(text)
                 opened.size += len(text)
@@ -130,6 +133,11 @@ class Outbox:
             self._open = Text(key, text, build)
             self._items.append(self._open)
             return True
+        finally:
+            try:  # noqa: SIM105
+                lock.release()
+            except RuntimeError:  # a signal handler of the user's has raised while its thread waited for the lock
+                pass
 
     def take(self, patience: float | None = None) -> Item | float:
         """The next item, or the seconds after which to ask again. There has to be one.

@@ -30,7 +30,8 @@ class _FrontEnd:
         return response.get("body") or {}
 
     def begin(self) -> None:
-        if not self._kernel.info.get("debugger"):
+        info = self._kernel.info
+        if not (info.get("debugger") or "debugger" in info.get("supported_features", ())):
             raise Missed("no debugger")
         self.ask("initialize", clientID="needs", adapterID="", pathFormat="path", linesStartAt1=True)
         self.ask("attach")
