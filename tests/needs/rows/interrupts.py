@@ -243,15 +243,15 @@ def _(subject: Subject) -> Outcome:
     code = f"import {sleeps}\ntry:\n    print('ready')\n    await {sleeps}.sleep(60)\nfinally:\n    print('cleaned')"
     with Kernel(subject) as kernel:
         client = kernel.client
-        kernel.run("1 / 0", 10)  # not judged here either: the imports of the first traceback
-        request = client.execute(code)
-        client.wait(lambda: "ready" in client.text(request), 10, "the output before the hang")
-        time.sleep(SETTLE_SECONDS)
-        sent = kernel.interrupt("message")
-        reply = client.reply(request, ANSWER_SECONDS, "the reply to the interrupted cell")
-        client.idle(request)
-        if client.text(request) != "ready\ncleaned\n":
-            raise Missed(f"the cell printed {client.text(request)!r}")
+        for _ in range(2):  # the second is judged: as above
+            request = client.execute(code)
+            client.wait(lambda: "ready" in client.text(request), 10, "the output before the hang")
+            time.sleep(SETTLE_SECONDS)
+            sent = kernel.interrupt("message")
+            reply = client.reply(request, ANSWER_SECONDS, "the reply to the interrupted cell")
+            client.idle(request)
+            if client.text(request) != "ready\ncleaned\n":
+                raise Missed(f"the cell printed {client.text(request)!r}")
         return within(0.1, reply.at - sent)
 
 
