@@ -20,7 +20,7 @@ from .backlog import Build, size_of
 __all__ = ["GATHER_CHARACTERS", "GATHER_SECONDS", "SOON_SECONDS", "Item", "Outbox", "Output", "Plain", "Text"]
 
 GATHER_SECONDS = 0.02
-"""After text was sent, how long the next text is gathered before it follows."""
+"""After text was sent, how long the next text of the same key is gathered before it follows."""
 
 GATHER_CHARACTERS = 1 << 18
 """The length that makes gathered text leave before its time is up, and about the longest that one message holds."""
@@ -32,13 +32,14 @@ SOON_SECONDS = 0.001
 class Text:
     """Text under way: what was written in one piece, and what joined it while it waited. It may be dropped."""
 
-    __slots__ = ("build", "followed", "key", "pieces", "since", "size")
+    __slots__ = ("build", "followed", "has_line", "key", "pieces", "since", "size")
 
     def __init__(self, key: tuple[Message, str], text: str, build: Build) -> None:
         self.key = key
         self.pieces = [text]
         self.size = len(text)
         self.build = build
+        self.has_line = text.endswith("\n")  # a whole one, which may be due at once
         self.followed = False  # by something else, so that nothing may join it any more
         self.since = time.monotonic()
 
@@ -54,8 +55,8 @@ class Text:
 
     @property
     def due(self) -> float:
-        """When it is to leave, if no earlier text was sent just before: a line that is whole at once, one that is not
-        (`print` writes its line end by itself) after the gathering time."""
+        """When it is to leave, if none of the same key was sent just before: a line that is whole at once, one that is
+        not (`print` writes its line end by itself) after the gathering time."""
         return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
 
     def frames(self) -> Sequence[Buffer]:
@@ -97,7 +98,8 @@ class Outbox:
         self._items: deque[Item] = deque()
         self._ahead: deque[Plain] = deque()
         self._open: Text | None = None  # the last of the items, while further text may join it
-        self._last_text = 0.0
+        self._last_text = 0.0  # when text was taken out, and whose
+        self._last_key: tuple[Message, str] | None = None
 
     def __len__(self) -> int:
         return len(self._items) + len(self._ahead)
@@ -119,7 +121,8 @@ class Outbox:
             opened.followed = True
 
     def gather(self, key: tuple[Message, str], build: Build, text: str) -> bool:
-        """Put in text. False when it has joined what waits: whoever takes out knows when that is due."""
+        """Put in text. False when it has joined what waits, and whoever takes out knows when that is due. The end of the
+        first line is told, since that may make it due at once."""
         # In full, without the methods that would say it, nor `with`, which takes longer than all the rest: a cell that
         # prints in a loop is mostly here.
         lock = self._lock
@@ -129,7 +132,10 @@ class Outbox:
             if opened is not None and opened.key == key and opened.size < GATHER_CHARACTERS and not opened.followed:
                 opened.pieces.append(text)
                 opened.size += len(text)
-                return False
+                if opened.has_line:
+                    return False
+                opened.has_line = text.endswith("\n")
+                return opened.has_line
             self._open = Text(key, text, build)
             self._items.append(self._open)
             return True
@@ -157,7 +163,7 @@ class Outbox:
                 if item is self._open:
                     self._open = None
                 self._lock.release()
-            self._last_text = time.monotonic()
+            self._last_text, self._last_key = time.monotonic(), item.key
         return self._items.popleft()
 
     def close(self) -> None:
@@ -167,4 +173,5 @@ class Outbox:
         self._ahead = deque(maxlen=0)
 
     def _wait_of(self, text: Text) -> float:
-        return max(text.due, self._last_text + GATHER_SECONDS) - time.monotonic()
+        quiet = 0.0 if text.key != self._last_key else self._last_text + GATHER_SECONDS
+        return max(text.due, quiet) - time.monotonic()
