@@ -121,8 +121,8 @@ class Outbox:
             opened.followed = True
 
     def gather(self, key: tuple[Message, str], build: Build, text: str) -> bool:
-        """Put in text. False when it has joined what waits, and whoever takes out knows when that is due. The end of the
-        first line is told, since that may make it due at once."""
+        """Put in text. False when it has joined what waits, and whoever takes out knows when that is due. The end of a
+        first line, which may make it due at once, gives True as well."""
         # In full, without the methods that would say it, nor `with`, which takes longer than all the rest: a cell that
         # prints in a loop is mostly here.
         lock = self._lock
