@@ -39,7 +39,8 @@ class Guarded:
                 frame = frame.f_back
             if frame is not None:
                 raise
-            print(f"The handler of {signal.Signals(signum).name} raised while no cell was running.", file=sys.stderr)
+            name = signal.strsignal(signum)  # not all numbers are members of signal.Signals
+            print(f"The handler of signal {signum} ({name}) raised while no cell was running.", file=sys.stderr)
             traceback.print_exc()
 
 

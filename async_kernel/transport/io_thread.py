@@ -180,7 +180,8 @@ class IOThread:
             if most < inf and self._wanted and self._gate.acquire(timeout=PATIENCE_SECONDS):
                 self._gate.release()
         finally:
-            # A signal handler of the user's may raise behind any call: nothing is kept then. An RLock knows its owner.
+            # What is raised in a thread from another one may come behind any call: nothing is kept then. An RLock knows
+            # its owner.
             if self._gate._is_owned():
                 self._wanted = False
                 self._gate.release()

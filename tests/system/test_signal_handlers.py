@@ -32,6 +32,9 @@ def user_code() -> None:
 
 ENTRIES = (user_code.__code__,)
 
+NAMELESS = [number for number in signal.valid_signals() if not isinstance(number, signal.Signals)][:1]
+"""A signal that has no name of its own, where there is one."""
+
 
 @pytest.fixture(autouse=True)
 def as_in_a_kernel() -> Iterator[None]:
@@ -67,12 +70,16 @@ def test_what_a_guarded_one_raises_reaches_user_code(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == ""
 
 
-def test_elsewhere_it_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    signal.signal(signal.SIGUSR1, ring)
-    guard_handlers(ENTRIES)
-    signal.raise_signal(signal.SIGUSR1)
+@pytest.mark.parametrize("number", [signal.SIGUSR1, *NAMELESS])
+def test_elsewhere_it_is_shown(capsys: pytest.CaptureFixture[str], number: int) -> None:
+    before = signal.signal(number, ring)
+    try:
+        guard_handlers(ENTRIES)
+        signal.raise_signal(number)
+    finally:
+        signal.signal(number, before)
     error = capsys.readouterr().err
-    assert "SIGUSR1" in error
+    assert f"signal {int(number)} (" in error
     assert error.rstrip().endswith("Late")
 
 
