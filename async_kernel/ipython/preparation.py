@@ -40,7 +40,9 @@ def prepare() -> None:
     with _importing, suppress(ImportError):  # an IPython that formats them by other means
         for name in NEEDED:
             import_module(name)
-        import_module("async_kernel.ipython.lexing").share_tables()
+        from async_kernel.ipython.lexing import share_tables
+
+        share_tables()
 
 
 _importing = threading.RLock()  # reentrant: what is imported may fork

@@ -3,9 +3,7 @@
 The sockets belong to whoever has the turn. A thread that has something to send puts it in the outbox, takes the turn if
 it is free and empties the outbox, so that a reply leaves without waiting for another thread to wake; if the turn is
 taken, it rings for the I/O thread. The I/O thread brings in what arrives and sends what is due later.
-
-A handler of the user's that raises in the midst of a message would tear it, and the one behind it. Where there is such
-a handler the main thread, in which it runs, leaves all sending to the I/O thread.
+Where a signal handler of the user's may raise, and tear a message, the main thread leaves sending to the I/O thread.
 
 Replies on control overtake what cells give, as their requests do. Who gives output faster than it leaves does the
 sending, or waits while somebody else does: never for a subscriber, only for the work that messages make.
@@ -93,8 +91,7 @@ class IOThread:
         self._gate: Any = threading.RLock()  # for who waits for the turn
         self._wanted = False  # somebody stands there: who has the turn sends no more
         self._pushing: set[int] = set()  # the threads that are in _push, and that of the I/O
-        self._room = threading.Lock()  # released when somebody has sent, for who waits in _wait_for_room
-        self._room.acquire()
+        self._room = threading.Lock()  # released when somebody has sent, for who waits in _leave_sending
         self._room_wanted = False
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
@@ -153,15 +150,15 @@ class IOThread:
         try:
             self._pushing.add(thread)
             if may_raise_here():
-                self._ring()
-                self._wait_for_room(most)
+                self._leave_sending(most)
             else:
                 self._push_alone(most)
         finally:
             self._pushing.discard(thread)
 
-    def _wait_for_room(self, most: float) -> None:
-        """While more than `most` messages wait, wait for who sends them, for a while."""
+    def _leave_sending(self, most: float) -> None:
+        """Have the I/O thread send; while more than `most` messages wait, wait for that, for a while."""
+        self._ring()
         end = time.monotonic() + PATIENCE_SECONDS
         while len(self._outbox) > most:
             self._room_wanted = True
@@ -180,8 +177,7 @@ class IOThread:
             if most < inf and self._wanted and self._gate.acquire(timeout=PATIENCE_SECONDS):
                 self._gate.release()
         finally:
-            # What is raised in a thread from another one may come behind any call: nothing is kept then. An RLock knows
-            # its owner.
+            # Another thread may raise in this one, behind any call: nothing is kept. An RLock knows its owner.
             if self._gate._is_owned():
                 self._wanted = False
                 self._gate.release()

@@ -98,8 +98,9 @@ class Wire:
 @pytest.fixture(params=[False, True], ids=["sends itself", "leaves it to the thread"])
 def wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     """Both ways in which the main thread has its messages sent."""
-    in_main = threading.main_thread
-    monkeypatch.setattr(io_thread, "may_raise_here", lambda: request.param and threading.current_thread() is in_main())
+    leaves = request.param
+    in_main = threading.main_thread().ident
+    monkeypatch.setattr(io_thread, "may_raise_here", lambda: leaves and threading.get_ident() == in_main)
     wire = Wire()
     yield wire
     wire.close()
