@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from math import inf
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ class Portal(Protocol):
 
         On asyncio the task is cancelled, as `asyncio.Runner` does at SIGINT; on trio KeyboardInterrupt is raised out
         of the wait, as trio itself does at SIGINT.
+        """
+
+    def reach(self, frame: FrameType) -> bool | None:
+        """What is raised at `frame`, in another task or a callback of the loop: True when it comes to the task for
+        certain, False when the loop leaves it to whoever asks for it, None when it would be the loop's end.
+
+        On trio it comes out of a task into its nursery and the parent's, or, out of a system task, ends all. Callable
+        from any thread.
         """
 
     def waiting(self) -> AbstractContextManager[object]:
@@ -108,6 +117,9 @@ class _AsyncioPortal:
     def end_wait(self) -> None:
         self._task.cancel()
 
+    def reach(self, frame: FrameType) -> bool:
+        return False  # see `loops.resume`
+
     def waiting(self) -> AbstractContextManager[object]:
         return nullcontext()
 
@@ -141,7 +153,10 @@ class _TrioPortal:
         import signal
 
         self.thread = threading.get_ident()
+        import trio
+
         self._token = token
+        self._task = trio.lowlevel.current_task()
         # trio's own SIGINT handler is its public way to raise KeyboardInterrupt in the main task; it is there when
         # trio was started in the main thread with Python's default handler in place.
         handler = signal.getsignal(signal.SIGINT) if main else None
@@ -172,6 +187,13 @@ class _TrioPortal:
 
         deliver()
 
+    def reach(self, frame: FrameType) -> bool | None:
+        task = _trio_task_at(frame)
+        while task is not None and task is not self._task:
+            nursery = task.parent_nursery
+            task = None if nursery is None else nursery.parent_task
+        return task is not None or None
+
     @contextmanager
     def waiting(self) -> Iterator[None]:
         # With trio's own handler the task may keep nurseries open beyond this block; a scope would not allow that.
@@ -201,3 +223,17 @@ class _TrioPortal:
 
         with suppress(KeyboardInterrupt):
             await self.own_wait(trio.lowlevel.checkpoint)
+
+
+def _trio_task_at(frame: FrameType | None) -> trio.lowlevel.Task | None:
+    """The task of trio's that runs at `frame`, in whichever thread."""
+    import trio
+
+    while frame is not None:
+        # trio has no public way: `current_task` is for the thread itself.
+        if frame.f_globals.get("__name__") == "trio._core._run":
+            task = frame.f_locals.get("task")
+            if isinstance(task, trio.lowlevel.Task):
+                return task
+        frame = frame.f_back
+    return None

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
@@ -33,6 +34,9 @@ class Place(InnerLoop, Protocol):
     thread: int
     """The ident of the thread."""
 
+    def reach(self, frame: FrameType) -> bool | None:
+        """As that of a `Portal`."""
+
 
 class ThisThread:
     """The calling thread as a place: no loop runs in it."""
@@ -46,6 +50,10 @@ class ThisThread:
 
     def end_wait(self) -> None:
         """Nothing: what blocks in a thread is ended by what is raised in it."""
+
+    def reach(self, frame: FrameType) -> bool:
+        """False: no task awaits another here."""
+        return False
 
 
 class Execution:
@@ -78,23 +86,31 @@ class Execution:
             loop = innermost(self.thread) or self._place
             loop.call(self._end_wait, interrupt, loop)
 
+    def reach(self, frame: FrameType) -> bool | None:
+        """Whether what is raised at `frame`, in a callback or task of the loop, comes to the task of the execution."""
+        return self._place.reach(frame)
+
     def mark_interrupted(self) -> None:
         """Let the interpreter know that a cancellation means an interrupt."""
         self.request.interrupted = True
         self.request.checkpoint = None
 
     def report(self) -> None:
-        """Say in the cell's stderr where it stands."""
+        """Say in the cell's stderr where it stands, or what keeps its loop."""
         frame = sys._current_frames().get(self.thread)
-        if frame is not None and execution_on(self.thread) is self:
-            import linecache
+        own = execution_on(self.thread) is self
+        if frame is None or not (own or is_held(self.thread)):
+            return
+        import linecache
 
-            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-            self.request.stream(
-                "stderr",
-                f"The interrupt waits: `{line}` (line {frame.f_lineno}, in {frame.f_code.co_name}) is in C code, which "
-                "does not look for it. The cell ends when that returns; a restart of the kernel ends it now.\n",
-            )
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        where = f"`{line}` (line {frame.f_lineno}, in {frame.f_code.co_name})"
+        why = "is in C code, which does not look for it" if own else "runs beside the cell and keeps its loop"
+        self.request.stream(
+            "stderr",
+            f"The interrupt waits: {where} {why}. The cell ends when that returns; a restart of the kernel ends it "
+            "now.\n",
+        )
 
     def report_delay(self, seconds: float) -> None:
         """Say in the cell's stderr that an interrupt could not be seen for so long."""

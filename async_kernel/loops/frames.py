@@ -46,6 +46,10 @@ class Callback:
     def end_wait(self, interrupt: Interrupt) -> None:
         """Nothing: a callback awaits nothing."""
 
+    def reach(self, frame: FrameType) -> bool:
+        """True: what runs beside the kernel's own work is what this stands for."""
+        return True
+
     def mark_interrupted(self) -> None:
         """Let go of it."""
         self._frame = None

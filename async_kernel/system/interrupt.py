@@ -40,6 +40,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
 
 
+BESIDE_SECONDS = 0.03
+"""How long a callback or task that runs beside the work may keep its wait from being ended, before it is ended too."""
+
+
 TELL_SECONDS = 1.0
 """After so long an interrupt that has not got through is spoken of."""
 
@@ -47,6 +51,9 @@ TELL_SECONDS = 1.0
 DEBUGGER = ("pydevd", "_pydev")
 """How the modules of pydevd begin, which debugpy is made of. It traces, and stops, from inside the user's code; an
 exception there ends the tracing."""
+
+
+PACKAGE = __name__.partition(".")[0]
 
 
 class Interruptible(Protocol):
@@ -62,6 +69,10 @@ class Interruptible(Protocol):
 
     def end_wait(self, interrupt: Interrupt) -> None:
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
+
+    def reach(self, frame: FrameType) -> bool | None:
+        """What is raised at `frame`, in a callback or task that a loop runs: True when it comes to the work, False when
+        it ends the callback or task alone, None when it would be the end of the loop."""
 
     def report(self) -> None:
         """Tell whoever waits for the work that the interrupt does not get through to its thread."""
@@ -83,12 +94,13 @@ class Interrupt:
     """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well.
     `entries` are the functions that call user code."""
 
-    __slots__ = ("again", "by_signal", "delivered", "entries", "standstill", "tell_at", "work")
+    __slots__ = ("again", "by_signal", "delivered", "entries", "spares_until", "standstill", "tell_at", "work")
 
     def __init__(self, work: Interruptible, again: bool = False, by_signal: bool = False) -> None:
         self.work = work
         self.by_signal = by_signal
         self.tell_at = time.monotonic() + TELL_SECONDS
+        self.spares_until = time.monotonic() + BESIDE_SECONDS
         self.entries: Collection[CodeType] = ()
         self.again = again
         """Whether an earlier one was delivered to the same work, which goes on all the same."""
@@ -116,7 +128,6 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
     this package decides: user code is what runs below an entry, or what a loop runs beside us (the user's own tasks
     and callbacks). Everything else of ours, a loop's own machinery and a debugger have to stay whole.
     """
-    package = __name__.partition(".")[0]
     innermost = frame
     while frame is not None:
         if frame.f_code in entries:
@@ -124,8 +135,8 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
         name = str(frame.f_globals.get("__name__", ""))
         if name.startswith(DEBUGGER):
             return False
-        if name.partition(".")[0] == package:
-            if not name.startswith((f"{package}.loops", f"{package}.concurrency.runners")):
+        if name.partition(".")[0] == PACKAGE:
+            if not name.startswith((f"{PACKAGE}.loops", f"{PACKAGE}.concurrency.runners")):
                 return False
             break
         frame = frame.f_back
@@ -133,6 +144,15 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
         return False
     machinery = str(innermost.f_globals.get("__name__", "")).partition(".")[0]
     return machinery not in ("asyncio", "selectors", "uvloop", "winloop", "trio", "anyio", "tkinter")
+
+
+def is_beside(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
+    """Whether what runs at `frame`, where one may raise, was called by a loop that runs us, too, not by an entry."""
+    while frame is not None and frame.f_code not in entries:
+        if str(frame.f_globals.get("__name__", "")).startswith(f"{PACKAGE}.loops"):
+            return True
+        frame = frame.f_back
+    return frame is None
 
 
 class Interrupter:
@@ -197,8 +217,12 @@ class Interrupter:
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         frame = sys._getframe(1)  # matplotlib's `show` calls us when it has returned, with a frame that has ended
-        interrupt, self._aim = self._aim, None
-        if interrupt is None:  # from outside: meant for what runs now
+        aimed, self._aim = self._aim, None
+        if aimed is not None:
+            interrupt = aimed
+            if self._current() is not interrupt.work and not is_beside(frame, self.entries):
+                return
+        else:  # from outside: meant for what runs now
             work = self._current()
             for other in self._running():
                 if other is not work:
@@ -206,29 +230,42 @@ class Interrupter:
             if work is None:
                 return
             interrupt = self._new(work, by_signal=True)
-            if not self._may_hit(interrupt, frame):
-                self._pursue(interrupt)
-                return
-        elif self._current() is not interrupt.work:
-            return
-        if self._may_hit(interrupt, frame):
-            if interrupt.claim():
-                self._interrupted.add(interrupt.work)
-                _interrupt_child(interrupt, frame)
-                follow(frame, self.entries, interrupt.again)
-                raise KeyboardInterrupt
-        else:
+        may_hit = self._may_hit(interrupt, frame)
+        if may_hit and self._hits(interrupt, frame):
+            _interrupt_child(interrupt, frame)
+            follow(frame, self.entries, interrupt.again)
+            raise KeyboardInterrupt
+        if aimed is None:
+            self._pursue(interrupt)
+        elif not may_hit:
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
 
     def _may_hit(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
         return may_raise(frame, self.entries) and not (self.spares is not None and self.spares(interrupt, frame))
 
+    def _hits(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
+        """Whether the caller is to raise KeyboardInterrupt at `frame`, where it may.
+
+        A callback or task beside the work is not what the interrupt is for, and is hit only if it goes on for so long
+        that the loop cannot end the wait of the work. The loop does that next, so that the interrupt remains.
+        """
+        reach = interrupt.work.reach(frame) if frame is not None and is_beside(frame, self.entries) else True
+        if not reach:
+            now = time.monotonic()
+            if reach is None or interrupt.settled or now < interrupt.spares_until:
+                return False
+            interrupt.spares_until = now + BESIDE_SECONDS
+            return True
+        if not interrupt.claim():
+            return False
+        self._interrupted.add(interrupt.work)
+        return True
+
     def _checkpoint(self, interrupt: Interrupt) -> None:
         """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""
         frame = sys._getframe(3)
         in_place = threading.get_ident() == interrupt.work.thread and self._may_hit(interrupt, frame)
-        if in_place and interrupt.claim():
-            self._interrupted.add(interrupt.work)
+        if in_place and self._hits(interrupt, frame):
             follow(frame, self.entries, interrupt.again)
             raise KeyboardInterrupt
 
@@ -271,6 +308,12 @@ class Interrupter:
     def _go_on(self, interrupt: Interrupt) -> bool:
         """Do what can be done now. False when nothing more will have to be done."""
         if not interrupt.settled:
+            if interrupt.standstill is not None:  # something beside the work has been hit
+                if interrupt.standstill.is_over():
+                    interrupt.standstill = None
+                elif interrupt.standstill.is_stuck():
+                    interrupt.work.leave()
+                    return False
             self._try(interrupt)
             if time.monotonic() > interrupt.tell_at and not interrupt.settled:
                 interrupt.tell_at = math.inf
@@ -314,13 +357,13 @@ class Interrupter:
         if not self._has_lock:
             time.sleep(0)
         self._has_lock = False
-        if not may_raise(sys._current_frames().get(thread), self.entries):
+        frame = sys._current_frames().get(thread)
+        if not may_raise(frame, self.entries):
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
-        elif interrupt.claim():
-            self._interrupted.add(interrupt.work)
+        elif interrupt.standstill is None and self._hits(interrupt, frame):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
             interrupt.standstill = Standstill(thread)
-            _interrupt_child(interrupt, sys._current_frames().get(thread))
+            _interrupt_child(interrupt, frame)
 
 
 def _interrupt_child(interrupt: Interrupt, frame: FrameType | None) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import threading
+from types import FrameType
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
+import trio
 
 from async_kernel.concurrency.portal import Portal, current_portal
 
@@ -123,3 +127,39 @@ def test_settling_without_need_does_nothing(backend: str) -> None:
 
     assert in_thread(backend, main) == "unharmed"
     assert run(backend, main) == "unharmed"
+
+
+def test_what_is_raised_in_another_task_comes_to_the_task_in_nurseries_alone(backend: str) -> None:
+    """Asked from inside the task, and of a thread's loop from outside."""
+    frames: list[FrameType] = []
+
+    async def child() -> None:
+        frames.append(sys._getframe())
+        reaches.append(portals[0].reach(frames[-1]))
+
+    async def main() -> None:
+        portals.append(current_portal())
+        async with anyio.create_task_group() as group:
+            group.start_soon(child)
+        with anyio.fail_after(DEADLINE):
+            await in_system_task(child)
+
+    async def in_system_task(function: Any) -> None:
+        done = anyio.Event()
+
+        async def task() -> None:
+            await function()
+            done.set()
+
+        if backend == "trio":
+            trio.lowlevel.spawn_system_task(task)
+        else:
+            tasks.append(asyncio.get_running_loop().create_task(task()))
+        await done.wait()
+
+    for place in (run, in_thread):
+        portals: list[Portal] = []
+        reaches: list[bool | None] = []
+        tasks: list[asyncio.Task[None]] = []
+        place(backend, main)
+        assert reaches == ([True, None] if backend == "trio" else [False, False])

@@ -6,14 +6,15 @@ import itertools
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 
 from async_kernel.system import interrupt
-from async_kernel.system.interrupt import Interrupt, Interrupter, may_raise
+from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter, may_raise
 
 DEADLINE = 20.0
 
@@ -105,6 +106,7 @@ class Work:
     def __init__(self, thread: int | None = None) -> None:
         self.thread = threading.get_ident() if thread is None else thread
         self.finished = False
+        self.reached: bool | None = False
         self.marked = 0
         self.ends = 0
         self.reports = 0
@@ -115,6 +117,9 @@ class Work:
         with self.change:
             self.ends += 1
             self.change.notify_all()
+
+    def reach(self, frame: FrameType) -> bool | None:
+        return self.reached
 
     def mark_interrupted(self) -> None:
         self.marked += 1
@@ -276,6 +281,69 @@ def test_a_signal_from_outside_is_for_what_runs_now(interrupting: Interrupting) 
     with pytest.raises(KeyboardInterrupt):
         function_in("async_kernel.kernel.lanes")(lambda: enter(user_code))
     assert work.marked == 1
+
+
+def run_beside(function: Callable[[], Any]) -> None:
+    """Call `function` as a loop calls a callback, beside the kernel's own code."""
+    function_in("async_kernel.loops.run")(lambda: function_in("asyncio.events")(lambda: function_in("user")(function)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
+def test_a_callback_beside_the_work_is_hit_once_it_has_held_it_up_and_the_interrupt_remains(
+    interrupting: Interrupting,
+) -> None:
+    interrupting.wake = signal_main_thread
+    work = interrupting.work
+    assert work is not None
+    interrupt, begun = interrupting.interrupter.interrupt(work), time.monotonic()
+    settled: list[bool] = []
+
+    def callback() -> None:
+        try:
+            spin()
+        finally:
+            settled.append(interrupt.settled)
+            work.finished = True  # or the rest of this test were next
+
+    with pytest.raises(KeyboardInterrupt):
+        run_beside(callback)
+    assert time.monotonic() - begun >= BESIDE_SECONDS
+    assert settled == [False]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
+def test_a_task_that_raises_into_the_work_is_hit_at_once(interrupting: Interrupting) -> None:
+    interrupting.wake = signal_main_thread
+    work = interrupting.work
+    assert work is not None
+    work.reached = True
+    interrupt = interrupting.interrupter.interrupt(work)
+    with pytest.raises(KeyboardInterrupt):
+        run_beside(spin)
+    assert interrupt.delivered
+    assert work.marked == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
+def test_a_task_whose_exception_would_end_the_loop_is_never_hit(
+    interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupt, "BESIDE_SECONDS", 0.0)
+    interrupting.wake = signal_main_thread
+    work = interrupting.work
+    assert work is not None
+    work.reached = None
+    interrupting.interrupter.interrupt(work)
+    run_beside(lambda: work.wait_for_tries(8))
+    assert interrupting.wakes >= 8
+
+
+def test_a_signal_from_outside_spares_a_callback_and_is_pursued(interrupting: Interrupting) -> None:
+    work = interrupting.work
+    assert work is not None
+    run_beside(lambda: signal.raise_signal(signal.SIGINT))
+    work.wait_for_tries(2)
+    assert work.marked == 0
 
 
 def test_a_signal_from_outside_that_hits_our_own_code_is_pursued(interrupting: Interrupting) -> None:
