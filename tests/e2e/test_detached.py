@@ -124,7 +124,7 @@ def test_any_cell_says_that_its_time_is_over(kernel: KernelDriver, hang: str) ->
 def test_a_shutdown_ends_it(start_kernel: StartKernel, backend: str) -> None:
     kernel = start_kernel(backend)
     kernel.execute(f"import {kernel.library} as lib").ok()
-    cell = detach(kernel, "print('in')\ntry: await lib.sleep(60)\nfinally: print('out')")
+    cell = detach(kernel, "try: print('in'); await lib.sleep(60)\nfinally: print('out')")
     kernel.wait_printed(cell, "in")
     kernel.send("shutdown_request", {"restart": False}, channel="control")
     published = kernel.published(cell)

@@ -340,7 +340,7 @@ def test_cells_of_subshells_end_in_good_order(start_kernel: StartKernel, backend
     kernel = start_kernel(backend)
     kernel.execute(f"import {kernel.library} as lib").ok()
     created = kernel.request("create_subshell_request", channel="control")
-    code = "print('in')\ntry: await lib.sleep(60)\nfinally: print('out')"
+    code = "try: print('in'); await lib.sleep(60)\nfinally: print('out')"
     cell = kernel.start_until_printed(code, "in", header={"subshell_id": created["content"]["subshell_id"]})
     kernel.send("shutdown_request", {"restart": False}, channel="control")
     ended = kernel.finish(cell)
