@@ -152,9 +152,9 @@ class _TrioPortal:
     def __init__(self, token: trio.lowlevel.TrioToken, main: bool, owned: bool) -> None:
         import signal
 
-        self.thread = threading.get_ident()
         import trio
 
+        self.thread = threading.get_ident()
         self._token = token
         self._task = trio.lowlevel.current_task()
         # trio's own SIGINT handler is its public way to raise KeyboardInterrupt in the main task; it is there when
@@ -189,6 +189,8 @@ class _TrioPortal:
 
     def reach(self, frame: FrameType) -> bool | None:
         task = _trio_task_at(frame)
+        if task is None:  # a callback of a toolkit that hosts trio
+            return False
         while task is not None and task is not self._task:
             nursery = task.parent_nursery
             task = None if nursery is None else nursery.parent_task

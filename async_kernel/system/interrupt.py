@@ -94,13 +94,24 @@ class Interrupt:
     """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well.
     `entries` are the functions that call user code."""
 
-    __slots__ = ("again", "by_signal", "delivered", "entries", "spares_until", "standstill", "tell_at", "work")
+    __slots__ = (
+        "again",
+        "beside",
+        "by_signal",
+        "delivered",
+        "entries",
+        "spares_until",
+        "standstill",
+        "tell_at",
+        "work",
+    )
 
     def __init__(self, work: Interruptible, again: bool = False, by_signal: bool = False) -> None:
         self.work = work
         self.by_signal = by_signal
         self.tell_at = time.monotonic() + TELL_SECONDS
         self.spares_until = time.monotonic() + BESIDE_SECONDS
+        self.beside: FrameType | None = None  # the callback or task beside the work that was hit last
         self.entries: Collection[CodeType] = ()
         self.again = again
         """Whether an earlier one was delivered to the same work, which goes on all the same."""
@@ -142,17 +153,25 @@ def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
         frame = frame.f_back
     if innermost is None or frame is innermost:
         return False
-    machinery = str(innermost.f_globals.get("__name__", "")).partition(".")[0]
-    return machinery not in ("asyncio", "selectors", "uvloop", "winloop", "trio", "anyio", "tkinter")
+    return not _is_machinery(innermost)
 
 
-def is_beside(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
-    """Whether what runs at `frame`, where one may raise, was called by a loop that runs us, too, not by an entry."""
+def beside(frame: FrameType | None, entries: Collection[CodeType]) -> FrameType | None:
+    """The outermost frame of the callback or task that runs at `frame`, where one may raise, if a loop that runs us,
+    too, has called it; None if an entry has."""
+    outermost: FrameType | None = None
     while frame is not None and frame.f_code not in entries:
         if str(frame.f_globals.get("__name__", "")).startswith(f"{PACKAGE}.loops"):
-            return True
+            return outermost
+        if not _is_machinery(frame):
+            outermost = frame
         frame = frame.f_back
-    return frame is None
+    return outermost if frame is None else None
+
+
+def _is_machinery(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return name in ("asyncio", "selectors", "uvloop", "winloop", "trio", "anyio", "tkinter")
 
 
 class Interrupter:
@@ -220,7 +239,7 @@ class Interrupter:
         aimed, self._aim = self._aim, None
         if aimed is not None:
             interrupt = aimed
-            if self._current() is not interrupt.work and not is_beside(frame, self.entries):
+            if self._current() is not interrupt.work and beside(frame, self.entries) is None:
                 return
         else:  # from outside: meant for what runs now
             work = self._current()
@@ -246,15 +265,16 @@ class Interrupter:
     def _hits(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
         """Whether the caller is to raise KeyboardInterrupt at `frame`, where it may.
 
-        A callback or task beside the work is not what the interrupt is for, and is hit only if it goes on for so long
-        that the loop cannot end the wait of the work. The loop does that next, so that the interrupt remains.
+        A callback or task beside the work is not what the interrupt is for. It is hit, once, if it goes on for so long
+        that the loop cannot end the wait of the work; the loop does that next, and the interrupt remains until then.
         """
-        reach = interrupt.work.reach(frame) if frame is not None and is_beside(frame, self.entries) else True
+        callback = beside(frame, self.entries)
+        reach = True if callback is None else interrupt.work.reach(callback)
         if not reach:
             now = time.monotonic()
-            if reach is None or interrupt.settled or now < interrupt.spares_until:
+            if reach is None or interrupt.settled or now < interrupt.spares_until or callback is interrupt.beside:
                 return False
-            interrupt.spares_until = now + BESIDE_SECONDS
+            interrupt.spares_until, interrupt.beside = now + BESIDE_SECONDS, callback
             return True
         if not interrupt.claim():
             return False

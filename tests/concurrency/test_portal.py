@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from types import FrameType
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -130,12 +130,10 @@ def test_settling_without_need_does_nothing(backend: str) -> None:
 
 
 def test_what_is_raised_in_another_task_comes_to_the_task_in_nurseries_alone(backend: str) -> None:
-    """Asked from inside the task, and of a thread's loop from outside."""
-    frames: list[FrameType] = []
-
     async def child() -> None:
-        frames.append(sys._getframe())
-        reaches.append(portals[0].reach(frames[-1]))
+        # From another thread, as who interrupts a subshell does.
+        with ThreadPoolExecutor(1) as pool:
+            reaches.append(pool.submit(portals[0].reach, sys._getframe()).result(DEADLINE))
 
     async def main() -> None:
         portals.append(current_portal())

@@ -302,6 +302,7 @@ def test_a_callback_beside_the_work_is_hit_once_it_has_held_it_up_and_the_interr
         try:
             spin()
         finally:
+            time.sleep(3 * BESIDE_SECONDS)  # cleans up, and is hit once
             settled.append(interrupt.settled)
             work.finished = True  # or the rest of this test were next
 
