@@ -22,6 +22,8 @@ __all__ = ["Portal", "current_portal", "main_portal"]
 
 T = TypeVar("T")
 
+PACKAGE = f"{__name__.partition('.')[0]}."
+
 _main: Portal | None = None
 
 
@@ -48,8 +50,8 @@ class Portal(Protocol):
         """What is raised at `frame`, in another task or a callback of the loop: True when it comes to the task for
         certain, False when the loop leaves it to whoever asks for it, None when it would be the loop's end.
 
-        On trio it comes out of a task into its nursery and the parent's, or, out of a system task, ends all. Callable
-        from any thread.
+        On trio it comes out of a task into its nursery and the parent's, or, out of a system task, ends all. `frame` is
+        the outermost one of the callback or task. Callable from any thread.
         """
 
     def waiting(self) -> AbstractContextManager[object]:
@@ -188,9 +190,9 @@ class _TrioPortal:
         deliver()
 
     def reach(self, frame: FrameType) -> bool | None:
-        task = _trio_task_at(frame)
-        if task is None:  # a callback of a toolkit that hosts trio
-            return False
+        called, task = _called_by_trio(frame)
+        if task is None or str(called.f_globals.get("__name__", "")).startswith(PACKAGE):
+            return False  # a callback of a toolkit that hosts trio, or a function of ours, which keeps what is raised
         while task is not None and task is not self._task:
             nursery = task.parent_nursery
             task = None if nursery is None else nursery.parent_task
@@ -227,15 +229,18 @@ class _TrioPortal:
             await self.own_wait(trio.lowlevel.checkpoint)
 
 
-def _trio_task_at(frame: FrameType | None) -> trio.lowlevel.Task | None:
-    """The task of trio's that runs at `frame`, in whichever thread."""
+def _called_by_trio(frame: FrameType) -> tuple[FrameType, trio.lowlevel.Task | None]:
+    """What trio has called that runs at `frame`, in whichever thread, and the task in which it did."""
     import trio
 
-    while frame is not None:
+    called, outer = frame, frame.f_back
+    while outer is not None:
+        module = str(outer.f_globals.get("__name__", ""))
         # trio has no public way: `current_task` is for the thread itself.
-        if frame.f_globals.get("__name__") == "trio._core._run":
-            task = frame.f_locals.get("task")
-            if isinstance(task, trio.lowlevel.Task):
-                return task
-        frame = frame.f_back
-    return None
+        task = outer.f_locals.get("task") if module == "trio._core._run" else None
+        if isinstance(task, trio.lowlevel.Task):
+            return called, task
+        if not module.startswith("trio."):
+            called = outer
+        outer = outer.f_back
+    return called, None
