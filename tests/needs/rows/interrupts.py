@@ -50,6 +50,14 @@ SHAPES = (
         "import asyncio, time\nprint('ready')\nawait asyncio.to_thread(time.sleep, 20)",
         backends=("asyncio",),
     ),
+    Shape(
+        "await_beside_callback",
+        "import asyncio, time\nloop, goes_on = asyncio.get_running_loop(), [True]\n"
+        "def come_back():\n    if goes_on: loop.call_later(0.001, come_back)\n"
+        "    end = time.monotonic() + 0.01\n    while time.monotonic() < end: pass\n"
+        "come_back()\nprint('ready')\ntry: await asyncio.sleep(60)\nfinally: goes_on.clear()",
+        backends=("asyncio",),
+    ),
     Shape("trio_sleep", "import trio\nprint('ready')\nawait trio.sleep(60)", backends=("trio",)),
     Shape(
         "trio_nursery",
@@ -65,6 +73,15 @@ SHAPES = (
     Shape(
         "trio_thread",
         "import trio, time\nprint('ready')\nawait trio.to_thread.run_sync(time.sleep, 20, abandon_on_cancel=True)",
+        backends=("trio",),
+    ),
+    Shape(
+        "trio_beside_task",
+        "import trio, time\ngoes_on = [True]\nasync def come_back():\n    while goes_on:\n"
+        "        end = time.monotonic() + 0.01\n        while time.monotonic() < end: pass\n"
+        "        await trio.sleep(0.001)\n"
+        "trio.lowlevel.spawn_system_task(come_back)\n"
+        "print('ready')\ntry: await trio.sleep(60)\nfinally: goes_on.clear()",
         backends=("trio",),
     ),
     Shape("sleep_in_coroutine", "import time\nasync def hang():\n    print('ready')\n    time.sleep(60)\nawait hang()"),
