@@ -161,9 +161,10 @@ def beside(frame: FrameType | None, entries: Collection[CodeType]) -> FrameType 
     too, has called it; None if an entry has."""
     outermost: FrameType | None = None
     while frame is not None and frame.f_code not in entries:
-        if str(frame.f_globals.get("__name__", "")).startswith(f"{PACKAGE}.loops"):
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith(f"{PACKAGE}.loops"):
             return outermost
-        if not _is_machinery(frame):
+        if name != f"{PACKAGE}.concurrency.runners" and not _is_machinery(frame):  # loops are run by those
             outermost = frame
         frame = frame.f_back
     return outermost if frame is None else None

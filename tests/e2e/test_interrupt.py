@@ -172,6 +172,25 @@ def test_a_cell_that_awaits_is_interrupted_beside_what_keeps_its_loop_busy(
         assert kernel.execute("6 * 7", header=header).ok().result == "42"
 
 
+@pytest.mark.parametrize("place", ["main", "subshell"])
+def test_a_system_task_of_trio_that_keeps_the_loop_is_spoken_of(
+    start_kernel: Callable[..., KernelDriver], place: str
+) -> None:
+    kernel = start_kernel("trio")
+    created = kernel.request("create_subshell_request", channel="control")["content"]
+    header = {"subshell_id": created["subshell_id"]} if place == "subshell" else None
+    code = "import trio\nasync def hold():\n    await trio.sleep(0.1); print('in'); burn(2)\n"
+    code += "import contextvars\ntrio.lowlevel.spawn_system_task(hold, context=contextvars.copy_context())"
+    left = kernel.start(BURN + code, header=header)
+    running = kernel.start("await trio.sleep(600)", header=header)
+    kernel.wait_printed(left, "in")
+    by_message(kernel)
+    cell = kernel.finish(running)
+    assert cell.reply["ename"] == "KeyboardInterrupt"
+    assert "(line 5, in burn) runs beside the cell and keeps its loop" in cell.text("stderr")
+    assert kernel.execute("await trio.sleep(0); 6 * 7", header=header).ok().result == "42"
+
+
 DROPS = {
     "a finaliser": "class Hangs:\n    def __del__(self): hang()\none = Hangs(); del one",
     "a callback of C code": "import ctypes; ctypes.CFUNCTYPE(ctypes.c_int)(hang)()",

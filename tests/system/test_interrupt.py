@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from async_kernel.system import interrupt
-from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter, may_raise
+from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter, beside, may_raise
 
 DEADLINE = 20.0
 
@@ -281,6 +281,24 @@ def test_a_signal_from_outside_is_for_what_runs_now(interrupting: Interrupting) 
     with pytest.raises(KeyboardInterrupt):
         function_in("async_kernel.kernel.lanes")(lambda: enter(user_code))
     assert work.marked == 1
+
+
+def test_what_a_loop_runs_beside_us_is_known_by_its_outermost_frame() -> None:
+    seen: list[FrameType | None] = []
+
+    def callback() -> None:
+        asyncio = function_in("asyncio.runners")  # as what a callback calls may be
+        asyncio(lambda: function_in("user.more")(lambda: seen.append(beside(sys._getframe(), [enter.__code__]))))
+
+    modules = ("async_kernel.loops.run", "async_kernel.concurrency.runners", "asyncio.events")
+    called: Callable[[], object] = callback
+    for module in reversed(modules):
+        called = _nested(function_in(module), called)
+    called()
+    assert seen[-1] is not None
+    assert seen[-1].f_code is callback.__code__
+    function_in("async_kernel.loops.run")(lambda: enter(callback))
+    assert seen[-1] is None, "an entry has called it"
 
 
 def run_beside(function: Callable[[], Any]) -> None:
