@@ -8,10 +8,11 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
-from .driver import KernelDriver
+from .driver import Cell, DeadlineError, KernelDriver
 
 ROUNDS = 7
 
@@ -464,6 +465,15 @@ SWALLOWS_IN_AWAITS = {
 }
 
 
+def end_by_another(kernel: KernelDriver, running: str) -> Cell:
+    """Interrupt a cell that does not always say that it was interrupted before: two at once are one."""
+    for _ in range(10):
+        by_message(kernel)
+        with suppress(DeadlineError):
+            return Cell(kernel.reply(running, seconds=2), kernel.published(running))
+    raise AssertionError("the cell goes on")
+
+
 @pytest.mark.parametrize("place", ["main", "subshell"])
 def test_a_second_interrupt_ends_what_takes_a_cancellation_in(
     start_kernel: Callable[..., KernelDriver], backend: str, place: str
@@ -477,8 +487,7 @@ def test_a_second_interrupt_ends_what_takes_a_cancellation_in(
         by_message(kernel)
         if (kernel.library, name, place) != ("trio", "shield", "subshell"):  # it hears of none
             kernel.wait_printed(running, "swallowed")
-        by_message(kernel)
-        cell = kernel.finish(running)
+        cell = end_by_another(kernel, running)
         assert cell.reply["ename"] == "KeyboardInterrupt", name
         assert kernel.execute("6 * 7", header=header).ok().result == "42"
         if name == "task":  # it would not end with its loop either
