@@ -68,7 +68,7 @@ class Execution:
         self._begun = time.monotonic()
         self.free_since = 0.0  # when its lane had done what came before it
         self.finished = False
-        self._went_on = False
+        self._wait_ends = False  # the end of one is on its way to the task
         self._left = left
         self._place = place
         self._prompts = prompts
@@ -77,6 +77,11 @@ class Execution:
     def seconds(self) -> float:
         """How long it has been served, by a clock that nobody sets."""
         return time.monotonic() - self._begun
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interrupt was delivered to it."""
+        return self.request.interrupted
 
     def end_wait(self, interrupt: Interrupt) -> None:
         """End a question to the client, or what the task awaits, if the execution still goes on by then."""
@@ -140,15 +145,14 @@ class Execution:
 
     def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
         if interrupt.claim():
-            if self._went_on or interrupt.again:
+            if interrupt.again and not self._wait_ends:  # two at once are one
                 insist(interrupt.entries, lambda: self.finished)
                 self.when_overdue(Execution._leave_if_it_waits)  # a shield of trio's may keep it out
             loop.end_wait()
-            loop.call(self._go_on)
+            self._wait_ends = loop.call(self._wait_has_ended)
 
-    def _go_on(self) -> None:
-        """Note that the end of a wait has reached the task: two interrupts at once are one."""
-        self._went_on = True
+    def _wait_has_ended(self) -> None:
+        self._wait_ends = False
 
     def _leave_if_it_waits(self) -> None:
         if execution_on(self.thread) is not self:

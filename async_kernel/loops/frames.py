@@ -43,6 +43,11 @@ class Callback:
             self._frame = None  # it keeps the callback's variables alive
         return self._frame is None
 
+    @property
+    def interrupted(self) -> bool:
+        """False: the one interrupt that is delivered to it is the last."""
+        return False
+
     def end_wait(self, interrupt: Interrupt) -> None:
         """Nothing: a callback awaits nothing."""
 

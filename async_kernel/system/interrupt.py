@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
-from weakref import WeakSet
 
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
@@ -67,6 +66,10 @@ class Interruptible(Protocol):
     def finished(self) -> bool:
         """Whether it has ended, so that nothing is left to interrupt."""
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interrupt was delivered."""
+
     def end_wait(self, interrupt: Interrupt) -> None:
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
 
@@ -106,15 +109,15 @@ class Interrupt:
         "work",
     )
 
-    def __init__(self, work: Interruptible, again: bool = False, by_signal: bool = False) -> None:
+    def __init__(self, work: Interruptible, by_signal: bool = False) -> None:
         self.work = work
         self.by_signal = by_signal
         self.tell_at = time.monotonic() + TELL_SECONDS
         self.spares_until = time.monotonic() + BESIDE_SECONDS
         self.beside: FrameType | None = None  # the callback or task beside the work that was hit last
         self.entries: Collection[CodeType] = ()
-        self.again = again
-        """Whether an earlier one was delivered to the same work, which goes on all the same."""
+        self.again = False
+        """Whether an earlier one was delivered before this one was: the work goes on all the same."""
         self.delivered = False
         self.standstill: Standstill | None = None  # of its thread, since the exception was set there
 
@@ -127,6 +130,7 @@ class Interrupt:
         """Whether the caller, in the thread of the work, is the one to deliver it: True once."""
         if self.settled:
             return False
+        self.again = self.work.interrupted
         self.delivered = True
         self.work.mark_interrupted()
         return True
@@ -204,24 +208,27 @@ class Interrupter:
         self._current = current
         self._running = running
         self._aim: Interrupt | None = None  # what our own signal is for
-        self._interrupted: WeakSet[Interruptible] = WeakSet()  # work that an interrupt was delivered to
         self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._has_lock = False  # the helper thread has just been given Python's lock
         self._previous: Any = None
+        self._tell_dropped: Callable[[sys.UnraisableHookArgs], Any] = sys.__unraisablehook__
         self._installed = False
 
     def install(self) -> None:
-        """Take SIGINT. To be called in the main thread; `restore` gives it back."""
+        """Take SIGINT and `sys.unraisablehook`. To be called in the main thread; `restore` gives them back."""
         previous = signal.signal(signal.SIGINT, self._on_signal)
         if not self._installed:
             self._installed, self._previous = True, previous
+            self._tell_dropped, sys.unraisablehook = sys.unraisablehook, self._on_dropped
             self._start()  # beside a cell whose C calls keep Python's lock, a start takes several of them
 
     def restore(self) -> None:
-        """Give SIGINT back to whoever had it, unless somebody else took it meanwhile, and end the helper thread."""
+        """Give all back to whoever had it, unless somebody else took it meanwhile, and end the helper thread."""
         if self._installed and signal.getsignal(signal.SIGINT) == self._on_signal:
             signal.signal(signal.SIGINT, self._previous)
+        if sys.unraisablehook == self._on_dropped:
+            sys.unraisablehook = self._tell_dropped
         self._pending.put(None)
 
     def interrupt(self, work: Interruptible) -> Interrupt:
@@ -231,7 +238,7 @@ class Interrupter:
         return interrupt
 
     def _new(self, work: Interruptible, by_signal: bool = False) -> Interrupt:
-        interrupt = Interrupt(work, again=work in self._interrupted, by_signal=by_signal)
+        interrupt = Interrupt(work, by_signal=by_signal)
         interrupt.entries = self.entries
         return interrupt
 
@@ -260,6 +267,20 @@ class Interrupter:
         elif not may_hit:
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
 
+    def _on_dropped(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Raise an interrupt that C code drops once more, where Python code goes on.
+
+        What was raised in the main thread, by the signal's handler, is followed from there. Nothing can follow what is
+        raised in another thread from outside, but C code tells what it drops before it goes back to its caller.
+        """
+        self._tell_dropped(dropped)
+        frame, thread = sys._getframe().f_back, threading.get_ident()
+        if not issubclass(dropped.exc_type, KeyboardInterrupt) or thread == threading.main_thread().ident:
+            return
+        hit = any(work.thread == thread and work.interrupted for work in self._running())
+        if hit and may_raise(frame, self.entries):
+            follow(frame, self.entries, again=False)
+
     def _may_hit(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
         return may_raise(frame, self.entries) and not (self.spares is not None and self.spares(interrupt, frame))
 
@@ -277,10 +298,7 @@ class Interrupter:
                 return False
             interrupt.spares_until, interrupt.beside = now + BESIDE_SECONDS, callback
             return True
-        if not interrupt.claim():
-            return False
-        self._interrupted.add(interrupt.work)
-        return True
+        return interrupt.claim()
 
     def _checkpoint(self, interrupt: Interrupt) -> None:
         """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""

@@ -199,17 +199,19 @@ DROPS = {
 
 
 @pytest.mark.parametrize("interrupt", WAYS)
+@pytest.mark.parametrize("place", ["main", "subshell"])
 @pytest.mark.parametrize("code", DROPS.values(), ids=DROPS)
 def test_what_c_code_drops_ends_the_cell_all_the_same(
-    kernel: KernelDriver, interrupt: Callable[[KernelDriver], None], code: str
+    kernel: KernelDriver, subshell: dict[str, str], interrupt: Callable[[KernelDriver], None], place: str, code: str
 ) -> None:
+    header = subshell if place == "subshell" else None
     kernel.execute("def hang():\n    print('in')\n    while True: pass").ok()
-    running = kernel.start_until_printed(f"{code}\nprint('behind')", "in")
+    running = kernel.start_until_printed(f"{code}\nprint('behind')", "in", header=header)
     interrupt(kernel)
     cell = kernel.finish(running)
     assert cell.reply["ename"] == "KeyboardInterrupt"
     assert "behind" not in cell.text()
-    assert kernel.execute("import sys; sys.gettrace()").ok().result is None
+    assert kernel.execute("import sys; sys.gettrace()", header=header).ok().result is None
 
 
 SWALLOWS = """import time
@@ -453,6 +455,8 @@ SWALLOWS_IN_AWAITS = {
         "task": "async def work():\n    while True:\n        try: await asyncio.sleep(60)\n"
         "        except asyncio.CancelledError: print('swallowed')\n"
         f"task = asyncio.create_task(work())\n{AWAITS}await task",
+        "computing": f"{AWAITS}try: await asyncio.sleep(60)\nexcept asyncio.CancelledError: print('swallowed')\n"
+        "over = False\nwhile not over:\n    try:\n        while not over: pass\n    except KeyboardInterrupt: pass",
         "asyncio.run": f"async def work():\n    {AWAITS}    while True:\n        try: await asyncio.sleep(60)\n"
         "        except asyncio.CancelledError: print('swallowed')\nasyncio.run(work())",
     },
@@ -461,6 +465,9 @@ SWALLOWS_IN_AWAITS = {
         "    except (trio.Cancelled, KeyboardInterrupt): print('swallowed')",
         "shield": "while True:\n    with trio.CancelScope(shield=True):\n        try:\n            print('in')\n"
         "            await trio.sleep(60)\n        except BaseException: print('swallowed')",
+        "computing": "try:\n    print('in')\n    await trio.sleep(60)\n"
+        "except (trio.Cancelled, KeyboardInterrupt): print('swallowed')\n"
+        "over = False\nwhile not over:\n    try:\n        while not over: pass\n    except KeyboardInterrupt: pass",
     },
 }
 
@@ -493,8 +500,8 @@ def test_a_second_interrupt_ends_what_takes_a_cancellation_in(
             cell = kernel.finish(running)
         assert cell.reply["ename"] == "KeyboardInterrupt", name
         assert kernel.execute("6 * 7", header=header).ok().result == "42"
-        if name == "task":  # it would not end with its loop either
-            kernel.execute("task.get_coro().close()", header=header)
+        # What a subshell has left to its thread would not end with it, nor the task with its loop.
+        kernel.execute({"task": "task.get_coro().close()", "computing": "over = True"}.get(name, ""), header=header)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.system waits otherwise there")

@@ -107,6 +107,7 @@ class Work:
         self.thread = threading.get_ident() if thread is None else thread
         self.finished = False
         self.reached: bool | None = False
+        self.interrupted = False
         self.marked = 0
         self.ends = 0
         self.reports = 0
@@ -122,6 +123,7 @@ class Work:
         return self.reached
 
     def mark_interrupted(self) -> None:
+        self.interrupted = True
         self.marked += 1
 
     def defer(self, checkpoint: Callable[[], None]) -> None:
@@ -148,7 +150,16 @@ def test_an_interrupt_is_claimed_once() -> None:
     assert not interrupt.claim()
     assert interrupt.settled
     assert interrupt.delivered
+    assert not interrupt.again
     assert work.marked == 1
+
+
+def test_one_that_is_delivered_after_another_knows_it() -> None:
+    work = Work()
+    one, another = Interrupt(work), Interrupt(work)
+    assert one.claim()
+    assert another.claim()
+    assert (one.again, another.again) == (False, True)
 
 
 def test_finished_work_cannot_be_interrupted() -> None:
@@ -185,7 +196,8 @@ class Interrupting:
         self.work: Work | None = Work()
         self.wakes = 0
         self.wake: Callable[[], None] = lambda: None
-        self.interrupter = Interrupter(self._wake, lambda: self.work, entries=[enter.__code__])
+        self.running: list[Work] = []
+        self.interrupter = Interrupter(self._wake, lambda: self.work, lambda: self.running, entries=[enter.__code__])
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -194,14 +206,14 @@ class Interrupting:
 
 @pytest.fixture
 def interrupting() -> Iterator[Interrupting]:
-    before = signal.getsignal(signal.SIGINT)
+    before = (signal.getsignal(signal.SIGINT), sys.unraisablehook)
     made = Interrupting()
     made.interrupter.install()
     yield made
     if made.work is not None:
         made.work.finished = True
     made.interrupter.restore()
-    assert signal.getsignal(signal.SIGINT) is before
+    assert (signal.getsignal(signal.SIGINT), sys.unraisablehook) == before
 
 
 def signal_main_thread() -> None:
@@ -436,10 +448,46 @@ def test_another_thread_is_interrupted(interrupting: Interrupting) -> None:
     assert interrupting.wakes == 0, "the main thread has nothing to do with it"
 
 
-def test_what_somebody_else_put_in_place_is_left(interrupting: Interrupting) -> None:
+@pytest.mark.parametrize("of_cell", [True, False], ids=["of a cell", "of nobody's"])
+def test_what_c_code_drops_in_another_thread_is_raised_once_more(
+    interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch, of_cell: bool
+) -> None:
+    told: list[type[BaseException]] = []
+    monkeypatch.setattr(interrupting.interrupter, "_tell_dropped", lambda dropped: told.append(dropped.exc_type))
+    ends: list[object] = []
+
+    class Dropping:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    def user_code() -> None:
+        Dropping()
+        ends.append("went on")
+
+    def run() -> None:
+        work = Work()
+        work.interrupted = of_cell
+        interrupting.running.append(work)
+        try:
+            enter(user_code)
+        except BaseException as error:
+            ends.append(type(error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(DEADLINE)
+    assert told == [KeyboardInterrupt]
+    assert ends == ([KeyboardInterrupt] if of_cell else ["went on"])
+
+
+def test_what_somebody_else_put_in_place_is_left(interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        interrupting.interrupter.restore()
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "unraisablehook", lambda unraisable: None)
+            others = sys.unraisablehook
+            interrupting.interrupter.restore()
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert sys.unraisablehook is others
     finally:
         signal.signal(signal.SIGINT, before)
