@@ -266,6 +266,16 @@ class KernelDriver:
         assert answer["status"] == "ok", answer
         return literal_eval(answer["data"]["text/plain"])
 
+    def gate(self) -> tuple[str, Callable[[], None]]:
+        """Code that holds its cell up, and what lets it go once all that was sent on the shell channel has arrived."""
+        path = self.folder / f"gate {os.urandom(4).hex()}"
+
+        def open_it() -> None:
+            self.request("kernel_info_request")  # answered while the cell runs, after what was sent before
+            path.touch()
+
+        return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.01)\n", open_it
+
     def start_until_printed(self, code: str, word: str, **options: Any) -> str:
         """Start a cell and wait until it has printed `word`, so that it is known to run."""
         msg_id = self.start(code, **options)

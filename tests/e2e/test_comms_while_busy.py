@@ -117,12 +117,14 @@ def test_a_comm_of_the_running_cell_is_heard_in_it(kernel: KernelDriver) -> None
 
 
 def test_a_comm_that_a_queued_cell_opens_gets_its_messages_after_it(kernel: KernelDriver) -> None:
-    held = kernel.start_until_printed("import time\nprint('in')\ntime.sleep(0.5)", "in")
+    hold, let_go = kernel.gate()
+    held = kernel.start_until_printed(f"print('in')\n{hold}", "in")
     opens = kernel.start(
         "import comm\ngot = []\nmine = comm.create_comm(target_name='mine', comm_id='agreed')\n"
         "mine.on_msg(lambda message: got.append(message['content']['data']))"
     )
     msg_id = kernel.send("comm_msg", {"comm_id": "agreed", "data": "hello"})
+    let_go()
     kernel.finish(held).ok()
     kernel.finish(opens).ok()
     kernel.published(msg_id)
@@ -208,8 +210,10 @@ def test_without_the_thread_messages_wait_for_a_cell_that_blocks(without_thread:
     without_thread.hold("awaits")
     assert texts(without_thread.run("print('beside')")) == "beside\n"
     without_thread.end()
-    cell = kernel.start_until_printed("print('in')\ntime.sleep(0.5)\nprint(heard[-1][0])", "in")
+    hold, let_go = kernel.gate()
+    cell = kernel.start_until_printed(f"print('in')\n{hold}print(heard[-1][0])", "in")
     msg_id = without_thread.send("print('after')")
+    let_go()
     assert kernel.finish(cell).ok().text() == "gate.set()\n"
     assert texts(kernel.published(msg_id)) == "after\n"
     assert set(kernel.value("[at_home for _, at_home in heard]")) == {True}

@@ -90,9 +90,11 @@ def test_a_syntax_error_is_an_error(kernel: KernelDriver) -> None:
 
 def test_an_error_aborts_what_is_queued_behind_it_and_nothing_later(kernel: KernelDriver) -> None:
     kernel.execute("ran = []").ok()
-    failing = kernel.start("import time; time.sleep(0.3); raise ValueError('first')")
+    held, let_go = kernel.gate()
+    failing = kernel.start(f"{held}raise ValueError('first')")
     queued = [kernel.start(f"ran.append({number})") for number in range(3)]
     asked = kernel.send("kernel_info_request")
+    let_go()
     assert kernel.finish(failing).reply["ename"] == "ValueError"
     for msg_id in queued:
         cell = kernel.finish(msg_id)
@@ -103,8 +105,10 @@ def test_an_error_aborts_what_is_queued_behind_it_and_nothing_later(kernel: Kern
 
 
 def test_with_stop_on_error_false_what_is_queued_runs(kernel: KernelDriver) -> None:
-    failing = kernel.start("import time; time.sleep(0.2); raise ValueError('first')", stop_on_error=False)
+    held, let_go = kernel.gate()
+    failing = kernel.start(f"{held}raise ValueError('first')", stop_on_error=False)
     queued = [kernel.start(str(number)) for number in range(3)]
+    let_go()
     assert kernel.finish(failing).status == "error"
     assert [kernel.finish(msg_id).ok().result for msg_id in queued] == ["0", "1", "2"]
 

@@ -99,9 +99,11 @@ def test_a_subshell_runs_its_cells_one_after_the_other(kernel: KernelDriver, sub
 
 
 def test_an_error_in_one_shell_aborts_nothing_in_another(kernel: KernelDriver, subshell: str) -> None:
-    failing = kernel.start("import time; time.sleep(0.2); raise ValueError", header={"subshell_id": subshell})
+    held, let_go = kernel.gate()
+    failing = kernel.start(f"{held}raise ValueError", header={"subshell_id": subshell})
     queued = kernel.start("1", header={"subshell_id": subshell})
     beside = kernel.start("2")
+    let_go()
     assert kernel.finish(failing).status == "error"
     assert kernel.finish(queued).status == "aborted"
     assert kernel.finish(beside).ok().result == "2"
@@ -128,10 +130,10 @@ def test_an_interrupt_of_a_subshell_ends_its_cell_and_not_the_main_one(kernel: K
 
 def test_a_subshell_in_use_can_be_deleted_and_the_kernel_lives(kernel: KernelDriver) -> None:
     subshell = create(kernel)
-    running = kernel.start_until_printed(
-        "import time; print('in'); time.sleep(0.3)", "in", header={"subshell_id": subshell}
-    )
+    held, let_go = kernel.gate()
+    running = kernel.start_until_printed(f"print('in')\n{held}", "in", header={"subshell_id": subshell})
     delete(kernel, subshell)
-    kernel.finish(running)
+    let_go()
+    kernel.finish(running).ok()
     assert listed(kernel) == []
     assert kernel.execute("'well'").ok().result == "'well'"

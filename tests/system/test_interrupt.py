@@ -465,6 +465,7 @@ def test_what_c_code_drops_in_another_thread_is_raised_once_more(
         ends.append("went on")
 
     def run() -> None:
+        sys.settrace(None)  # coverage traces, as a debugger does
         work = Work()
         work.interrupted = of_cell
         interrupting.running.append(work)

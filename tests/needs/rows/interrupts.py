@@ -85,6 +85,11 @@ SHAPES = (
         backends=("trio",),
     ),
     Shape("sleep_in_coroutine", "import time\nasync def hang():\n    print('ready')\n    time.sleep(60)\nawait hang()"),
+    Shape(
+        "in_finaliser",
+        "class Hangs:\n    def __del__(self):\n        print('ready')\n        while True: pass\n"
+        "hangs = Hangs()\ndel hangs",
+    ),
     Shape("subprocess_run", "import subprocess\nprint('ready')\nsubprocess.run(['sleep', '60'])", waits_for_child=True),
     Shape("bang_sleep", "print('ready')\n!sleep 60", waits_for_child=True),
     Shape("print_flood", "print('ready')\nwhile True: print('x' * 80)"),
