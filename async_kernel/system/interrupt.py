@@ -400,9 +400,21 @@ class Interrupter:
         if not may_raise(frame, self.entries):
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
         elif interrupt.standstill is None and self._hits(interrupt, frame):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
-            interrupt.standstill = Standstill(thread)
+            standstill = interrupt.standstill = Standstill(thread)
+            told = _keyboard_interrupt(standstill.end)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(told))
             _interrupt_child(interrupt, frame)
+
+
+def _keyboard_interrupt(raised: Callable[[], None]) -> type[KeyboardInterrupt]:
+    """What to raise in another thread: calls `raised()` when Python makes an exception of it, a KeyboardInterrupt."""
+
+    def new(cls: object, *arguments: object) -> KeyboardInterrupt:
+        raised()
+        return KeyboardInterrupt(*arguments)
+
+    # CPython 3.11 shows the class itself when C code drops it.
+    return type("KeyboardInterrupt", (KeyboardInterrupt,), {"__module__": "builtins", "__new__": new})
 
 
 def _interrupt_child(interrupt: Interrupt, frame: FrameType | None) -> None:

@@ -28,10 +28,15 @@ class Standstill:
         self._position = _position(thread)
         self._number = next((one.native_id for one in threading.enumerate() if one.ident == thread), None)
         self._cpu = _cpu_time(self._number)
+        self._moved = False
+
+    def end(self) -> None:
+        """Note that the thread has moved: in a loop that sleeps it is back in place when it is looked at."""
+        self._moved = True
 
     def is_over(self) -> bool:
         """Whether the thread has moved, or ended."""
-        return self._position is None or _position(self._thread) != self._position
+        return self._moved or self._position is None or _position(self._thread) != self._position
 
     def is_stuck(self) -> bool:
         """Whether it has stood still for longer than is worth waiting. False for a thread that has ended."""

@@ -232,6 +232,28 @@ def test_a_second_interrupt_ends_what_swallows_the_first(kernel: KernelDriver, p
         kernel.request("delete_subshell_request", header, channel="control")
 
 
+TAKES_ONE_IN = """import time
+print_once, rounds = [print], 0
+while rounds < 100:
+    try:
+        if print_once: print_once.pop()('in')
+        time.sleep(0.01)
+        rounds += bool(rounds)
+    except KeyboardInterrupt:
+        rounds = 1
+"""
+
+
+@pytest.mark.parametrize("place", ["main", "subshell"])
+def test_a_cell_that_takes_one_interrupt_in_goes_on_to_its_end(
+    kernel: KernelDriver, subshell: dict[str, str], place: str
+) -> None:
+    header = subshell if place == "subshell" else None
+    running = kernel.start_until_printed(TAKES_ONE_IN, "in", header=header)
+    by_message(kernel)
+    kernel.finish(running).ok()
+
+
 def test_a_second_interrupt_leaves_no_trace_where_nothing_catches_it(kernel: KernelDriver) -> None:
     code = "import time\ntry:\n    print('in'); time.sleep(60)\nfinally:\n    print('out'); time.sleep(60)\n"
     running = kernel.start_until_printed(code, "in")

@@ -52,6 +52,18 @@ def test_a_thread_that_waits_is_stuck_soon(monkeypatch: pytest.MonkeyPatch) -> N
     assert standing.is_over()
 
 
+def test_one_that_is_back_in_place_has_moved() -> None:
+    held = threading.Lock()
+    held.acquire()
+    thread, ident = start(held.acquire)
+    wait_for(lambda: stands_in(ident, "threading"))
+    standing = Standstill(ident)
+    standing.end()
+    assert standing.is_over()
+    held.release()
+    thread.join(DEADLINE)
+
+
 def test_a_thread_that_computes_in_c_code_has_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standstill, "STUCK_SECONDS", 3600.0)
     monkeypatch.setattr(standstill, "WAITING_SECONDS", 0.2)  # computing, on a machine that is busy
