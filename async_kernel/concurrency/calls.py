@@ -10,6 +10,7 @@ import contextvars
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from .nested import has_set_aside
@@ -131,7 +132,7 @@ class Loop:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> None:
-        if pending.begin():
+        if pending.begin(can_end=iscoroutinefunction(function)):  # it may be cancelled before there is a task
             try:
                 result = context.run(run, function, *args, **kwargs)
             except BaseException as error:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from async_kernel.concurrency.portal import Portal
 from async_kernel.protocol.messages import Content
 from async_kernel.system.service_thread import ServiceThread
 
@@ -26,7 +27,10 @@ AsideHandler = Callable[[Request, Effort], Content]
 """Serves an aside in the calling thread; returns the content of the reply."""
 
 PATIENCE = 0.05
-"""Seconds that the shell's own thread is given before the service thread answers in its place."""
+"""Seconds that the shell's own thread is given before the service thread answers in its place, if a cell holds it."""
+
+LONGEST_PATIENCE = 1.0
+"""The same if nothing can be seen to hold it: it is late, on a machine that is busy."""
 
 
 class _Aside:
@@ -35,8 +39,14 @@ class _Aside:
         self._handler = handler
         self._lane = lane
         self._lock = threading.Lock()
+        self.portal: Portal | None = None
+        """The way into the loop that it was offered to."""
         self.arrived = time.monotonic()
         self.taken = threading.Event()
+
+    def is_kept_waiting(self) -> bool:
+        """Whether the thread that it was offered to cannot take it."""
+        return self._lane.is_held or self._lane.portal is not self.portal
 
     def run_at_home(self) -> None:
         """Serve it in the thread of its shell, unless the service thread has taken it."""
@@ -62,7 +72,7 @@ class Asides:
     def put(self, request: Request, handler: AsideHandler, lane: Lane) -> None:
         """Have `request` served beside the cells of `lane`. Returns at once."""
         aside = _Aside(request, handler, lane)
-        portal = lane.reach(aside.run_at_home)
+        portal = aside.portal = lane.reach(aside.run_at_home)
         if portal is None:  # the shell is still starting
             return
         portal.call(aside.run_at_home)
@@ -77,5 +87,8 @@ class Asides:
 
     def _serve(self) -> None:
         while (aside := self._offered.get()) is not None:
-            if not aside.taken.wait(max(0.0, aside.arrived + PATIENCE - time.monotonic())):
-                aside.run_apart()
+            patience = PATIENCE
+            while not aside.taken.wait(max(0.0, aside.arrived + patience - time.monotonic())):
+                if patience >= LONGEST_PATIENCE or aside.is_kept_waiting():
+                    aside.run_apart()
+                patience += PATIENCE

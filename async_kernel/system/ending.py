@@ -21,6 +21,9 @@ __all__ = ["Ending"]
 CHILDREN_GRACE = 0.1
 """Seconds that children have when the process is ended by force: they were told before, or nobody could tell them."""
 
+LOOK_SECONDS = 0.1
+"""How long the main thread has before it is looked at again, when it is still on its way to its end."""
+
 FINALIZER_GRACE = 0.5
 """How much later the process is ended without the help of Python, which no longer runs threads when it ends itself."""
 
@@ -76,6 +79,7 @@ class Ending:
 
         def look() -> None:
             if not _waits_for_threads():
+                _later(LOOK_SECONDS, look)
                 return
             main = threading.main_thread()
             held = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not main]

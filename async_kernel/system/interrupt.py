@@ -47,6 +47,10 @@ TELL_SECONDS = 1.0
 """After so long an interrupt that has not got through is spoken of."""
 
 
+JOIN_SECONDS = 1.0
+"""How long the helper thread has to end."""
+
+
 DEBUGGER = ("pydevd", "_pydev")
 """How the modules of pydevd begin, which debugpy is made of. It traces, and stops, from inside the user's code; an
 exception there ends the tracing."""
@@ -225,11 +229,13 @@ class Interrupter:
 
     def restore(self) -> None:
         """Give all back to whoever had it, unless somebody else took it meanwhile, and end the helper thread."""
+        self._pending.put(None)
+        if self._thread is not None:
+            self._thread.join(JOIN_SECONDS)  # no signal of its comes later
         if self._installed and signal.getsignal(signal.SIGINT) == self._on_signal:
             signal.signal(signal.SIGINT, self._previous)
         if sys.unraisablehook == self._on_dropped:
             sys.unraisablehook = self._tell_dropped
-        self._pending.put(None)
 
     def interrupt(self, work: Interruptible) -> Interrupt:
         """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""

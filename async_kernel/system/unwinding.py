@@ -21,7 +21,7 @@ PACKAGE = __name__.partition(".")[0]
 MACHINERY = frozenset({PACKAGE, "anyio", "asyncio", "contextlib", "outcome", "trio", "uvloop", "winloop"})
 """What has to stay whole when a wait is ended: nothing is raised again in there."""
 
-INSIST_SECONDS = 0.1
+INSIST_SECONDS = 1.0
 """How long after its end was asked for a wait may begin to end."""
 
 CLEAN_UP = {opmap[name] for name in ("CLEANUP_THROW", "WITH_EXCEPT_START") if name in opmap}

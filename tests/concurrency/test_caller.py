@@ -282,6 +282,20 @@ def test_what_is_cancelled_at_once_ends_too(io: Caller) -> None:
         assert pending.cancelled()
 
 
+def test_a_coroutine_whose_task_is_about_to_start_is_cancelled(io: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends_by, asked = Pending.ends_by, []
+
+    def cancel_before(pending: Pending[Any], end: Callable[[], object]) -> None:
+        asked.append(pending.cancel())
+        ends_by(pending, end)
+
+    monkeypatch.setattr(Pending, "ends_by", cancel_before)
+    pending = io.call_soon(anyio.sleep, 60)
+    assert wait([pending], DEADLINE).done == {pending}
+    assert asked == [True]
+    assert pending.cancelled()
+
+
 def test_many_threads_and_many_calls(io: Caller) -> None:
     def work(start: int) -> list[int]:
         return [pending.result(DEADLINE) for pending in [io.call_soon(double, n) for n in range(start, start + 100)]]
