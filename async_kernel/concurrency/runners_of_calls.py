@@ -1,7 +1,7 @@
 """Where a call enters other people's code, and where a thread waits for it.
 
 An interrupt looks outwards from where its thread stands. Frames of this package protect what they are in the midst of,
-but for those of the modules called `runners…` (`system.interrupt.may_raise`): user code runs below them, or a wait of
+but for those of the modules called `runners…` (`system.user_code.may_raise`): user code runs below them, or a wait of
 the standard library that may be ended. So the functions of this module do nothing else.
 """
 

@@ -3,7 +3,7 @@
 An interrupt is bound to one piece of work. It is delivered at most once: as a KeyboardInterrupt raised where user code
 runs, or by ending the wait that the work is in. It is tried until it is delivered or its work has ended, so that it can
 neither be lost nor hit what comes after. How a thread is reached is the affair of `interrupt_posix` and
-`interrupt_windows`; where KeyboardInterrupt may be raised is decided here, by looking at the frames.
+`interrupt_windows`, where KeyboardInterrupt may be raised that of `user_code`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from .service_thread import ServiceThread
 from .standstill import Standstill
 from .unwinding import follow
+from .user_code import beside, may_raise
 from .waited_child import interrupt_waited_child
 
 if sys.platform == "win32":
@@ -31,7 +32,7 @@ if sys.platform == "win32":
 else:
     from .interrupt_posix import wake_main_thread
 
-__all__ = ["TELL_SECONDS", "Interrupt", "Interrupter", "Interruptible", "may_raise", "wake_main_thread"]
+__all__ = ["TELL_SECONDS", "Interrupt", "Interrupter", "Interruptible", "wake_main_thread"]
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +50,6 @@ TELL_SECONDS = 1.0
 
 JOIN_SECONDS = 1.0
 """How long the helper thread has to end."""
-
-
-DEBUGGER = ("pydevd", "_pydev")
-"""How the modules of pydevd begin, which debugpy is made of. It traces, and stops, from inside the user's code; an
-exception there ends the tracing."""
-
-
-PACKAGE = __name__.partition(".")[0]
 
 
 class Interruptible(Protocol):
@@ -138,49 +131,6 @@ class Interrupt:
         self.delivered = True
         self.work.mark_interrupted()
         return True
-
-
-def may_raise(frame: FrameType | None, entries: Collection[CodeType]) -> bool:
-    """Whether KeyboardInterrupt may be raised in `frame`: whether user code runs there and nothing else is torn.
-
-    `entries` are the functions that call user code. Going outwards from where the thread stands, the first frame of
-    this package decides: user code is what runs below an entry, or what a loop runs beside us (the user's own tasks
-    and callbacks). Everything else of ours, a loop's own machinery and a debugger have to stay whole.
-    """
-    innermost = frame
-    while frame is not None:
-        if frame.f_code in entries:
-            return True
-        name = str(frame.f_globals.get("__name__", ""))
-        if name.startswith(DEBUGGER):
-            return False
-        if name.partition(".")[0] == PACKAGE:
-            if not name.startswith((f"{PACKAGE}.loops", f"{PACKAGE}.concurrency.runners")):
-                return False
-            break
-        frame = frame.f_back
-    if innermost is None or frame is innermost:
-        return False
-    return not _is_machinery(innermost)
-
-
-def beside(frame: FrameType | None, entries: Collection[CodeType]) -> FrameType | None:
-    """The outermost frame of the callback or task that runs at `frame`, where one may raise, if a loop that runs us,
-    too, has called it; None if an entry has."""
-    outermost: FrameType | None = None
-    while frame is not None and frame.f_code not in entries:
-        name = str(frame.f_globals.get("__name__", ""))
-        if name.startswith(f"{PACKAGE}.loops"):
-            return outermost
-        if name != f"{PACKAGE}.concurrency.runners" and not _is_machinery(frame):  # loops are run by those
-            outermost = frame
-        frame = frame.f_back
-    return outermost if frame is None else None
-
-
-def _is_machinery(frame: FrameType) -> bool:
-    name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return name in ("asyncio", "selectors", "uvloop", "winloop", "trio", "anyio", "tkinter")
 
 
 class Interrupter:

@@ -13,7 +13,7 @@ import pytest
 from async_kernel.ipython import user_code_entries
 from async_kernel.ipython.interpreter import IPythonInterpreter
 from async_kernel.kernel.request import Request, find_request
-from async_kernel.system.interrupt import may_raise
+from async_kernel.system.user_code import may_raise
 
 from .harness import Ran, Shell, new_request, run_on
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from async_kernel.system import interrupt
-from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter, beside, may_raise
+from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter
+from async_kernel.system.user_code import beside, may_raise
 
 DEADLINE = 20.0
 
