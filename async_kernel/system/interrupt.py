@@ -19,6 +19,8 @@ from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
+from .asynchronous import raise_in_thread
+
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
 from .service_thread import ServiceThread
@@ -343,8 +345,6 @@ class Interrupter:
 
     def _raise_in_thread(self, interrupt: Interrupt) -> None:
         """Raise KeyboardInterrupt in a thread other than the main one, at its next bytecode."""
-        import ctypes
-
         thread = interrupt.work.thread
         # What is seen of the thread has to hold until the exception is set. Who has just been given Python's lock, as
         # after a wait or this sleep, keeps it for a whole switch interval: a thousand times longer than the next two
@@ -357,20 +357,8 @@ class Interrupter:
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
         elif interrupt.standstill is None and self._hits(interrupt, frame):
             standstill = interrupt.standstill = Standstill(thread)
-            told = _keyboard_interrupt(standstill.end)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(told))
+            raise_in_thread(thread, standstill.end)
             _interrupt_child(interrupt, frame)
-
-
-def _keyboard_interrupt(raised: Callable[[], None]) -> type[KeyboardInterrupt]:
-    """What to raise in another thread: calls `raised()` when Python makes an exception of it, a KeyboardInterrupt."""
-
-    def new(cls: object, *arguments: object) -> KeyboardInterrupt:
-        raised()
-        return KeyboardInterrupt(*arguments)
-
-    # CPython 3.11 shows the class itself when C code drops it.
-    return type("KeyboardInterrupt", (KeyboardInterrupt,), {"__module__": "builtins", "__new__": new})
 
 
 def _interrupt_child(interrupt: Interrupt, frame: FrameType | None) -> None:

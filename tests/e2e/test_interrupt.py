@@ -396,6 +396,15 @@ def test_a_call_that_stands_still_in_a_subshell_is_left(
     assert kernel.execute("6 * 7", header=subshell).ok().result == "42"
 
 
+def test_what_is_traced_goes_on_beside_a_thread_that_was_left(kernel: KernelDriver, subshell: dict[str, str]) -> None:
+    """CPython 3.11 does not get into a function that is traced while an exception waits for another thread."""
+    running = kernel.start_until_printed("import time; print('in'); time.sleep(60)", "in", header=subshell)
+    by_message(kernel)
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    traced = "import sys\ndef called(): return 'well'\nsys.settrace(lambda *_: None)\n"
+    assert kernel.execute(f"{traced}try: got = called()\nfinally: sys.settrace(None)\ngot").ok().result == "'well'"
+
+
 def test_the_finally_block_of_a_cell_that_is_left_precedes_the_next_cell(
     kernel: KernelDriver, subshell: dict[str, str]
 ) -> None:

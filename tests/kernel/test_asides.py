@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from async_kernel.kernel import aside
+from async_kernel.kernel.lanes import Lane
 from async_kernel.kernel.ports import Effort
 
-from .harness import Harness
+from .harness import DEADLINE, Harness
 
 ASIDES = ["complete_request", "inspect_request", "is_complete_request", "history_request", "comm_info_request"]
 
@@ -16,9 +20,9 @@ ASIDES = ["complete_request", "inspect_request", "is_complete_request", "history
 def test_asides_are_answered_while_a_cell_runs(kernel: Harness, code: str, msg_type: str) -> None:
     cell = kernel.execute(code)
     kernel.interpreter.wait_for(code)
-    aside = kernel.send(msg_type, {"code": "name"})
-    assert kernel.status(aside) == ("complete" if msg_type == "is_complete_request" else "ok")
-    assert kernel.whats(aside) == ["busy", msg_type.replace("request", "reply"), "idle"]
+    asked = kernel.send(msg_type, {"code": "name"})
+    assert kernel.status(asked) == ("complete" if msg_type == "is_complete_request" else "ok")
+    assert kernel.whats(asked) == ["busy", msg_type.replace("request", "reply"), "idle"]
     assert [sent.what for sent in kernel.so_far(cell)] == ["busy"], "the cell still runs"
     kernel.interpreter.release("gate")
     assert kernel.status(cell) == "ok"
@@ -36,14 +40,14 @@ def test_the_thread_of_a_cell_that_awaits_answers(kernel: Harness) -> None:
 def test_another_thread_answers_for_a_cell_that_blocks(kernel: Harness) -> None:
     cell = kernel.execute("block gate")
     kernel.interpreter.wait_for("block gate")
-    aside = kernel.send("complete_request", {"code": "name"})
-    assert kernel.reply(aside)["matches"] == ["name"]
+    asked = kernel.send("complete_request", {"code": "name"})
+    assert kernel.reply(asked)["matches"] == ["name"]
     threads = kernel.interpreter.threads
     assert threads["complete name"] != threads["block gate"]
     kernel.interpreter.release("gate")
     assert kernel.status(cell) == "ok"
     assert kernel.status(kernel.execute("ok")) == "ok"
-    assert kernel.whats(aside) == ["busy", "complete_reply", "idle"], "answered once"
+    assert kernel.whats(asked) == ["busy", "complete_reply", "idle"], "answered once"
 
 
 def test_the_effort_is_what_the_cells_allow(kernel: Harness) -> None:
@@ -94,10 +98,32 @@ def test_control_is_served_while_a_cell_blocks(kernel: Harness) -> None:
 
 def test_an_aside_that_came_before_anybody_served_does_not_wait_for_the_first_cell(unserved: Harness) -> None:
     cell = unserved.execute("await gate")
-    aside = unserved.send("complete_request", {"code": "name"})
+    asked = unserved.send("complete_request", {"code": "name"})
     unserved.start()
     unserved.interpreter.wait_for("await gate")
-    assert unserved.status(aside) == "ok"
+    assert unserved.status(asked) == "ok"
     assert [sent.what for sent in unserved.so_far(cell)] == ["busy"]
     unserved.interpreter.release("gate")
     assert unserved.status(cell) == "ok"
+
+
+def test_a_shell_that_is_late_and_held_by_nothing_answers_itself(
+    kernel: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+
+    def is_held(lane: Lane) -> bool:
+        looked.set()
+        return False
+
+    monkeypatch.setattr(Lane, "is_held", property(is_held))
+    monkeypatch.setattr(aside, "PATIENCE", 0.001)
+    monkeypatch.setattr(aside, "LONGEST_PATIENCE", DEADLINE)
+    kernel.execute("block gate")
+    kernel.interpreter.wait_for("block gate")
+    asked = kernel.send("complete_request", {"code": "name"})
+    assert looked.wait(DEADLINE)
+    kernel.interpreter.release("gate")
+    assert kernel.reply(asked)["matches"] == ["name"]
+    threads = kernel.interpreter.threads
+    assert threads["complete name"] == threads["block gate"]
