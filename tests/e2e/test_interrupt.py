@@ -119,16 +119,16 @@ def test_what_a_cell_left_behind_is_interrupted_when_no_cell_runs(
 
 
 BURN = """import time
-ticks, stop = [], []
+ticks, stop, begun = [], [], []
 def burn(seconds):
     end = time.monotonic() + seconds
-    while time.monotonic() < end: pass
+    while not stop and time.monotonic() < end: pass
     ticks.append(seconds)
 """
 COMES_BACK = """import {0}
 async def come_back():
     while not stop:
-        burn(0.02)
+        burn(0.002)
         await {0}.sleep(0.001)
 {1}(come_back)"""
 BESIDE = {
@@ -136,7 +136,8 @@ BESIDE = {
         "callback": "import asyncio\nloop = asyncio.get_running_loop()\ndef come_back():\n"
         "    if not stop: loop.call_later(0.001, come_back)\n    burn(0.02)\ncome_back()",
         "task": COMES_BACK.format("asyncio", "task = (lambda run: asyncio.create_task(run()))"),
-        "hangs": "import asyncio\nasyncio.get_running_loop().call_later(0.1, lambda: (print('hangs'), burn(600)))",
+        "hangs": "import asyncio\nloop = asyncio.get_running_loop()\ndef hang():\n"  # once the cell awaits
+        "    if begun: print('hangs'); burn(600)\n    else: loop.call_later(0.01, hang)\nhang()",
     },
     "trio": {"system task": COMES_BACK.format("trio", "trio.lowlevel.spawn_system_task")},
 }
@@ -153,12 +154,13 @@ def test_a_cell_that_awaits_is_interrupted_beside_what_keeps_its_loop_busy(
     for name, code in BESIDE[kernel.library].items():
         left = kernel.start(BURN + code, header=header)
         assert kernel.reply(left)["content"]["status"] == "ok"
-        running = kernel.start(f"print('in'); await {kernel.library}.sleep(600)", header=header)
+        awaits = f"print('in'); begun.append(1); await {kernel.library}.sleep(600)"
+        running = kernel.start(awaits, header=header)
         kernel.wait_printed(*((left, "hangs") if name == "hangs" else (running, "in")))
         interrupt(kernel)
         assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt", name
         if name != "hangs":  # it is none of the cell's, and goes on
-            goes_on = f"had = len(ticks)\nawait {kernel.library}.sleep(0.1)\nassert len(ticks) > had\nstop.append(1)"
+            goes_on = f"had = len(ticks)\nwhile len(ticks) <= had: await {kernel.library}.sleep(0.01)\nstop.append(1)"
             kernel.execute(goes_on, header=header).ok()
         assert kernel.execute("6 * 7", header=header).ok().result == "42"
 
@@ -169,16 +171,18 @@ def test_a_system_task_of_trio_that_keeps_the_loop_is_spoken_of(
 ) -> None:
     kernel = start_kernel("trio")
     created = kernel.request("create_subshell_request", channel="control")["content"]
-    header = {"subshell_id": created["subshell_id"]} if place == "subshell" else None
-    code = "import trio\nasync def hold():\n    await trio.sleep(0.1); print('in'); burn(2)\n"
+    subshell = {"subshell_id": created["subshell_id"]}
+    header, other = (subshell, None) if place == "subshell" else (None, subshell)
+    code = "import trio\nasync def hold():\n    while not begun: await trio.sleep(0.01)\n    print('in'); burn(60)\n"
     code += "import contextvars\ntrio.lowlevel.spawn_system_task(hold, context=contextvars.copy_context())"
     left = kernel.start(BURN + code, header=header)
-    running = kernel.start("await trio.sleep(600)", header=header)
+    running = kernel.start("begun.append(1); await trio.sleep(600)", header=header)
     kernel.wait_printed(left, "in")
     by_message(kernel)
-    cell = kernel.finish(running)
-    assert cell.reply["ename"] == "KeyboardInterrupt"
-    assert "(line 5, in burn) runs beside the cell and keeps its loop" in cell.text("stderr")
+    told = Cell({"content": {}}, kernel.wait_printed(running, "keeps its loop"))
+    assert "(line 5, in burn) runs beside the cell and keeps its loop" in told.text("stderr")
+    kernel.execute("stop.append(1)", header=other).ok()
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
     assert kernel.execute("await trio.sleep(0); 6 * 7", header=header).ok().result == "42"
 
 
