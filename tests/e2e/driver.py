@@ -283,8 +283,15 @@ class KernelDriver:
         return msg_id
 
     def wait_printed(self, msg_id: str, word: str) -> list[Message]:
-        """Wait until a cell has printed `word`; what was published so far."""
-        return self.publication(msg_id, lambda m: word in m["content"].get("text", ""), what=f"output {word!r}")
+        """Wait until a cell has printed `word` and the rest of its line, be it apart; what was published so far."""
+        text = ""
+
+        def is_printed(message: Message) -> bool:
+            nonlocal text
+            text += message["content"].get("text", "")
+            return "\n" in text.partition(word)[2]
+
+        return self.publication(msg_id, is_printed, what=f"output {word!r}")
 
 
 def is_idle(message: Message) -> bool:

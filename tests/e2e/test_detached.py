@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .driver import DEADLINE, KernelDriver, is_idle, wait_until
+from .driver import DEADLINE, Cell, KernelDriver, is_idle, wait_until
 
 StartKernel = Callable[..., KernelDriver]
 
@@ -128,7 +128,7 @@ def test_a_shutdown_ends_it(start_kernel: StartKernel, backend: str) -> None:
     kernel.wait_printed(cell, "in")
     kernel.send("shutdown_request", {"restart": False}, channel="control")
     published = kernel.published(cell)
-    assert "out\n" in [message["content"].get("text") for message in published]
+    assert Cell({"content": {}}, published).text() == "out\n"
     assert "error" in [message["msg_type"] for message in published]
     assert kernel.wait_exit() == 0
     wait_until(lambda: kernel.process.poll() is not None, "the exit", DEADLINE)
