@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from .driver import Cell, DeadlineError, KernelDriver
+from .driver import Cell, DeadlineError, KernelDriver, wait_until
 
 ROUNDS = 7
 
@@ -77,7 +77,7 @@ def test_a_signal_that_ends_no_system_call_is_heard(
     code = f"import signal, threading, time; threading.Timer(0.2, lambda: {elsewhere}).start(); time.sleep(60)"
     running = kernel.start(code)
     if signum == "SIGTERM":
-        kernel.process.wait(10)
+        kernel.wait_exit()
     else:
         assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
         assert kernel.execute("1").ok().result == "1"
@@ -439,14 +439,16 @@ def test_a_child_is_interrupted_once_and_may_clean_up(
     kernel: KernelDriver, subshell: dict[str, str], place: str, means: str
 ) -> None:
     header = subshell if place == "subshell" else None
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+    # Popen kills a child soon after an interrupt, unless it is told to give it time.
+    code = f"import subprocess, sys\nwith subprocess.Popen([sys.executable, '-c', {CHILD!r}]) as child:\n"
+    code += "    child._sigint_wait_secs = 20; child.wait()"
     running = kernel.start_until_printed(code, "in", header=header)
     if means == "message":
         by_message(kernel)
     else:
         os.killpg(kernel.process.pid, signal.SIGINT)  # as jupyter_client and a terminal do
     cell = kernel.finish(running)
-    assert cell.reply["ename"] == "KeyboardInterrupt" or (place, means) == ("subshell", "signal to the group")
+    assert cell.reply.get("ename") == "KeyboardInterrupt" or (place, means) == ("subshell", "signal to the group")
     if "SIGINT" not in cell.text():
         kernel.wait_printed(running, "SIGINT")
     assert "again" not in cell.text()
@@ -532,22 +534,28 @@ def test_a_second_interrupt_ends_what_takes_a_cancellation_in(
 @pytest.mark.skipif(sys.platform == "win32", reason="os.system waits otherwise there")
 def test_a_c_call_that_does_not_look_for_interrupts_is_spoken_of(kernel: KernelDriver) -> None:
     # The C library's system() has this process ignore SIGINT while it waits.
-    call = "os.system('echo in; exec sleep 3')"
+    call = "os.system('echo in; until [ -e gate ]; do sleep 0.05; done')"
     running = kernel.start_until_printed(f"import os\n\n{call}\nwhile True: pass", "in")
     by_message(kernel)
+    told = kernel.wait_printed(running, "waits")
+    (kernel.folder / "gate").touch()
     cell = kernel.finish(running)
     assert cell.reply["ename"] == "KeyboardInterrupt"
-    assert f"`{call}` (line 3, in <module>)" in cell.text("stderr")
-    assert cell.text("stderr").count("waits") == 1
+    said = Cell({"content": {}}, [*told, *cell.published]).text("stderr")
+    assert f"`{call}` (line 3, in <module>)" in said
+    assert said.count("waits") == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no sleep() in the C library")
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 def test_an_interrupt_that_python_s_lock_kept_waiting_is_spoken_of(kernel: KernelDriver) -> None:
     assert kernel.request("kernel_info_request")["content"]["status"] == "ok"
-    code = "import ctypes, time\nsleep = ctypes.PyDLL(None).usleep\nprint('in'); time.sleep(0.3)\n"
-    running = kernel.start_until_printed(code + "sleep(3_000_000)\nwhile True: pass", "in")
-    time.sleep(1)  # nothing can say that the lock is held
+    # Only the C call can say that the lock is held.
+    code = "import ctypes\nctypes.PyDLL(None).system(b'touch held; until [ -e release ]; do sleep 0.05; done')\n"
+    running = kernel.start(code + "while True: pass")
+    wait_until((kernel.folder / "held").exists, "the C call")
     by_message(kernel)
+    time.sleep(1.2)  # as long as the kernel is silent about it, at least
+    (kernel.folder / "release").touch()
     cell = kernel.finish(running)
     assert cell.reply["ename"] == "KeyboardInterrupt"
     assert "s before the kernel could see it" in cell.text("stderr")
