@@ -107,7 +107,7 @@ def test_text_of_a_thread_arrives_before_it_is_joined(kernel: KernelDriver) -> N
 def test_every_display_reaches_a_slow_reader(kernel: KernelDriver) -> None:
     """5000 messages that cannot be joined are more than the buffers of both sockets hold by default."""
     running = kernel.start("from IPython.display import display\nfor n in range(5000): display(n)")
-    kernel.reply(running)
+    kernel.reply(running, seconds=60)
     cell = Cell({"content": {}}, read_slowly(kernel, running))
     assert [content["data"]["text/plain"] for content in cell.contents("display_data")] == [str(n) for n in range(5000)]
 

@@ -73,7 +73,7 @@ def test_of_a_flood_the_end_is_kept(kernel: KernelDriver) -> None:
     kernel.execute("pass").ok()
     stop_listening(kernel)
     cell = kernel.send("execute_request", {"code": "for n in range(100_000): print('line', n, '.' * 80)\n6 * 7"})
-    kernel.reply(cell)
+    kernel.reply(cell, seconds=60)
     messages = listen_again(kernel, cell)
     assert messages[-2]["msg_type"] == "execute_result"
     text = "".join(message["content"]["text"] for message in messages if message["msg_type"] == "stream")
