@@ -14,6 +14,7 @@ import time
 from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -116,13 +117,18 @@ class KernelDriver:
     def wait_ready(self) -> Self:
         """Wait until the kernel answers and what it publishes arrives."""
         self.client.wait_for_ready(timeout=DEADLINE)
-        end = time.monotonic() + DEADLINE
-        while time.monotonic() < end:
-            self._replies.clear()
-            self._published.clear()
-            if self.execute("pass").published:
-                return self
-        raise DeadlineError("nothing was published")
+        wait_until(self._is_heard, "a publication")
+        self._replies.clear()
+        self._published.clear()
+        return self
+
+    def _is_heard(self) -> bool:
+        """Whether what is published for a cell arrives: what was published before the kernel knew of us does not."""
+        asked = self.start("pass")
+        self.reply(asked)
+        with suppress(DeadlineError):
+            return bool(self.published(asked, seconds=2))
+        return False
 
     def restart(self) -> None:
         """Restart the process as a front end does; the client stays connected."""
@@ -259,9 +265,10 @@ class KernelDriver:
         """Run a cell to its end."""
         return self.finish(self.start(code, **options), seconds=seconds)
 
-    def value(self, expression: str) -> Any:
+    def value(self, expression: str, *, header: Mapping[str, Any] | None = None) -> Any:
         """The value of a literal that `expression` gives in the kernel, without a trace in the history."""
-        reply = self.execute("", silent=True, store_history=False, user_expressions={"it": expression}).reply
+        asked = {"it": expression}
+        reply = self.execute("", header=header, silent=True, store_history=False, user_expressions=asked).reply
         answer = reply["user_expressions"]["it"]
         assert answer["status"] == "ok", answer
         return literal_eval(answer["data"]["text/plain"])
