@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -117,10 +116,8 @@ def test_an_interrupt_ends_the_inner_loop_and_the_outer_one_is_unharmed(kernel: 
     library, wait, run = HANGS[name]
     code = HANG.replace("LIB", library).replace("WAIT", wait).replace("RUN", run)
     cell = kernel.start_until_printed(code, "ready")
-    begun = time.monotonic()
     kernel.request("interrupt_request", channel="control")
     ended = kernel.finish(cell)
-    assert time.monotonic() - begun < 10  # far below the hang; how quick it is, benchmarks measure
     assert ended.reply["ename"] == "KeyboardInterrupt"
     assert ended.text().endswith("finally\n"), "\n".join(ended.reply["traceback"])
     after = kernel.execute(f"import {kernel.library} as lib\nawait lib.sleep(0.001)\n'well'").ok()

@@ -303,7 +303,7 @@ def test_child_processes_of_cells_are_ended(start_kernel: StartKernel, backend: 
             kernel.start_until_printed(BUSY["time.sleep"], "in")
         kernel.send("shutdown_request", {"restart": False}, channel="control")
         assert kernel.wait_exit() == 0
-        assert is_gone(child)
+        wait_until(lambda: is_gone(child), "the end of the child")
         assert (kernel.folder / "gone").read_text() == "atexit ran"
     finally:
         if not is_gone(child):
@@ -316,6 +316,7 @@ def test_a_child_that_was_detached_on_purpose_stays(start_kernel: StartKernel, b
     kernel = start_kernel(backend)
     child = start_child(kernel, DETACHED[kind])
     try:
+        wait_until(lambda: child.name() == "sleep", "nohup to have done its part")
         kernel.send("shutdown_request", {"restart": False}, channel="control")
         assert kernel.wait_exit() == 0
         assert not is_gone(child)

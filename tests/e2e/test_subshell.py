@@ -121,10 +121,12 @@ def test_a_request_to_an_unknown_or_deleted_subshell_gets_an_error(kernel: Kerne
 
 
 def test_an_interrupt_of_a_subshell_ends_its_cell_and_not_the_main_one(kernel: KernelDriver, subshell: str) -> None:
-    main = kernel.start_until_printed("import time; print('in'); time.sleep(1); 'main'", "in")
+    held, let_go = kernel.gate()
+    main = kernel.start_until_printed(f"print('in')\n{held}'main'", "in")
     beside = kernel.start_until_printed("print('sub')\nwhile True: pass", "sub", header={"subshell_id": subshell})
     kernel.send("interrupt_request", channel="control", header={"subshell_id": subshell})
     assert kernel.finish(beside).reply["ename"] == "KeyboardInterrupt"
+    let_go()
     assert kernel.finish(main).ok().result == "'main'"
 
 
