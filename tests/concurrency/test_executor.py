@@ -85,9 +85,14 @@ def test_the_end_of_the_block_waits(io: Caller) -> None:
 
 def test_a_shutdown_can_cancel_and_need_not_wait(io: Caller) -> None:
     executor = io.executor()
-    go_on = threading.Event()
-    coroutine, function = executor.submit(anyio.sleep, 60), executor.submit(go_on.wait, DEADLINE)
-    wait([function], 0.01)
+    began, go_on = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        began.set()
+        return go_on.wait(DEADLINE)
+
+    coroutine, function = executor.submit(anyio.sleep, 60), executor.submit(work)
+    assert began.wait(DEADLINE)
     executor.shutdown(wait=False)
     assert not coroutine.done()
     executor.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +14,17 @@ from async_kernel.kernel.ports import Effort
 from .harness import DEADLINE, Harness
 
 ASIDES = ["complete_request", "inspect_request", "is_complete_request", "history_request", "comm_info_request"]
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`patience(code)` leaves asides to the loop for as long as it takes, unless it is that of a cell that blocks."""
+    usual = aside.PATIENCE
+
+    def set_patience(code: str) -> None:
+        monkeypatch.setattr(aside, "PATIENCE", usual if code.startswith("block") else DEADLINE)
+
+    return set_patience
 
 
 @pytest.mark.parametrize("msg_type", ASIDES)
@@ -28,7 +40,8 @@ def test_asides_are_answered_while_a_cell_runs(kernel: Harness, code: str, msg_t
     assert kernel.status(cell) == "ok"
 
 
-def test_the_thread_of_a_cell_that_awaits_answers(kernel: Harness) -> None:
+def test_the_thread_of_a_cell_that_awaits_answers(kernel: Harness, patience: Callable[[str], None]) -> None:
+    patience("await")
     kernel.execute("await gate")
     kernel.interpreter.wait_for("await gate")
     assert kernel.ask("complete_request", {"code": "name"})["matches"] == ["name"]
@@ -50,10 +63,12 @@ def test_another_thread_answers_for_a_cell_that_blocks(kernel: Harness) -> None:
     assert kernel.whats(asked) == ["busy", "complete_reply", "idle"], "answered once"
 
 
-def test_the_effort_is_what_the_cells_allow(kernel: Harness) -> None:
+def test_the_effort_is_what_the_cells_allow(kernel: Harness, patience: Callable[[str], None]) -> None:
     assert kernel.status(kernel.execute("ok")) == "ok"
+    patience("idle")
     kernel.ask("complete_request", {"code": "idle"})
     for code in ("await", "block"):
+        patience(code)
         cell = kernel.execute(f"{code} {code}")
         kernel.interpreter.wait_for(f"{code} {code}")
         kernel.ask("complete_request", {"code": code})
@@ -73,7 +88,8 @@ def test_many_asides_are_answered_once_each(kernel: Harness) -> None:
     assert kernel.status(cell) == "ok"
 
 
-def test_asides_of_a_subshell_are_its_own(kernel: Harness) -> None:
+def test_asides_of_a_subshell_are_its_own(kernel: Harness, patience: Callable[[str], None]) -> None:
+    patience("await")
     subshell = kernel.ask("create_subshell_request")["subshell_id"]
     kernel.execute("await main")
     kernel.execute("await sub", subshell_id=subshell)

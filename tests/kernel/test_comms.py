@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -15,6 +16,18 @@ from .harness import DEADLINE, Harness, Interrupting
 @pytest.fixture(autouse=True)
 def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`patience(code)` leaves messages to the loop for as long as it takes, unless it is that of a cell that blocks: on
+    a machine that stands still meanwhile the thread would be right to take one."""
+    usual = comm_line.PATIENCE
+
+    def set_patience(code: str) -> None:
+        monkeypatch.setattr(comm_line, "PATIENCE", usual if code.startswith("block") else DEADLINE)
+
+    return set_patience
 
 
 def comm(kernel: Harness, comm_id: str = "1", msg_type: str = "comm_msg", **content: str) -> str:
@@ -35,7 +48,10 @@ def release(kernel: Harness, cell: str) -> None:
 
 @pytest.mark.parametrize("msg_type", ["comm_open", "comm_msg", "comm_close"])
 @pytest.mark.parametrize("code", ["await gate", "block gate"])
-def test_a_message_is_served_beside_a_cell(kernel: Harness, code: str, msg_type: str) -> None:
+def test_a_message_is_served_beside_a_cell(
+    kernel: Harness, code: str, msg_type: str, patience: Callable[[str], None]
+) -> None:
+    patience(code)
     cell = held(kernel, code)
     msg_id = comm(kernel, msg_type=msg_type, print="callback")
     assert kernel.whats(msg_id) == ["busy", "stream", "idle"]
@@ -49,7 +65,8 @@ def test_a_message_is_served_beside_a_cell(kernel: Harness, code: str, msg_type:
     assert kernel.comms.log == [msg_type], "once"
 
 
-def test_an_idle_shell_serves_in_its_own_thread_and_alone(kernel: Harness) -> None:
+def test_an_idle_shell_serves_in_its_own_thread_and_alone(kernel: Harness, patience: Callable[[str], None]) -> None:
+    patience("idle")
     assert kernel.status(kernel.execute("ok home")) == "ok"
     for _ in range(10):
         msg_id = comm(kernel)
@@ -95,9 +112,8 @@ def test_messages_are_served_once_each_in_order_of_arrival(kernel: Harness, code
     assert kernel.status(cell) == "ok"
 
 
-def test_a_cell_that_awaits_leaves_nothing_to_the_thread(kernel: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    # On a machine that stands still meanwhile the thread would be right to take one.
-    monkeypatch.setattr(comm_line, "PATIENCE", DEADLINE)
+def test_a_cell_that_awaits_leaves_nothing_to_the_thread(kernel: Harness, patience: Callable[[str], None]) -> None:
+    patience("await")
     cell = held(kernel, "await gate")
     ids = [comm(kernel) for _ in range(50)]
     for msg_id in ids:
@@ -189,7 +205,8 @@ def test_what_goes_wrong_beside_a_cell_harms_nobody(kernel: Harness, code: str, 
 
 
 @pytest.mark.parametrize("code", ["await gate", "block gate"])
-def test_messages_of_a_subshell_are_its_own(kernel: Harness, code: str) -> None:
+def test_messages_of_a_subshell_are_its_own(kernel: Harness, code: str, patience: Callable[[str], None]) -> None:
+    patience(code)
     subshell = kernel.ask("create_subshell_request")["subshell_id"]
     main = held(kernel, "block main")
     cell = kernel.execute(code, subshell_id=subshell)
