@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -19,7 +20,6 @@ if sys.platform == "win32":
 
 import resource
 
-from async_kernel.ipython import commands
 from async_kernel.ipython.commands import Command
 
 DEADLINE = 20.0
@@ -69,7 +69,8 @@ def test_one_that_gives_up_its_terminal_runs_on_to_its_end(tmp_path: Path) -> No
 
 
 def test_one_that_leaves_somebody_behind_ends_with_its_shell(tmp_path: Path) -> None:
-    assert run(f"(trap '' HUP; touch {tmp_path}/there; exec sleep 60) & echo $! > {tmp_path}/pid") == 0
+    behind = f"(trap '' HUP; touch {tmp_path}/there; exec sleep 60) & echo $! > {tmp_path}/pid"
+    assert run(f"{behind}; while [ ! -e {tmp_path}/there ]; do sleep 0.01; done") == 0
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
@@ -122,13 +123,13 @@ def interrupt_when(tmp_path: Path) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "last_words"),
+    ("text", "status", "last_words", "ignored"),
     [
-        ("touch ready; exec sleep 60", -signal.SIGINT, ""),
-        ("trap 'echo bye; exit 5' INT; touch ready; while :; do sleep 0.01; done", 5, "bye"),
-        ("trap '' INT; touch ready; exec sleep 60", -signal.SIGHUP, ""),
-        ("trap '' INT HUP; touch ready; exec sleep 60", -signal.SIGTERM, ""),
-        ("trap '' INT HUP TERM; touch ready; while :; do sleep 0.01; done", -signal.SIGKILL, ""),
+        ("touch ready; exec sleep 60", -signal.SIGINT, "", 0),
+        ("trap 'echo bye; exit 5' INT; touch ready; while :; do sleep 0.01; done", 5, "bye", 0),
+        ("trap '' INT; touch ready; exec sleep 60", -signal.SIGHUP, "", 1),
+        ("trap '' INT HUP; touch ready; exec sleep 60", -signal.SIGTERM, "", 2),
+        ("trap '' INT HUP TERM; touch ready; while :; do sleep 0.01; done", -signal.SIGKILL, "", 3),
     ],
     ids=["sleeps", "cleans up", "ignores Ctrl-C", "ignores a hangup", "ignores all"],
 )
@@ -136,14 +137,19 @@ def test_an_interrupt_ends_it(
     text: str,
     status: int,
     last_words: str,
+    ignored: int,
     tmp_path: Path,
     interrupt_when: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if last_words:
-        monkeypatch.setattr(commands, "GRACE_SECONDS", DEADLINE)
+    is_over, steps = Command._is_over, itertools.count()
+
+    def wait_as_long_as_it_takes(self: Command, seconds: float) -> bool:
+        return is_over(self, seconds if next(steps) < ignored else DEADLINE)
+
+    monkeypatch.setattr(Command, "_is_over", wait_as_long_as_it_takes)
     command = Command(text)
     interrupt_when()
     with pytest.raises(KeyboardInterrupt):

@@ -64,13 +64,15 @@ def test_a_handler_runs_while_the_loop_waits_in_its_poll(plan, way, sigint):
     assert seen == [True] * 5
 
 
-def chained(seen):
-    """Put a handler of our own before trio's, which it calls with the frame it got."""
+def chained(seen, once=False):
+    """Put a handler of our own before trio's, which it calls with the frame it got; the first time only if `once`."""
     trios = signal.getsignal(signal.SIGINT)
     assert callable(trios)
     assert trios is not signal.default_int_handler
 
     def handler(signum, frame):
+        if once and seen:  # one that was under way
+            return
         seen.append(frame.f_code.co_name)
         trios(signum, frame)
 
@@ -78,11 +80,22 @@ def chained(seen):
     return trios
 
 
+def send_in(name):
+    """Send SIGINT once the main thread stands in a function of that name. To be called in another thread."""
+    main = threading.main_thread().ident
+    times, deadline = 0, time.monotonic() + 30
+    while times < 2:  # some time apart: it stays there
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+        times = times + 1 if sys._current_frames()[main].f_code.co_name == name else 0
+    WAYS["pthread_kill"]()
+
+
 def test_trios_own_handler_interrupts_the_main_tasks_await_again_and_again(sigint):
     async def main():
         trios = chained(seen)
         for _ in range(5):
-            threading.Timer(0.01, WAYS["pthread_kill"]).start()
+            threading.Thread(target=send_in, args=["get_events"]).start()
             try:
                 await trio.sleep_forever()
             except KeyboardInterrupt:
@@ -99,19 +112,27 @@ def test_trios_own_handler_interrupts_the_main_tasks_await_again_and_again(sigin
 
 def test_it_raises_in_place_in_blocking_code_of_any_task(sigint):
     async def main():
-        trios = chained(seen)
+        trios = chained(seen, once=True)
         with pytest.raises(BaseExceptionGroup) as caught:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(block)
         assert caught.value.split(KeyboardInterrupt)[1] is None
+        thread.join()
         signal.signal(signal.SIGINT, trios)
         await trio.sleep(0.001)
 
+    def send():
+        send_in("block")
+        deadline = time.monotonic() + 30
+        while not seen and time.monotonic() < deadline:  # one just before the call begins does not end it
+            WAYS["pthread_kill"]()
+            time.sleep(0.01)
+
     async def block():
-        threading.Timer(0.01, WAYS["pthread_kill"]).start()
+        thread.start()
         time.sleep(60)  # noqa: ASYNC251 - it is to block
 
-    seen = []
+    seen, thread = [], threading.Thread(target=send)
     run(PLANS["trio"], main)
     assert seen == ["block"]
 
@@ -153,7 +174,6 @@ def test_an_await_that_cannot_be_cancelled_keeps_the_interrupt_for_the_next_chec
 
     async def main():
         trios = chained(seen)
-        threading.Timer(0.01, WAYS["pthread_kill"]).start()
         await trio.to_thread.run_sync(wait)  # not interrupted, and does not raise
         with pytest.raises(KeyboardInterrupt):
             await trio.lowlevel.checkpoint()
@@ -161,6 +181,7 @@ def test_an_await_that_cannot_be_cancelled_keeps_the_interrupt_for_the_next_chec
         signal.signal(signal.SIGINT, trios)
 
     def wait():
+        send_in("get_events")
         deadline = time.monotonic() + 30
         while not seen and time.monotonic() < deadline:
             time.sleep(0.001)

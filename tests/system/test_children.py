@@ -97,7 +97,8 @@ START = {
 
 DETACH = {
     "a session of its own": f"subprocess.Popen({SLEEP}, start_new_session=True)",
-    "setsid": "os.system('setsid sleep 100 & echo $! > child')",
+    "setsid": "os.system('setsid sleep 100 & echo $! > child')\n"
+    "while os.getsid(int(open('child').read())) == os.getsid(0): time.sleep(0.01)",
 }
 if sys.platform == "linux":
     # What is to become nohup is the shell's own copy at first, which has not been told anything yet.
@@ -108,7 +109,9 @@ if sys.platform == "linux":
 
 PROGRAM = """
 import os, signal, subprocess, sys, time
-from async_kernel.system.children import end_children
+from async_kernel.system import children
+
+children.KILL_SECONDS = 20  # the machine may be busy
 
 def wait_for(name):
     end = time.monotonic() + 20
@@ -120,7 +123,7 @@ if __name__ == "__main__":
 {start}
     print("started", flush=True)
     input()
-    end_children({grace})
+    children.end_children({grace})
     print("ended", flush=True)
     input()
 """

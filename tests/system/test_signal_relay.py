@@ -17,6 +17,7 @@ if sys.platform == "win32":
     pytest.skip("Windows ends waits by an event", allow_module_level=True)
 
 from async_kernel.system.signal_relay import SignalRelay
+from async_kernel.system.standstill import Standstill
 
 DEADLINE = 20.0
 
@@ -42,16 +43,15 @@ def heard() -> Iterator[list[int]]:
             signal.signal(number, previous)
 
 
-def elsewhere(function: Callable[[], object], delay: float = 0.05) -> threading.Thread:
-    """A started thread that calls `function()` soon."""
-    thread = threading.Timer(delay, function)
-    thread.start()
-    return thread
-
-
 def kill_thread(number: int) -> None:
     """Have the calling thread take a signal: the system call that the main thread is in goes on."""
     signal.pthread_kill(threading.get_ident(), number)
+
+
+def start_and(thread: threading.Thread, call: Callable[..., object], *arguments: object) -> None:
+    """Start a thread and block in a call."""
+    thread.start()
+    call(*arguments)
 
 
 def interrupt_and_sleep() -> None:
@@ -64,10 +64,10 @@ def test_the_handler_runs_while_the_main_thread_blocks(heard: list[int], number:
     relay = SignalRelay()
     relay.listen()
     try:
-        thread = elsewhere(lambda: kill_thread(number))
+        thread = threading.Timer(0.05, kill_thread, [number])
         began = time.monotonic()
         with pytest.raises(Heard):
-            time.sleep(DEADLINE)
+            start_and(thread, time.sleep, DEADLINE)
         assert time.monotonic() - began < DEADLINE / 2
         thread.join(DEADLINE)
     finally:
@@ -76,12 +76,37 @@ def test_the_handler_runs_while_the_main_thread_blocks(heard: list[int], number:
 
 
 def test_without_it_the_handler_waits_for_the_end_of_the_call(heard: list[int]) -> None:
-    thread = elsewhere(lambda: kill_thread(signal.SIGINT))
-    began = time.monotonic()
+    during: list[list[int]] = []
+    reader, writer = os.pipe()
+
+    def send() -> None:
+        if stands_still():
+            kill_thread(signal.SIGINT)
+            time.sleep(0.3)
+            during.append(list(heard))
+        os.write(writer, b"1")
+
+    thread = threading.Thread(target=send)
     with pytest.raises(Heard):
-        time.sleep(0.5)
-    assert time.monotonic() - began >= 0.5, "CPython has closed the gap: the relay can go"
+        start_and(thread, os.read, reader, 1)
     thread.join(DEADLINE)
+    os.close(reader)
+    os.close(writer)
+    assert during == [[]], "CPython has closed the gap: the relay can go"
+    assert heard == [signal.SIGINT]
+
+
+def stands_still() -> bool:
+    """Wait until the main thread stands in a call that goes on; whether it does in time."""
+    main, end = threading.main_thread().ident, time.monotonic() + DEADLINE
+    assert main is not None
+    while time.monotonic() < end:
+        standing = Standstill(main)
+        while not standing.is_over() and time.monotonic() < end:
+            if standing.is_stuck():
+                return True
+            time.sleep(0.001)
+    return False
 
 
 def test_a_handler_runs_once_for_each_signal(heard: list[int]) -> None:
@@ -200,10 +225,9 @@ def test_in_another_thread_nothing_happens() -> None:
 
 def test_closing_gives_everything_back() -> None:
     before = signal.getsignal(signal.SIGURG)
-    threads = threading.active_count()
     relay = SignalRelay()
     relay.listen()
     relay.close()
     assert signal.getsignal(signal.SIGURG) == before
-    assert threading.active_count() == threads
+    assert not relay._thread.is_alive()
     assert signal.set_wakeup_fd(-1) == -1
