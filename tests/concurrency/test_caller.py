@@ -44,6 +44,12 @@ def io(backend: str) -> Iterator[Caller]:
     caller.close().result(DEADLINE)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops that end wait for what they wait for, for as long as it takes."""
+    monkeypatch.setattr("async_kernel.concurrency.calls.END_SECONDS", DEADLINE)
+
+
 def in_thread(function: Callable[[], Any]) -> Pending[Any]:
     """What `function` gives in a new plain thread."""
     pending: Pending[Any] = Pending()
@@ -413,6 +419,7 @@ def test_a_loop_may_close_itself(io: Caller) -> None:
     assert pending.cancelled()
 
 
+@pytest.mark.usefixtures("patient")
 def test_it_ends_with_the_main_loop_during_which_it_was_started(backend: str) -> None:
     before, ended = Caller.get("before"), []
 
@@ -426,7 +433,7 @@ def test_it_ends_with_the_main_loop_during_which_it_was_started(backend: str) ->
         callers = [Caller.get(name, backend=name) for name in ("asyncio", "trio")]
         callers.append(await Caller.to_thread(Caller.get, "another"))
         pendings = [caller.call_soon(wait) for caller in [*callers, before]]
-        for caller in callers:
+        for caller in [*callers, before]:
             await caller.call_soon(int)
         return pendings
 
@@ -445,8 +452,7 @@ def test_a_loop_that_ends_leaves_no_call_open(backend: str) -> None:
         caller = Caller()
         callers.append(caller)
         running = caller.call_soon(anyio.sleep, 60)
-        await anyio.sleep(0.01)
-        assert running.running()
+        await until(running.running)
         return [running, caller.call_soon(anyio.sleep, 60), caller.call_soon(int), caller.call_later(60, int)]
 
     callers: list[Caller] = []
@@ -507,6 +513,7 @@ def test_a_worker_takes_no_coroutine_function() -> None:
         Caller.to_thread(double, 1)
 
 
+@pytest.mark.usefixtures("patient")
 def test_the_main_loop_waits_for_workers_that_have_begun(backend: str) -> None:
     began, ending, done = threading.Event(), threading.Event(), []
 
@@ -572,7 +579,9 @@ def test_named_threads_end_in_good_order_with_the_process(other: str) -> None:
     code = f"""
 import threading, anyio
 from async_kernel import Caller
+from async_kernel.concurrency import threads
 
+threads.END_SECONDS = 20
 began = threading.Event()
 
 async def wait():

@@ -164,6 +164,8 @@ def test_closing_gives_everything_back(tmp_path: Path) -> None:
         "name = interpreter.shell.user_ns['name']\n"
         "interpreter.close(True)\n"
         "import os.path\n"
+        "for thread in threading.enumerate():\n"
+        "    if thread.name == 'preparation': thread.join(20)\n"
         "print(sys.modules['__main__'].__dict__ is globals(), sys.displayhook is sys.__displayhook__,"
         " sys.excepthook is sys.__excepthook__, 'get_ipython' in vars(builtins), 'display' in vars(builtins),"
         " threading.active_count(), os.path.exists(name), 'ipykernel.zmqshell' in sys.modules)\n"

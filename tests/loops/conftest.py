@@ -101,7 +101,7 @@ def play(display: str, tmp_path: Path) -> Callable[..., str]:
     warning or anything else on stderr but `noise` fails the test.
     """
 
-    def run(scenario: str, host: str, backend: str, noise: str = "") -> str:
+    def run(scenario: str, host: str, backend: str, noise: str = "", timeout: float = 110) -> str:
         name, _, platform = host.partition(" ")
         skip_without("qt" if name == "qt" else "tk")
         env = {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": platform or "xcb", "PYTHONPATH": str(tmp_path)}
@@ -116,7 +116,7 @@ def play(display: str, tmp_path: Path) -> Callable[..., str]:
             env=env,
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=timeout,
         )
         assert (done.stderr.replace(noise, "") if noise else done.stderr) == ""
         assert done.returncode == 0

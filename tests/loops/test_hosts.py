@@ -59,10 +59,11 @@ def test_garbage_of_tk(play, backend):
     assert play("interpreters_of_tk_are_not_deleted_by_another_thread", "tk", backend).split() == ["done", "returned"]
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("host", ["tk", "qt offscreen"])
 def test_an_hour(play, host, backend):
-    assert play("an_hour_of_ticks_leaks_nothing", host, backend).split() == ["done", "returned"]
+    assert play("an_hour_of_ticks_leaks_nothing", host, backend, timeout=300).split() == ["done", "returned"]
 
 
 class ByCall(load(HOSTS["tk"])):

@@ -146,7 +146,7 @@ def test_a_quiet_line_is_sent_at_once(wire: Wire, monkeypatch: pytest.MonkeyPatc
 
 def test_half_a_line_is_joined_by_its_end(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """`print` writes the line end by itself."""
-    monkeypatch.setattr(outbox, "GATHER_SECONDS", 0.3)
+    monkeypatch.setattr(outbox, "GATHER_SECONDS", 3600.0)
     subscriber = wire.subscribe()
     wire.print("a line")
     wire.print("\n")
@@ -310,7 +310,7 @@ def test_nobody_waits_for_ever_with_a_lock_that_who_sends_wants(wire: Wire) -> N
     with wire.sending():
         thread = threading.Thread(target=log, daemon=True)
         thread.start()
-        wait_until(lambda: waits(wire, thread.ident))
+        wait_until(lambda: waits(wire, thread.ident) or not thread.is_alive())
         assert lock.acquire(timeout=DEADLINE)
         lock.release()
     texts = receive_text(subscriber, 8 * outbox.GATHER_CHARACTERS)
@@ -399,6 +399,8 @@ def test_what_arrives_is_taken_in_before_output_is_sent(wire: Wire) -> None:
         return build(key, text)
 
     with wire.sending():
+        wire.io._ring()
+        wait_until(lambda: wire.io._wanted)  # the I/O thread is about to look at what arrives, not behind that
         wire.io.gather((MESSAGE, "stdout"), build_then, "text\n")
         client.send(b"interrupt")
         socket = wire.io._sockets.by_channel[Channel.CONTROL]

@@ -14,7 +14,7 @@ from async_kernel.transport.backlog import MESSAGE_BYTES
 from async_kernel.transport.io_thread import IOThread
 from async_kernel.transport.replay import Replay
 
-from .test_io_thread import DEADLINE, Wire, receive
+from .test_io_thread import DEADLINE, Wire, receive, wait_until
 
 
 def note(text: str) -> list[bytes]:
@@ -123,6 +123,7 @@ def test_a_flood_that_nobody_reads_is_bounded(wire: Wire) -> None:
     for number in range(100_000):
         wire.print(f"line {number:090}\n")
     wire.publish(b"idle")
+    wait_until(lambda: not wire.io._outbox)  # what still waits there has a reader
     subscriber = wire.subscribe()
     messages = [receive(subscriber)]
     while messages[-1][-1] != b"idle":
