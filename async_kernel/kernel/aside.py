@@ -17,6 +17,7 @@ from async_kernel.protocol.messages import Content
 from async_kernel.system.service_thread import ServiceThread
 
 from .dispatch import serve_now
+from .execution import is_held
 from .lanes import Lane
 from .ports import Effort
 from .request import Request
@@ -46,7 +47,8 @@ class _Aside:
 
     def is_kept_waiting(self) -> bool:
         """Whether the thread that it was offered to cannot take it."""
-        return self._lane.is_held or self._lane.portal is not self.portal
+        portal = self.portal
+        return portal is not self._lane.portal or (portal is not None and is_held(portal.thread))
 
     def run_at_home(self) -> None:
         """Serve it in the thread of its shell, unless the service thread has taken it."""

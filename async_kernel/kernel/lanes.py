@@ -80,7 +80,7 @@ class Lane:
         self._comms = CommLine(
             comm_rules,
             is_busy=lambda: self.is_busy,
-            is_held=lambda: self.is_held,
+            is_held=lambda: self.portal is not None and is_held(self.portal.thread),
             begin=self._begin_in_thread,
             serve=self._serve_in_thread,
         )
@@ -93,12 +93,6 @@ class Lane:
     def is_busy(self) -> bool:
         """Whether anything is being served, in the lane or beside it."""
         return self.execution is not None or bool(self._beside)
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the loop that serves the lane is kept from going on, by user code."""
-        portal = self.portal
-        return portal is not None and is_held(portal.thread)
 
     @property
     def beside(self) -> list[Execution]:

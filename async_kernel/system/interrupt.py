@@ -19,10 +19,9 @@ from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
-from .asynchronous import raise_in_thread
-
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
+from .asynchronous import raise_in_thread
 from .service_thread import ServiceThread
 from .standstill import Standstill
 from .unwinding import follow

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from async_kernel.kernel import aside
-from async_kernel.kernel.lanes import Lane
 from async_kernel.kernel.ports import Effort
 
 from .harness import DEADLINE, Harness
@@ -128,11 +127,11 @@ def test_a_shell_that_is_late_and_held_by_nothing_answers_itself(
 ) -> None:
     looked = threading.Event()
 
-    def is_held(lane: Lane) -> bool:
+    def is_held(thread: int) -> bool:
         looked.set()
         return False
 
-    monkeypatch.setattr(Lane, "is_held", property(is_held))
+    monkeypatch.setattr(aside, "is_held", is_held)
     monkeypatch.setattr(aside, "PATIENCE", 0.001)
     monkeypatch.setattr(aside, "LONGEST_PATIENCE", DEADLINE)
     kernel.execute("block gate")
