@@ -218,7 +218,7 @@ class ZMQInterface:
 
     def _load(self, streams: bool, namespace: dict[str, Any] | None = None) -> tuple[Interpreter, Comms]:
         """Import the interpreter and the comms, and put the streams in place."""
-        from async_kernel.ipython import user_code_entries
+        from async_kernel.ipython import stdin_refusal, user_code_entries
 
         attributes = {**self._settings.attributes, "shell.connection_file": self._file.path}
         host = _host_here(self._plan)
@@ -241,7 +241,7 @@ class ZMQInterface:
             echo = self._settings.attributes.get("kernel.quiet") is False
             alone = self.kernel.adopts_strays  # nor whose descriptors
             capture = alone and self._settings.attributes.get("kernel.capture_fd") is not False
-            installed = load_interface(STREAMS)(echo=echo, capture=capture)
+            installed = load_interface(STREAMS)(echo=echo, capture=capture, refusal=stdin_refusal())
             self.kernel.around_cell = installed.around_cell
             self._restore.append(installed.restore)
         return interpreter, comms

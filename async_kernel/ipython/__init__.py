@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from async_kernel.errors import AsyncKernelError
+from async_kernel.errors import AsyncKernelError, StdinNotAllowedError
 
 if TYPE_CHECKING:
     from async_kernel.ipython.interpreter import IPythonInterpreter
 
-__all__ = ["create_interpreter", "user_code_entries"]
+__all__ = ["create_interpreter", "stdin_refusal", "user_code_entries"]
 
 
 def create_interpreter(
@@ -53,3 +53,12 @@ def user_code_entries() -> tuple[CodeType, ...]:
     from async_kernel.ipython.entries import user_code_entries as entries
 
     return entries()
+
+
+def stdin_refusal() -> type[StdinNotAllowedError]:
+    """The error that `input()` raises where a front end allows no input: one of ours, and IPython's at the same time,
+    so that `except StdinNotImplementedError` and `except NotImplementedError` take it in. Imports IPython.
+    """
+    from async_kernel.ipython.refusal import StdinNotImplementedError
+
+    return StdinNotImplementedError

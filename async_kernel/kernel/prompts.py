@@ -65,7 +65,8 @@ class Prompts:
             # Some clients answer without saying what; one that names something else answers a question that is gone.
             if prompt is None or (asked and asked not in (prompt.msg_id, prompt.request_id)):
                 return False
-            prompt.value = str(message.content.get("value", ""))
+            value = message.content.get("value")
+            prompt.value = "" if value is None else str(value)  # a null is no text, as the absence of a value is none
             self._settle([prompt])
         return True
 

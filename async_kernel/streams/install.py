@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TextIO
 
+from async_kernel.errors import StdinNotAllowedError
 from async_kernel.kernel.request import Request, sources
 
 from .buffers import Buffers
 from .descriptors import Capture
 from .forked import end_child
-from .input import ask_input, ask_password
+from .input import make_questions
 from .output import RequestStream
 from .threads import carry_requests
 
@@ -42,16 +43,20 @@ class Streams:
             end_child()
 
 
-def install_streams(echo: bool = False, capture: bool = False) -> Streams:
+def install_streams(
+    echo: bool = False, capture: bool = False, refusal: type[StdinNotAllowedError] = StdinNotAllowedError
+) -> Streams:
     """Make sys.stdout, sys.stderr, input and getpass those of the requests, and let threads carry requests.
 
     `echo` has all text go to the process's own streams as well (the setting `kernel.quiet`, switched off). `capture`
     has what is written to file descriptors 1 and 2 go to the requests, where the system allows for it (the setting
-    `kernel.capture_fd`); it is for kernels that have their process for themselves.
+    `kernel.capture_fd`); it is for kernels that have their process for themselves. `refusal` is the class of the error
+    that `input()` raises where no input is allowed.
     """
     import getpass
 
     captured = _capture(echo) if capture and os.name == "posix" else None
+    ask_input, ask_password = make_questions(refusal)
     places: list[tuple[object, str, object]] = [
         (sys, "stdout", _stream("stdout", sys.stdout, echo, 1, captured)),
         (sys, "stderr", _stream("stderr", sys.stderr, echo, 2, captured)),

@@ -7,7 +7,7 @@ import pytest
 from .driver import KernelDriver, Message
 
 
-def answer(kernel: KernelDriver, value: str) -> Message:
+def answer(kernel: KernelDriver, value: str | None) -> Message:
     """Answer the next question with `value` and return it."""
     question = kernel.receive("stdin")
     assert question["msg_type"] == "input_request"
@@ -46,10 +46,46 @@ def test_what_was_printed_before_the_question_comes_before_it(kernel: KernelDriv
 def test_without_permission_a_question_is_a_clear_error(kernel: KernelDriver, code: str) -> None:
     cell = kernel.execute(code, allow_stdin=False)
     assert cell.status == "error"
-    assert "Stdin" in cell.reply["ename"]
+    assert cell.reply["ename"] == "StdinNotImplementedError"
     assert "input" in cell.reply["evalue"]
     assert "front end" in cell.reply["evalue"] or "frontend" in cell.reply["evalue"]
     assert not kernel.socket("stdin").poll(0)
+
+
+_REFUSED = "from IPython.core.error import StdinNotImplementedError\nfrom getpass import getpass\n"
+
+
+@pytest.mark.parametrize("error", ["StdinNotImplementedError", "NotImplementedError"])
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "input()",
+        "getpass()",
+        "__import__('concurrent.futures').futures.ThreadPoolExecutor().submit(input).result()",
+        "__import__('cmd').Cmd().cmdloop()",
+    ],
+)
+def test_a_refusal_is_the_error_that_code_for_ipython_catches(kernel: KernelDriver, asks: str, error: str) -> None:
+    code = (
+        f"{_REFUSED}def refused(ask):\n    try:\n        ask()\n    except {error} as error:\n"
+        f"        print('refused', type(error).__name__)\nrefused(lambda: {asks})"
+    )
+    cell = kernel.execute(code, allow_stdin=False).ok()
+    assert "refused StdinNotImplementedError\n" in cell.text()
+
+
+@pytest.mark.parametrize("ask", ["input", "getpass"])
+def test_the_end_of_input_is_an_eof_error(kernel: KernelDriver, ask: str) -> None:
+    code = f"from getpass import getpass\ntry:\n    {ask}('? ')\nexcept EOFError:\n    print('ended')"
+    cell = kernel.start(code, allow_stdin=True)
+    answer(kernel, "\x04")
+    assert kernel.finish(cell).ok().text() == "ended\n"
+
+
+def test_an_answer_of_null_is_no_text(kernel: KernelDriver) -> None:
+    cell = kernel.start("input('Who? ')", allow_stdin=True)
+    answer(kernel, None)
+    assert kernel.finish(cell).ok().result == "''"
 
 
 def test_a_waiting_question_can_be_interrupted(kernel: KernelDriver) -> None:

@@ -129,6 +129,13 @@ def test_an_answer_that_is_no_text_becomes_text() -> None:
     assert client.result("q1") == "7"
 
 
+def test_an_answer_of_null_is_the_empty_text() -> None:
+    client = Client()
+    client.ask("q1")
+    assert client.answer(None)
+    assert client.result("q1") == ""
+
+
 # Through a kernel
 
 
