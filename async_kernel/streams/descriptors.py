@@ -126,6 +126,15 @@ class Capture:
             except RuntimeError:  # it was not had
                 pass
 
+    def number_of(self, descriptor: int) -> int | None:
+        """Which of the captured descriptors leads into the same pipe as `descriptor`, for example 2 for a duplicate of
+        a cell's stderr; None when it leads elsewhere. OSError when it is not open."""
+        with self._lock:
+            if self._ended:
+                return None
+            identity = _identity(descriptor)
+            return next((pipe.number for pipe in self._pipes.values() if pipe.identity == identity), None)
+
     def restore(self) -> None:
         """Give the descriptors back, unless somebody else has taken them. Children that still write into their pipes
         go on writing: to where the descriptors lead now."""

@@ -14,6 +14,7 @@ from async_kernel.kernel.request import Request, sources
 
 from .buffers import Buffers
 from .descriptors import Capture
+from .faults import keep_from_cells
 from .forked import end_child
 from .input import make_questions
 from .output import RequestStream
@@ -95,11 +96,17 @@ class _Captured:
         # A process that dies of a signal says so where its log is: nobody would read the pipe any more.
         self._had_faulthandler = faulthandler.is_enabled()
         faulthandler.enable(self.logs[2])
+        self._restore_faulthandler = keep_from_cells(self._log_of)
         sources.append(capture.bring_in)
+
+    def _log_of(self, descriptor: int) -> TextIO | None:
+        number = self.capture.number_of(descriptor)
+        return None if number is None else self.logs[number]
 
     def restore(self) -> None:
         import faulthandler
 
+        self._restore_faulthandler()
         sources.remove(self.capture.bring_in)
         self._buffers.restore()
         for log in self.logs.values():
