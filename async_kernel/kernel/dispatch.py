@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 from async_kernel.errors import RequestError
@@ -103,7 +105,6 @@ def give_up(request: Request, error: BaseException) -> None:
         shown = dict(content)
         del shown["status"]
         request.publish("error", shown)
-        content["execution_count"] = 0
     _done(request, content)
     request.end()
 
@@ -121,13 +122,29 @@ _WITHOUT_REPLY = frozenset({"comm_open", "comm_msg", "comm_close"})
 
 
 def _busy(request: Request) -> None:
+    request.started = time.time()
     request.publish("status", {"execution_state": "busy"})
 
 
 def _done(request: Request, content: Content | None) -> None:
     if content is not None and request.msg_type not in _WITHOUT_REPLY:
-        request.reply(content)
+        if request.msg_type == "execute_request":
+            _reply_to_cell(request, content)
+        else:
+            request.reply(content)
     request.publish("status", {"execution_state": "idle"})
+
+
+def _reply_to_cell(request: Request, content: Content) -> None:
+    """Reply with the fields that each execute_reply has, whatever became of the cell.
+
+    `execution_count` is the kernel's counter (messaging spec, "Execution results"), which a cell that was not run
+    leaves as it is. The metadata is ipykernel's, from which front ends know how long a cell took:
+    `{"started": "2026-01-31T12:00:00.000000+00:00", "status": "ok"}`. The reply's own date says when it ended.
+    """
+    started = datetime.fromtimestamp(request.started, UTC).isoformat(timespec="microseconds")
+    content = content if "execution_count" in content else {**content, "execution_count": request.count()}
+    request.reply(content, {"started": started, "status": content.get("status", "ok")})
 
 
 def _error(request: Request, error: BaseException) -> Content:

@@ -13,6 +13,8 @@ from .ports import Effort
 from .request import Request, set_fallback
 
 if TYPE_CHECKING:
+    from async_kernel.system.usage import Usage
+
     from .kernel import Kernel
 
 __all__ = ["Handlers"]
@@ -28,6 +30,7 @@ class Handlers:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._usage: Usage | None = None
 
     # At once
 
@@ -128,6 +131,18 @@ class Handlers:
         request.publish("shutdown_reply", content)
         self._kernel.plan_shutdown(restart)
         return content
+
+    def usage(self, request: Request) -> Content:
+        """What the kernel uses of its machine, as jupyter-resource-usage asks for it: see `system.usage`."""
+        if self._usage is None:
+            from async_kernel.system.usage import measure_with
+
+            try:
+                import psutil
+            except ImportError:
+                psutil = None
+            self._usage = measure_with(psutil)
+        return {"status": "ok", **self._usage.read()}
 
     def create_subshell(self, request: Request) -> Content:
         """JEP 91, "Create subshell"."""

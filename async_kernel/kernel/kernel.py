@@ -119,7 +119,7 @@ class Kernel:
             if route is None or route.order is not Order.STDIN or not self._prompts.answer(message):
                 log.info("dropped a message on stdin that answers no open question: %s", message.header.msg_type)
             return
-        request = Request(message, self._outlets[channel])
+        request = Request(message, self._outlets[channel], self._count)
         try:
             self._route(request, route, channel)
         except RequestError as error:
@@ -175,6 +175,10 @@ class Kernel:
     def interpreter(self) -> Interpreter:
         """What runs code. RequestError before there is one."""
         return self._loaded()[0]
+
+    def _count(self) -> int:
+        """The number of the latest cell in the history; 0 before there is one."""
+        return self._parts[0].execution_count - 1 if self._parts is not None else 0
 
     @property
     def comms(self) -> Comms:

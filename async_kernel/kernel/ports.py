@@ -148,6 +148,10 @@ class Interpreter(Protocol):
     """
 
     @property
+    def execution_count(self) -> int:
+        """The number that the next cell of the history gets: 1 in a fresh kernel. Any thread."""
+
+    @property
     def timeout(self) -> float:
         """The deadline, in seconds, of cells whose requests bring none of their own; 0: none."""
 

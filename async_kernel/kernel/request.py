@@ -62,8 +62,9 @@ class Outlet(Protocol):
 class Request:
     """One message and the means to answer it.
 
-    `message` is what came in; `interrupted` becomes True once an interrupt was delivered to the work on this request,
-    and `reason` says why, unless the client asked for it.
+    `message` is what came in; `count()` gives the number of the latest cell in the history; `started` is the time at
+    which its serving began, by `time.time()`, 0.0 before. `interrupted` becomes True once an interrupt was delivered to
+    the work on this request, and `reason` says why, unless the client asked for it.
     `checkpoint`, when it is not None, waits to be called by what user code calls and is of this package, directly and
     as its last deed: what writes output, displays, sends, starts threads. It may raise KeyboardInterrupt. All methods
     may be called from any thread.
@@ -75,15 +76,19 @@ class Request:
         "_over",
         "allow_stdin",
         "checkpoint",
+        "count",
         "interrupted",
         "message",
         "reason",
         "replied",
+        "started",
     )
 
-    def __init__(self, message: Message, outlet: Outlet) -> None:
+    def __init__(self, message: Message, outlet: Outlet, count: Callable[[], int] = lambda: 0) -> None:
         self.message = message
         self._outlet = outlet
+        self.count = count
+        self.started = 0.0
         self.replied = False
         self.interrupted = False
         self.reason = ""

@@ -66,9 +66,11 @@ ROUTES: dict[str, Route] = {
     "interrupt_request": Route("interrupt", Order.AT_ONCE, _BOTH),
     "shutdown_request": Route("shutdown", Order.CONTROL, _BOTH),
     "debug_request": Route("", Order.DEBUG, _CONTROL),
+    "usage_request": Route("usage", Order.CONTROL, _CONTROL),
     "create_subshell_request": Route("create_subshell", Order.CONTROL, _BOTH),
     "delete_subshell_request": Route("delete_subshell", Order.CONTROL, _BOTH),
     "list_subshell_request": Route("list_subshell", Order.CONTROL, _BOTH),
     "input_reply": Route("input_reply", Order.STDIN, frozenset({Channel.STDIN})),
 }
-"""Every message type that a kernel serves (messaging spec; subshells: JEP 91; detached_request is our own)."""
+"""Every message type that a kernel serves (messaging spec; subshells: JEP 91; usage_request: jupyter-resource-usage;
+detached_request is our own)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from .driver import KernelDriver, plain
 
 
@@ -102,6 +104,25 @@ def test_an_error_aborts_what_is_queued_behind_it_and_nothing_later(kernel: Kern
         assert types(cell.published) == ["status", "status"]
     assert kernel.reply(asked)["content"]["status"] == "ok"
     assert kernel.execute("ran.append('later'); ran").ok().result == "['later']"
+
+
+def test_a_reply_says_when_its_cell_began(kernel: KernelDriver) -> None:
+    """Front ends that show how long a cell took, such as JupyterLab with `recordTiming`, read it."""
+    held, let_go = kernel.gate()
+    first = kernel.start(held)
+    kernel.publication(first, lambda message: message["msg_type"] == "execute_input")
+    cells = [kernel.start("pass"), kernel.start("1 / 0"), kernel.start("'aborted'")]
+    let_go()
+    kernel.finish(first).ok()
+    replies = [kernel.finish(cell).message for cell in cells]
+    assert [reply["metadata"]["status"] for reply in replies] == ["ok", "error", "aborted"]
+    begun = [datetime.fromisoformat(reply["metadata"]["started"]) for reply in replies]
+    assert begun == sorted(begun)
+    for reply, began in zip(replies, begun, strict=True):
+        assert reply["parent_header"]["date"] < began <= reply["header"]["date"]
+    count = replies[0]["content"]["execution_count"]
+    counts = [reply["content"]["execution_count"] for reply in replies]
+    assert counts == [count, count + 1, count + 1], "what was aborted counts nothing"
 
 
 def test_with_stop_on_error_false_what_is_queued_runs(kernel: KernelDriver) -> None:

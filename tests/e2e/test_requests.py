@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,26 @@ def test_connect_gives_the_ports(kernel: KernelDriver) -> None:
     ports = kernel.manager.get_connection_info()
     names = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
     assert {name: content[name] for name in names} == {name: ports[name] for name in names}
+
+
+def test_usage_is_measured_while_a_cell_runs(kernel: KernelDriver) -> None:
+    """jupyter-resource-usage asks for it."""
+    cell = kernel.start_until_printed("import time; print('begun'); time.sleep(600)", "begun")
+    first, second = (kernel.request("usage_request", channel="control")["content"] for _ in range(2))
+    kernel.request("interrupt_request", channel="control")
+    assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
+    assert first["status"] == "ok"
+    assert (first["pid"], first["hostname"]) == (kernel.process.pid, socket.gethostname())
+    assert first["kernel_memory"] > 10 << 20
+    assert {"kernel_cpu", "cpu_count", "host_virtual_memory", "host_cpu_percent"} <= set(second)
+
+
+@pytest.mark.parametrize("backend", ["asyncio"])
+def test_usage_is_measured_without_psutil(start_kernel: StartKernel, backend: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['psutil'] = None\n")
+    usage = start_kernel(backend, env={"PYTHONPATH": str(tmp_path)}).request("usage_request", channel="control")
+    assert usage["content"]["kernel_memory"] > 10 << 20
+    assert usage["content"]["kernel_cpu"] == 0.0
 
 
 def test_complete_in_the_middle_of_a_line_with_wide_characters_before(kernel: KernelDriver) -> None:

@@ -65,7 +65,7 @@ class FakeInterpreter:
     timeout = 0.0
 
     def __init__(self) -> None:
-        self.execution_count = 0
+        self.execution_count = 1
         self.log: list[str] = []
         self.threads: dict[str, int] = {}
         self.efforts: dict[str, Effort] = {}
@@ -79,8 +79,8 @@ class FakeInterpreter:
     async def execute(self, code: str, **fields: Any) -> Content:
         command, _, argument = code.rpartition("\n")[2].partition(" ")
         with self._changed:
-            self.execution_count += 1
             count = self.execution_count
+            self.execution_count += 1
             self.fields.append(fields)
             self.log.append(code)
             self.threads[code] = threading.get_ident()
@@ -348,7 +348,7 @@ class Harness:
     ) -> str:
         """Send a message as a client does; return its msg_id."""
         if channel is None:
-            is_control = any(word in msg_type for word in ("subshell", "shutdown", "interrupt", "debug"))
+            is_control = any(word in msg_type for word in ("usage", "subshell", "shutdown", "interrupt", "debug"))
             channel = Channel.CONTROL if is_control else Channel.SHELL
         header: Content = {"msg_id": f"m{next(self._ids)}", "msg_type": msg_type, "session": "client"}
         if subshell_id is not None:

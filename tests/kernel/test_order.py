@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from .harness import Harness
@@ -36,7 +38,11 @@ def test_an_error_aborts_what_is_queued_behind_it(kernel: Harness) -> None:
     comm = kernel.send("comm_msg", {"comm_id": "1"})
     kernel.interpreter.release("gate")
     assert kernel.status(error) == "error"
-    assert [kernel.reply(msg_id) for msg_id in behind] == [{"status": "aborted"}] * 3
+    assert [kernel.reply(msg_id) for msg_id in behind] == [{"status": "aborted", "execution_count": 2}] * 3
+    for msg_id in behind:
+        (reply,) = [one.message for one in kernel.so_far(msg_id) if one.what == "execute_reply"]
+        assert reply.metadata["status"] == "aborted"
+        assert datetime.fromisoformat(reply.metadata["started"])
     assert [kernel.whats(msg_id) for msg_id in behind] == [["busy", "execute_reply", "idle"]] * 3
     assert kernel.whats(comm) == ["busy", "idle"]
     assert kernel.comms.log == ["comm_msg"], "just cells are aborted"

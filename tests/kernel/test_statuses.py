@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,6 +27,7 @@ REQUESTS = {
     "interrupt_request": {},
     "detached_request": {},
     "debug_request": {"command": "initialize"},
+    "usage_request": {},
     "create_subshell_request": {},
     "delete_subshell_request": {"subshell_id": "none"},
     "list_subshell_request": {},
@@ -54,6 +56,22 @@ def test_each_type_is_busy_answered_idle(kernel: Harness, msg_type: str) -> None
             assert sent.channel is Channel.IOPUB
         if sent.channel is not Channel.IOPUB:
             assert sent.message.identities == (b"client",)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("ok", "ok"), ("error", "error"), ("raise RuntimeError", "error"), (None, "error")]
+)
+def test_a_reply_to_a_cell_says_when_it_began_and_what_became_of_it(
+    kernel: Harness, code: str | None, status: str
+) -> None:
+    before = datetime.now(UTC)
+    assert kernel.reply(kernel.execute("ok"))["execution_count"] == 1
+    msg_id = kernel.send("execute_request", {"code": code} if code is not None else {})
+    kernel.served(msg_id)
+    (reply,) = [one.message for one in kernel.so_far(msg_id) if one.what == "execute_reply"]
+    assert reply.metadata["status"] == reply.content["status"] == status
+    assert before <= datetime.fromisoformat(reply.metadata["started"]) <= datetime.now(UTC)
+    assert reply.content["execution_count"] == (1 if code is None else 2), "one that was not run counts nothing"
 
 
 @pytest.mark.parametrize("field", ["hist_access_type", "session", "start", "stop", "n", "pattern"])
