@@ -10,7 +10,8 @@
     │   ├── SignatureError           the digest is wrong, or was seen before
     │   └── MalformedMessageError    the frames are not a Jupyter message
     └── RequestError                 an authenticated request that cannot be served: becomes its error reply
-        └── StdinNotAllowedError     input was asked for while the front end allows none
+        ├── StdinNotAllowedError     input was asked for while the front end allows none
+        └── HistoryUnavailableError  the history file is locked, read-only or out of reach, or its disk is full
 
 Every error carries its facts as attributes, and `next_step`: what a person can type or change to get on.
 This module imports nothing of the package.
@@ -21,6 +22,7 @@ from __future__ import annotations
 __all__ = [
     "AsyncKernelError",
     "ConnectionFileError",
+    "HistoryUnavailableError",
     "HostUnavailableError",
     "MalformedMessageError",
     "MissingPackageError",
@@ -107,3 +109,14 @@ class RequestError(AsyncKernelError):
 
 class StdinNotAllowedError(RequestError):
     """Code asked for input while the front end that sent the request does not allow it (`allow_stdin`)."""
+
+
+class HistoryUnavailableError(RequestError):
+    """The history file cannot be used now. `reason` is what SQLite says: "database is locked", for one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The history cannot be used now: {reason}.",
+            "Close the program that holds its file, or free its disk. Input is kept in memory until then.",
+        )
+        self.reason = reason

@@ -28,7 +28,7 @@ from async_kernel.ipython.compiler import KernelCompiler
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
-from async_kernel.ipython.history import DelayedSave
+from async_kernel.ipython.history_file import DelayedSave, HistoryFile
 from async_kernel.ipython.namesake import take_namesake_back
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.preparation import prepare
@@ -165,11 +165,12 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def init_history(self) -> None:
         """Open the history; in memory when its file cannot be used, which is no reason not to start."""
         try:
-            super().init_history()
+            self.history_manager = HistoryFile(shell=self, parent=self)
         except Exception:
             _log.error("The history file cannot be used, so history is kept in memory", exc_info=True)
             self.config.HistoryManager.hist_file = ":memory:"
-            super().init_history()
+            self.history_manager = HistoryFile(shell=self, parent=self)
+        self.configurables.append(self.history_manager)
         self._delayed_save = DelayedSave(self.history_manager)
 
     def init_events(self) -> None:

@@ -1,0 +1,230 @@
+"""The history in its SQLite file, which other programs use, too: nothing waits for it, and nothing is lost by that.
+
+IPython takes every error of SQLite for a corrupt file, and drops the input that it could not write at once. Here only a
+file whose content is damaged is moved away; input that cannot be written is kept and tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from IPython.core.history import HistoryAccessor, HistoryManager
+
+from async_kernel.errors import HistoryUnavailableError
+from async_kernel.system.service_thread import ServiceThread
+
+__all__ = ["SAVE_SECONDS", "DelayedSave", "HistoryFile"]
+
+SAVE_SECONDS = 1.0
+"""How long input is kept in memory before it is written to the history file."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries to write: doubled from the first to the longest."""
+
+LOCK_SECONDS = 0.1
+"""How long a statement waits for a file that another program has locked."""
+
+END_SECONDS = 1.0
+"""How long the end of a kernel waits for it."""
+
+JOIN_SECONDS = 1.0
+"""How long the thread that writes has to end."""
+
+_log = logging.getLogger(__name__)
+
+
+class HistoryFile(HistoryManager):  # type: ignore[misc]
+    """IPython's history, configured as that (`c.HistoryManager.hist_file`), which waits for its file nowhere for long.
+
+    A file that cannot be written when the kernel starts, or later, is written when it can be. Its session has the
+    number 0 until then.
+    """
+
+    connection_options: Any  # IPython's traits, whose types mypy does not see
+    db_input_cache: list[Any]
+    db_output_cache: list[Any]
+    save_thread: Any
+
+    def __init__(self, shell: Any, config: Any = None, **traits: Any) -> None:
+        self._writing = threading.Lock()  # one transaction at a time: all threads have one connection
+        self._has_tables = False
+        self._told = False
+        super().__init__(shell=shell, config=config, **traits)
+        # IPython's own thread may wait for ever when it is stopped while it clears its flag, and holds the lock that
+        # the next cell takes while it waits for the file.
+        thread, self.save_thread, self.using_thread = self.save_thread, None, False
+        if thread is not None:
+            thread.stop()
+
+    def init_db(self) -> None:
+        """Open the file. HistoryUnavailableError when that is not possible; a file that is locked is opened."""
+        if self.enabled:  # a Python without SQLite has none
+            from async_kernel.ipython.history_connection import PatientConnection
+
+            ours = {"factory": PatientConnection, "timeout": LOCK_SECONDS}
+            self.connection_options = {**ours, **self.connection_options}
+        try:
+            super().init_db()
+            self._has_tables = True
+        except HistoryUnavailableError as error:
+            if self.db is None:
+                raise
+            self._tell(error)
+
+    def new_session(self, conn: Any = None) -> None:
+        """Begin a session: now, or when the file can be written."""
+        self.session_number = 0
+        try:
+            super().new_session(conn)
+        except HistoryUnavailableError as error:
+            self._tell(error)
+
+    def writeout_cache(self, conn: Any = None) -> None:
+        """Write what is in memory, if the file can be written now."""
+        self.save()
+
+    def end_session(self) -> None:
+        """Write what is in memory, and the end of the session, if the file can be written now."""
+        try:
+            if self.save() and (self.session_number or not self.enabled):
+                super().end_session()
+        except HistoryUnavailableError as error:
+            self._tell(error)
+        self.session_number = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is as much to write as the user wants to be written at once (`db_cache_size`)."""
+        return len(self.db_input_cache) >= max(1, self.db_cache_size) or bool(self.db_output_cache)
+
+    def save(self) -> bool:
+        """Write what is in memory. False, and it stays there, when the file cannot be written now."""
+        if not self.enabled:
+            return True
+        with self._writing:
+            inputs, outputs = self._take()
+            if not inputs and not outputs:
+                return True
+            try:
+                self._write(inputs, outputs)
+            except BaseException as error:
+                self._put_back(inputs, outputs)
+                if not isinstance(error, HistoryUnavailableError):
+                    raise
+                self._tell(error)
+                return False
+            if self._told:
+                _log.info("the history is written again")
+            self._told = False
+            return True
+
+    def _take(self) -> tuple[list[Any], list[Any]]:
+        with self.db_input_cache_lock:
+            inputs, self.db_input_cache = self.db_input_cache, []
+        with self.db_output_cache_lock:
+            outputs, self.db_output_cache = self.db_output_cache, []
+        return inputs, outputs
+
+    def _put_back(self, inputs: list[Any], outputs: list[Any]) -> None:
+        with self.db_input_cache_lock:
+            self.db_input_cache = inputs + self.db_input_cache
+        with self.db_output_cache_lock:
+            self.db_output_cache = outputs + self.db_output_cache
+
+    def _write(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        if not self._has_tables:  # the file was locked when it was opened
+            HistoryAccessor(hist_file=Path(self.hist_file), connection_options=self.connection_options).db.close()
+            self._has_tables = True
+        if not self.session_number:
+            super().new_session()
+        from sqlite3 import IntegrityError
+
+        try:
+            self._insert(inputs, outputs)
+        except IntegrityError:  # somebody else has written lines of this session, or the count began anew
+            super().new_session()
+            _log.warning("the history goes on in a new session, %s", self.session_number)
+            try:
+                self._insert(inputs, outputs)
+            except IntegrityError:
+                _log.warning("%s lines of the history have numbers that others have, and are not written", len(inputs))
+
+    def _insert(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        session = self.session_number
+        with self.db:
+            for line in inputs:
+                self.db.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (session, *line))
+            for line in outputs:
+                self.db.execute("INSERT INTO output_history VALUES (?, ?, ?)", (session, *line))
+
+    def _tell(self, error: HistoryUnavailableError) -> None:
+        if not self._told:
+            self._told = True
+            _log.warning("%s: %s", self.hist_file, error)
+
+
+class DelayedSave:
+    """Writes a history to its file a moment after a cell, many cells at once, and again when that fails.
+
+    IPython's default writes each input as it comes, in a thread that holds a lock until the disk has it: the next cell
+    would wait for the disk, which takes longer than most cells. A setting of the user's (`db_cache_size`) is kept.
+    """
+
+    def __init__(self, history: HistoryFile) -> None:
+        self._history = history
+        # A queue, and no event that is cleared after a wait: what is put in between the two would be lost.
+        self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        if history.enabled and history.hist_file != ":memory:":
+            thread = ServiceThread("history", self._run)
+            try:
+                thread.start()
+            except RuntimeError:  # no thread is to be had: all is written at the end
+                _log.warning("the history is written when the kernel ends: no thread can be started now")
+            else:
+                self._thread = thread
+
+    def ask(self, *_: object) -> None:
+        """Have what is in memory written soon, if it is due. Returns at once."""
+        if self._history.is_due:
+            self._asked.put(True)
+
+    def close(self) -> None:
+        """Stop, and write what is left; input that cannot be written in END_SECONDS is given up."""
+        self._asked.put(False)
+        if self._thread is not None:
+            self._thread.join(JOIN_SECONDS)
+        end = time.monotonic() + END_SECONDS
+        while not self._save():
+            if time.monotonic() > end:
+                _log.warning("%s lines of the history could not be written", len(self._history.db_input_cache))
+                return
+            time.sleep(LOCK_SECONDS)
+
+    def _run(self) -> None:
+        due: float | None = None  # None: there is nothing to write
+        pause = SAVE_SECONDS
+        while True:
+            try:
+                if not self._asked.get(timeout=None if due is None else max(0.0, due - time.monotonic())):
+                    return
+            except queue.Empty:
+                if self._save():
+                    due, pause = None, SAVE_SECONDS
+                else:
+                    due, pause = time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE)
+            else:
+                due = due or time.monotonic() + SAVE_SECONDS
+
+    def _save(self) -> bool:
+        try:
+            return self._history.save()
+        except Exception as error:  # the file is damaged: who reads it next puts it away
+            _log.warning("the history could not be written: %s", error)
+            return False
