@@ -306,10 +306,15 @@ class ZMQInterface:
             self.kernel.accept(channel, message)
 
     def _welcome(self, topic: bytes) -> list[Any]:
-        """What a new subscriber gets first (JEP 65)."""
+        """What a new subscriber gets first (JEP 65).
+
+        Each client gets it, those that know nothing of JEP 65 too. The JEP leaves the parent header empty, which
+        jupyter_kernel_gateway for one does not survive: it looks for a `msg_id` in all that is published. So the parent
+        is a whole header, as strict clients ask of one that is not empty. It stands for the subscription.
+        """
         self._subscribed.set()
         content = {"subscription": topic.decode("utf-8", "replace")}
-        return self._codec.encode("iopub_welcome", content, identities=(topic,))
+        return self._codec.encode("iopub_welcome", content, self._codec.header("subscribe"), identities=(topic,))
 
     def _note(self, text: str) -> list[Any]:
         """What the transport itself has to say to clients."""

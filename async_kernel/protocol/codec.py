@@ -155,12 +155,15 @@ class Codec:
 
         `parent` is the header frame of the request that the message belongs to, as it came.
         """
-        header = (
-            f'{{"msg_id":"{msg_id or self.new_id()}","msg_type":"{msg_type}","date":"{self._now()}"{self._tail}'
-        ).encode()
-        signed = (header, parent, to_json(metadata) if metadata else b"{}", to_json(content))
+        signed = (self.header(msg_type, msg_id), parent, to_json(metadata) if metadata else b"{}", to_json(content))
         # Copies of the buffers that can change: they leave later, and ZMQ takes none that has gaps.
         return [*identities, DELIMITER, self._signer.sign(signed), *signed, *map(bytes, buffers)]
+
+    def header(self, msg_type: str, msg_id: str = "") -> bytes:
+        """A new header frame: `{"msg_id": "4f0c…_1234_1", "msg_type": "status", "date": ..., "username": ...}`."""
+        return (
+            f'{{"msg_id":"{msg_id or self.new_id()}","msg_type":"{msg_type}","date":"{self._now()}"{self._tail}'
+        ).encode()
 
     def new_id(self) -> str:
         """A new msg_id, unique among all kernels and their forked children: "4f0c…_1234_1"."""

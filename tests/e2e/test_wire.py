@@ -124,6 +124,9 @@ def test_a_new_subscriber_is_welcomed_with_its_topic(kernel: KernelDriver) -> No
                 assert message is not None
                 if message["msg_type"] == "iopub_welcome" and message["content"]["subscription"] == topic:
                     break
+            parent = message["parent_header"]
+            assert set(parent) == set(message["header"]), "clients look for its msg_id, or parse it as a header"
+            assert parent["session"] == message["header"]["session"], "no client takes it for an answer to its own"
 
 
 def test_heartbeats_come_back_as_they_were(kernel: KernelDriver) -> None:
