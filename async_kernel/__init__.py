@@ -3,8 +3,6 @@
 Importing the package costs nothing: every public name is looked up when it is first used (PEP 562).
 """
 
-from __future__ import annotations
-
 from ._version import __version__
 
 TYPE_CHECKING = False  # typing's, without importing typing

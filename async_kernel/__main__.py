@@ -1,10 +1,12 @@
 """`python -m async_kernel`: the command line."""
 
-from __future__ import annotations
-
 import sys
 
-from async_kernel.command import command_line
+from async_kernel.import_order import keep_user_files_out
 
 if __name__ == "__main__":
+    keep_user_files_out()  # before anything is imported: the working folder is first on sys.path
+
+    from async_kernel.command import command_line
+
     sys.exit(command_line())

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from async_kernel.errors import AsyncKernelError
+from async_kernel.import_order import keep_user_files_out
 from async_kernel.settings import (
     Add,
     Command,
@@ -54,6 +55,7 @@ def command_line(argv: Sequence[str] | None = None) -> int:
 def _run(command: Command) -> int:
     match command:
         case Start(settings):
+            keep_user_files_out()
             from async_kernel import launcher
 
             _activate()

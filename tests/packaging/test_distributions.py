@@ -13,6 +13,7 @@ import pytest
 from tests.packaging.projects import CHECKOUT, build, copy_of_checkout, run, unpack_sdist
 
 DATA = "share/jupyter/kernels/async"
+START = "async_kernel_start.pth"
 FILES = ["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]
 
 
@@ -50,6 +51,7 @@ def test_the_wheel_holds_the_package_and_the_default_spec(wheel: Path) -> None:
     version = wheel.name.split("-")[1]
     for name in FILES:
         assert held[f"async_kernel-{version}.data/data/{DATA}/{name}"] == (CHECKOUT / DATA / name).read_bytes()
+    assert held[START] == (CHECKOUT / "share" / "site-packages" / START).read_bytes()
     assert "async_kernel/py.typed" in held
     package = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "async_kernel").rglob("*.py")}
     assert package == {name for name in held if name.endswith(".py")}

@@ -1,0 +1,148 @@
+"""Which file an import gives when the working folder holds one of the same name.
+
+`python -m async_kernel` puts the working folder, which is the notebook's, first on `sys.path`. There a `random.py` of
+the user's would be run by the kernel's own `import random`, or by the one of a library that it loads hours later. So
+this module sorts imports by who asks:
+
+- Code of the kernel, of the standard library and of installed packages gets the standard library and the kernel's
+  dependencies from where they are installed, never from the working folder.
+- Everything else is Python's own order. In particular a cell, and a module of the user's, gets the user's file.
+
+It is imported before anything else of this package, while the working folder is in front: it may import nothing that
+is not built in or loaded already (`os` always is), and neither may `async_kernel/__init__.py`.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec, PathFinder
+    from types import FrameType, ModuleType
+    from typing import TypeGuard
+
+__all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "is_installed", "keep_user_files_out"]
+
+DEPENDENCIES = frozenset(
+    """
+    IPython Shiboken _cffi_backend anyio asttokens attr attrs cffi colorama comm dateutil debugpy decorator
+    exceptiongroup executing idna ipython_pygments_lexers jedi jupyter jupyter_client jupyter_core matplotlib_inline
+    outcome parso pexpect platformdirs prompt_toolkit psutil ptyprocess pure_eval pycparser pygments shiboken6 six
+    sniffio sortedcontainers stack_data tornado traitlets trio typing_extensions tzdata uvloop wcwidth winloop zmq
+    """.split()  # noqa: SIM905
+)
+"""The names that the kernel's dependencies install, and theirs: what `requires` leads to, on any system."""
+
+OPTIONAL = frozenset(
+    """
+    PyQt5 PyQt6 PySide2 PySide6 _pydevd_bundle_ext _typeshed argcomplete astroid chardet ctags django docrepr gevent
+    java msgpack numpydoc org orjson pyperclip thread
+    """.split()  # noqa: SIM905
+)
+"""Names that these and the kernel import only where they happen to be there."""
+
+
+class ImportOrder:
+    """A finder for `sys.meta_path`, in front of the one that goes through `sys.path`."""
+
+    def __init__(self, path: "Sequence[str]", working_folder: str, finder: "type[PathFinder]") -> None:
+        """`path` are the entries that are not the user's; `finder` is asked in the end."""
+        self._path = tuple(path)
+        self._roots = (os.path.dirname(__file__), *self._path)
+        self._working_folder = working_folder
+        self._finder = finder
+        self._names = DEPENDENCIES | OPTIONAL | sys.stdlib_module_names
+
+    def find_spec(
+        self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
+        """Where an importer that is no user code finds `fullname`; None leaves it to Python's own order.
+
+        Raises ModuleNotFoundError where that order would come to a file of the user's.
+        """
+        if path is not None or not self._is_ours(fullname):
+            return None
+        if self._is_users(_file_of(target) if target is not None else _importer()):
+            return None
+        spec = self._finder.find_spec(fullname, [entry for entry in sys.path if entry in self._path], target)
+        if spec is None and self._finder.find_spec(fullname, None, target) is not None:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return spec
+
+    def _is_ours(self, name: str) -> bool:
+        return name in self._names or name.startswith("_sysconfigdata_")
+
+    def _is_users(self, file: "str | None") -> bool:
+        """Whether the code in `file` is the user's. The deepest folder decides: an environment may lie in a project."""
+        if file is None:
+            return True
+        roots = [root for root in self._roots if file.startswith(root + os.sep)]
+        if not roots:
+            return True
+        return file.startswith(self._working_folder + os.sep) and len(self._working_folder) > max(map(len, roots))
+
+
+def keep_user_files_out() -> None:
+    """From now on, have the kernel's imports pass the working folder by. Where that was done, nothing happens."""
+    if any(isinstance(finder, ImportOrder) for finder in sys.meta_path):
+        return
+    for position, finder in enumerate(sys.meta_path):
+        if _is_path_finder(finder):
+            folder = _working_folder()
+            own = [entry for entry in sys.path if entry and not _is_same(entry, folder)]
+            sys.meta_path.insert(position, ImportOrder(own, folder, finder))
+            return
+
+
+def _is_path_finder(finder: object) -> "TypeGuard[type[PathFinder]]":
+    """Whether it is `importlib.machinery.PathFinder`, or a class that somebody has derived from it and put there."""
+    return isinstance(finder, type) and "PathFinder" in [each.__name__ for each in finder.__mro__]
+
+
+def is_installed(name: str) -> bool:
+    """Whether the kernel could import the top-level module `name`. It is not imported."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):  # only the user has a file of this name; a module without a spec
+        return name in sys.modules
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted: nothing can lie in it
+        return ""
+
+
+def _is_same(entry: str, folder: str) -> bool:
+    try:
+        return os.path.samefile(entry, folder)
+    except OSError:  # a zip file that is not there, a folder that is gone
+        return False
+
+
+def _importer() -> "str | None":
+    """The file of the code that imports: the nearest frame that is neither the import system's nor a finder's.
+
+    None where there is none, for a cell for example. Where no Python code runs, a C library imports for itself.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        names = frame.f_globals
+        package = str(names.get("__name__")).partition(".")[0]
+        if package not in _IMPORT_SYSTEM and frame.f_code.co_name != "find_spec":
+            file = names.get("__file__")
+            return file if isinstance(file, str) else None
+        frame = frame.f_back
+    return os.__file__
+
+
+_IMPORT_SYSTEM = frozenset(("importlib", "_frozen_importlib", "_frozen_importlib_external"))
+
+
+def _file_of(module: "ModuleType") -> "str | None":
+    file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else None
