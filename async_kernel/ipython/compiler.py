@@ -14,13 +14,20 @@ __all__ = ["CELL_SUFFIX", "KernelCompiler", "cell_file", "cell_folder"]
 CELL_SUFFIX = ".py"
 
 
+_PROCESS = os.getpid()  # once: a cell may put another function in the place of os.getpid
+
+
 def cell_folder() -> str:
-    """The folder that this process names files of cells in: "/tmp/async_kernel_4711". It may not be there."""
-    return os.path.join(tempfile.gettempdir(), f"async_kernel_{os.getpid()}")  # noqa: PTH118
+    """The folder that this process names files of cells in: "/tmp/ipykernel_4711". It may not be there.
+
+    Libraries recognise cells by this name: numba and joblib to keep caches over restarts, line_profiler and executing
+    to find the source, JupyterLab's debugger to show `Cell [5]` instead of a path.
+    """
+    return os.path.join(tempfile.gettempdir(), f"ipykernel_{_PROCESS}")  # noqa: PTH118
 
 
 def cell_file(code: str) -> str:
-    """The name of a cell's file, by its text: "/tmp/async_kernel_4711/2166136261.py". Front ends compute it as well, so
+    """The name of a cell's file, by its text: "/tmp/ipykernel_4711/2166136261.py". Front ends compute it as well, so
     that its form is what `debugInfo` tells them (messaging spec, "debugInfo")."""
     name = f"{murmur2(code.encode('utf-8', 'replace'))}{CELL_SUFFIX}"
     return os.path.join(cell_folder(), name)  # noqa: PTH118

@@ -28,7 +28,7 @@ class Debuggee:
 
     @property
     def prefix(self) -> str:
-        """What the names of all cells' files begin with: "/tmp/async_kernel_4711/"."""
+        """What the names of all cells' files begin with: "/tmp/ipykernel_4711/"."""
         return os.path.join(cell_folder(), "")  # noqa: PTH118
 
     def file_of(self, code: str) -> str:

@@ -119,7 +119,7 @@ class Debuggee(Protocol):
 
     @property
     def prefix(self) -> str:
-        """What they begin with: "/tmp/async_kernel_4711/"."""
+        """What they begin with: "/tmp/ipykernel_4711/"."""
 
     def file_of(self, code: str) -> str:
         """The name of a cell's file: the prefix, the hash of its text (`protocol.murmur2`), the suffix."""

@@ -45,9 +45,9 @@ NORMAL = [
     (re.compile(r"0x[0-9a-f]{6,}"), "0xADDRESS"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
-    (re.compile(r"File \S*(?:ipykernel_\d+/\d+|async_kernel_\d+/[0-9]+)\.py:(\d+)"), r"Cell In[N], line \1"),
+    (re.compile(r"File \S*ipykernel_\d+/\d+\.py:(\d+)"), r"Cell In[N], line \1"),
     (re.compile(r"<ipython-input-\S+?>"), "CELL"),
-    (re.compile(r"\S*(ipykernel_\d+/\d+|async_kernel_\d+/[0-9]+)\.py"), "CELL"),
+    (re.compile(r"\S*ipykernel_\d+/\d+\.py"), "CELL"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*"), "TIME"),
     (re.compile(r"-{10,}"), "-----"),
     # The frames of ipykernel itself in its tracebacks; those of this kernel have no place in ours.
