@@ -40,6 +40,7 @@ from async_kernel.system.children import end_children, give_signals_back_in_chil
 from async_kernel.system.ending import Ending
 from async_kernel.system.interrupt import Interrupter, wake_main_thread
 from async_kernel.system.parent_watch import parent_of, watch_parent
+from async_kernel.system.real import real
 from async_kernel.system.signal_handlers import guard_handlers
 from async_kernel.system.sigterm import take_sigterm
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
@@ -134,6 +135,7 @@ class ZMQInterface:
     def run(self) -> int:
         """Serve until the kernel is shut down. To be called in the main thread; returns the exit status."""
         self._ending.tell_server()
+        self._ending.stand_by()
         self.kernel.ending = lambda: self._ending.come_within(GRACE)
         if is_installed("debugpy"):
             self.kernel.info = kernel_info(debugger=True)
@@ -293,7 +295,7 @@ class ZMQInterface:
             restore()
         if self._file.is_new:
             with suppress(OSError):
-                os.unlink(self._file.path)
+                real.unlink(self._file.path)
 
     # Messages: called in the I/O thread
 

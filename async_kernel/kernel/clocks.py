@@ -7,11 +7,11 @@ sent, and the quickest of several is hardly delayed at all.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from datetime import UTC, datetime
 
 from async_kernel.protocol.messages import Header
+from async_kernel.system.real import real
 
 __all__ = ["ClientClocks"]
 
@@ -30,7 +30,7 @@ class ClientClocks:
 
     def note(self, header: Header) -> None:
         """Remember that a message has arrived now."""
-        self._arrivals.append((time.time(), header))
+        self._arrivals.append((real.time(), header))
 
     def sent(self, header: Header) -> tuple[float, float] | None:
         """Between which two times the message was sent, in seconds of `time.time()`; None when its header does not say.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.system.interrupt import Interrupt
+from async_kernel.system.real import real
 from async_kernel.system.unwinding import insist
 
 from .dispatch import Handler, give_up
@@ -64,8 +64,8 @@ class Execution:
     ) -> None:
         self.request = request
         self.thread = place.thread
-        self.started = time.time()
-        self._begun = time.monotonic()
+        self.started = real.time()
+        self._begun = real.monotonic()
         self.free_since = 0.0  # when its lane had done what came before it
         self.finished = False
         self._wait_ends = False  # the end of one is on its way to the task
@@ -76,7 +76,7 @@ class Execution:
     @property
     def seconds(self) -> float:
         """How long it has been served, by a clock that nobody sets."""
-        return time.monotonic() - self._begun
+        return real.monotonic() - self._begun
 
     @property
     def interrupted(self) -> bool:

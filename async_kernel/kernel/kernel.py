@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -16,6 +15,7 @@ from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.system.interrupt import TELL_SECONDS, Interruptible
+from async_kernel.system.real import real
 from async_kernel.system.service_thread import ServiceThread
 
 from .aside import Asides
@@ -287,7 +287,7 @@ class Kernel:
         if self.interrupts is None:
             return
         sent = None if message is None else self._clocks.sent(message.header)
-        delay = 0.0 if sent is None else time.time() - sent[1]
+        delay = 0.0 if sent is None else real.time() - sent[1]
         meant = self.meant(message)
         for execution in meant:
             if delay > TELL_SECONDS:
@@ -368,9 +368,9 @@ class Kernel:
 
     def settle(self, seconds: float) -> None:
         """Wait, for up to so many `seconds`, until what runs in threads of its own has ended and said so."""
-        end = time.monotonic() + seconds
+        end = real.monotonic() + seconds
         for lane in self._lanes():
-            lane.rests(end - time.monotonic())
+            lane.rests(end - real.monotonic())
 
     def serves(self, request: Request) -> bool:
         """Whether `request` came to this kernel: a process may have several."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextvars
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.concurrency.queue import Queue
 from async_kernel.concurrency.spawn import spawn_task, spawn_thread
 from async_kernel.errors import RequestError
+from async_kernel.system.real import real
 
 from .comm_line import CommLine, CommMessage, CommRules
 from .dispatch import Handler, Start, abort, finish, refuse, serve
@@ -243,7 +243,7 @@ class Lane:
 
     async def _execute(self, item: _Item, portal: Portal, begun: Callable[[], object] | None = None) -> None:
         """Serve a request in the calling task, whose portal is given; beside the lane when there is `begun` to call."""
-        started = time.time()  # before a client can know of it
+        started = real.time()  # before a client can know of it
 
         async def handler(request: Request) -> dict[str, object] | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
@@ -300,7 +300,7 @@ class Lane:
                 await portal.own_wait(freed.wait)
             finally:
                 if self.execution is ahead:
-                    self.execution, self.idle_since = None, time.time()
+                    self.execution, self.idle_since = None, real.time()
             freed = anyio.Event()
         if is_ours:
             try:
@@ -374,7 +374,7 @@ class Lane:
         with self._lock:
             if self.execution is execution:
                 self.execution = None
-                self.idle_since = time.time()
+                self.idle_since = real.time()
 
     async def _stop_queued(self) -> None:
         """Abort what has arrived behind an error.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from contextlib import suppress
+
+from .real import real
 
 __all__ = ["end_children", "give_signals_back_in_children"]
 
@@ -15,6 +15,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
 
 KILL_SECONDS = 0.2
 """For how long killed processes are waited for: they end as soon as the system comes to it."""
+
+INTERRUPT, TERMINATE, KILL, HANGUP = int(signal.SIGINT), int(signal.SIGTERM), 9, getattr(signal, "SIGHUP", 1)
+
+IGNORED, DEFAULT, INTERRUPT_HANDLER = signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler
 
 
 def give_signals_back_in_children() -> None:
@@ -31,39 +35,39 @@ def end_children(grace: float) -> None:
     """End what this process has started and that still runs, and what that has started: by SIGTERM, and by SIGKILL what
     is there after `grace` seconds. Returns when they have ended.
 
-    What was detached on purpose stays: what has a session of its own (`start_new_session=True`, `setsid`), and what
-    was told to ignore SIGHUP (`nohup`; on Linux, and only if this process was not told so itself, as children inherit
-    it). So does multiprocessing's resource tracker, which has to clean up behind this process and ends by itself.
-    On Windows nothing is done.
+    Only processes are told that provably descend from this one, or are in the session that it leads. What was detached
+    on purpose stays: what has a session of its own (`start_new_session=True`, `setsid`), and what was told to ignore
+    SIGHUP (`nohup`; on Linux, and only if this process was not told so itself, as children inherit it). So does
+    multiprocessing's resource tracker, which has to clean up behind this process and ends by itself. On Windows nothing
+    is done.
     """
-    if sys.platform == "win32":
-        return
-    for signum, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, KILL_SECONDS)):
-        told: set[int] = set()
-        end = time.monotonic() + seconds
+    for signum, seconds in ((TERMINATE, grace), (KILL, KILL_SECONDS)):
+        end = real.monotonic() + seconds
         pause = FIRST_PAUSE
-        while running := _running():
-            for pid in running - told:
-                with suppress(OSError):  # it has ended meanwhile, or has become somebody else's
-                    os.kill(pid, signum)
-            told |= running
-            left = end - time.monotonic()
+        told: frozenset[object] = frozenset()
+        while running := _tell(signum, told):
+            told = running
+            left = end - real.monotonic()
             if left <= 0:  # each was told, however slow the machine is
                 break
-            time.sleep(min(pause, left))
+            real.sleep(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _running() -> set[int]:
-    """What this process has started and is to end."""
+def _tell(signum: int, told: frozenset[object]) -> frozenset[object]:
+    """Send a signal to the processes that are to end, but for those that were `told`. All that run."""
     if sys.platform != "win32":
-        from .processes import family, ignores_hangup, list_processes
+        from .processes import family, ignores_hangup, list_processes, own_number, tell
 
-        found = family(os.getpid(), list_processes()) - _helpers()
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-            return found
-        return {pid for pid in found if not ignores_hangup(pid)}
-    return set()
+        processes = list_processes()
+        found = family(own_number(), processes) - _helpers()
+        if real.getsignal(HANGUP) != IGNORED:
+            found = {pid for pid in found if not ignores_hangup(pid)}
+        running = frozenset(process for process in processes if process.pid in found)
+        for process in running - told:
+            tell(process, signum)
+        return running
+    return frozenset()
 
 
 def _helpers() -> set[int | None]:
@@ -73,6 +77,6 @@ def _helpers() -> set[int | None]:
 
 
 def _give_back() -> None:
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    real.set_wakeup_fd(-1)
+    real.signal(INTERRUPT, INTERRUPT_HANDLER)
+    real.signal(TERMINATE, DEFAULT)

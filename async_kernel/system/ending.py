@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import faulthandler
 import logging
 import math
 import os
-import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
 from .children import end_children
+from .real import real
+from .service_thread import ServiceThread
 
 __all__ = ["Ending"]
 
@@ -37,7 +36,14 @@ class Ending:
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._stream: TextIO | None = None
-        self._deadline = math.inf
+        self._grace = self._deadline = math.inf
+        self._changed = real.lock()  # released when the deadline has become an earlier one
+        self._changed.acquire()
+
+    def stand_by(self) -> None:
+        """Start the thread that ends the process by force. When it is needed the process may be given none any more."""
+        with suppress(RuntimeError, MemoryError):
+            ServiceThread("end", self._wait).start()
 
     def tell_server(self) -> None:
         """Send the log to the stderr that the process was started with, which Jupyter shows in its own log, and nowhere
@@ -58,20 +64,24 @@ class Ending:
     def come_within(self, grace: float) -> None:
         """End the process and its children `grace` seconds from now, unless it is to end before, whatever still holds
         it: threads that are not daemons, C calls that never return, code that catches everything."""
-        deadline = time.monotonic() + grace
+        deadline = real.monotonic() + grace
         if deadline >= self._deadline:
             return
-        self._deadline = deadline
-
-        def end() -> None:
-            self._log.critical("ended by force, %s s after its shutdown", grace)
-            end_children(CHILDREN_GRACE)
-            os._exit(1)
-
+        self._grace, self._deadline = grace, deadline
+        with suppress(RuntimeError):  # it is released already
+            self._changed.release()
         with suppress(RuntimeError, MemoryError):  # no thread can be started any more
-            _later(grace, end)
             if self._stream is not None:
-                faulthandler.dump_traceback_later(grace + FINALIZER_GRACE, exit=True, file=self._stream)
+                real.dump_traceback_later(grace + FINALIZER_GRACE, exit=True, file=self._stream)
+
+    def _wait(self) -> None:
+        while (left := self._deadline - real.monotonic()) > 0:
+            self._changed.acquire(timeout=min(left, threading.TIMEOUT_MAX))
+        with suppress(BaseException):  # logging looks at the clock, and at more that a cell may have replaced
+            self._log.critical("ended by force, %s s after its shutdown", self._grace)
+        with suppress(BaseException):
+            end_children(CHILDREN_GRACE)
+        real.exit(1)
 
     def wait_for_threads(self, grace: float, status: int) -> None:
         """Should the main thread, which is about to end, wait `grace` seconds from now for threads that do not: run
@@ -84,21 +94,23 @@ class Ending:
             main = threading.main_thread()
             held = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not main]
             self._log.warning("threads that do not end are left to themselves: %s", ", ".join(held))
-            atexit._run_exitfuncs()
-            os._exit(status)
+            real.run_exit_functions()
+            real.exit(status)
 
         _later(grace, look)
 
 
 def _later(seconds: float, function: Callable[[], None]) -> None:
-    timer = threading.Timer(seconds, function)
-    timer.daemon = True
-    timer.start()
+    def run() -> None:
+        real.sleep(seconds)
+        function()
+
+    ServiceThread("end of threads", run).start()
 
 
 def _waits_for_threads() -> bool:
     """Whether the main thread stands where Python waits for threads that are not daemons, before it ends."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    frame = real.frames().get(threading.main_thread().ident or 0)
     while frame is not None:
         if frame.f_code is threading._shutdown.__code__:  # type: ignore[attr-defined]
             return True

@@ -14,7 +14,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
 from .asynchronous import raise_in_thread
+from .real import real
 from .service_thread import ServiceThread
 from .standstill import Standstill
 from .unwinding import follow
@@ -110,8 +110,8 @@ class Interrupt:
     def __init__(self, work: Interruptible, by_signal: bool = False) -> None:
         self.work = work
         self.by_signal = by_signal
-        self.tell_at = time.monotonic() + TELL_SECONDS
-        self.spares_until = time.monotonic() + BESIDE_SECONDS
+        self.tell_at = real.monotonic() + TELL_SECONDS
+        self.spares_until = real.monotonic() + BESIDE_SECONDS
         self.beside: FrameType | None = None  # the callback or task beside the work that was hit last
         self.entries: Collection[CodeType] = ()
         self.again = False
@@ -250,7 +250,7 @@ class Interrupter:
         callback = beside(frame, self.entries)
         reach = True if callback is None else interrupt.work.reach(callback)
         if not reach:
-            now = time.monotonic()
+            now = real.monotonic()
             if reach is None or interrupt.settled or now < interrupt.spares_until or callback is interrupt.beside:
                 return False
             interrupt.spares_until, interrupt.beside = now + BESIDE_SECONDS, callback
@@ -311,7 +311,7 @@ class Interrupter:
                     interrupt.work.leave()
                     return False
             self._try(interrupt)
-            if time.monotonic() > interrupt.tell_at and not interrupt.settled:
+            if real.monotonic() > interrupt.tell_at and not interrupt.settled:
                 interrupt.tell_at = math.inf
                 interrupt.work.report()
             return True
@@ -319,7 +319,7 @@ class Interrupter:
             return False
         # The exception waits for the thread's next bytecode. If the thread does not move, it stands in a C call. If it
         # goes on although it was interrupted before, it catches what is raised.
-        time.sleep(0)  # see _raise_in_thread
+        real.sleep(0)  # see _raise_in_thread
         if interrupt.standstill.is_over() and not interrupt.again:
             return False
         if not interrupt.standstill.is_stuck():
@@ -349,7 +349,7 @@ class Interrupter:
         # after a wait or this sleep, keeps it for a whole switch interval: a thousand times longer than the next two
         # lines take. Where C calls keep the lock the sleep takes as long as one of them.
         if not self._has_lock:
-            time.sleep(0)
+            real.sleep(0)
         self._has_lock = False
         frame = sys._current_frames().get(thread)
         if not may_raise(frame, self.entries):

@@ -6,11 +6,11 @@ says nothing about the server.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
 
+from .real import real
 from .service_thread import ServiceThread
 
 __all__ = ["parent_of", "watch_parent"]
@@ -61,7 +61,7 @@ elif sys.platform == "linux":
         import select
 
         try:
-            descriptor = os.pidfd_open(parent)
+            descriptor = real.pidfd_open(parent)
         except ProcessLookupError:
             return
         except OSError:  # a sandbox without the system call, or a kernel before 5.3
@@ -72,7 +72,7 @@ elif sys.platform == "linux":
             poll.register(descriptor, select.POLLIN)
             poll.poll()
         finally:
-            os.close(descriptor)
+            real.close(descriptor)
 
 else:
 
@@ -81,13 +81,11 @@ else:
 
 
 def _poll_for_end(parent: int) -> None:
-    import time
-
     while True:
         try:
-            os.kill(parent, 0)
+            real.kill(parent, 0)
         except ProcessLookupError:
             return
         except PermissionError:  # it lives, as somebody else
             pass
-        time.sleep(POLL_SECONDS)
+        real.sleep(POLL_SECONDS)

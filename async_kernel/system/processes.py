@@ -1,4 +1,7 @@
-"""The processes of this machine, as far as it takes to know whose child each is. POSIX only."""
+"""The processes of this machine, as far as it takes to know whose child each is. POSIX only.
+
+Nothing here is called by way of a module that a cell may have changed (`system.real`).
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,53 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import NamedTuple
 
-__all__ = ["Process", "family", "ignores_hangup", "list_processes", "parse_ps"]
+from .real import real
+
+__all__ = ["Process", "family", "ignores_hangup", "list_processes", "own_number", "parse_ps", "tell"]
 
 assert sys.platform != "win32"
 
+PS = ("/bin/ps", "-A", "-o", "pid=,ppid=,stat=")
+
+HANGUP = int(signal.SIGHUP)
+
 
 class Process(NamedTuple):
-    """A process that runs: its id, its parent's and its session's."""
+    """A process that runs: its id, its parent's and its session's, and when it was started.
+
+    The start is a text that means nothing but "the same one"; it is empty where the system does not say.
+    """
 
     pid: int
     parent: int
     session: int
+    started: str = ""
 
 
 def list_processes() -> list[Process]:
-    """All processes that run and that we may see; one that has ended and waits for its parent does not run."""
-    return list(_read_proc() if sys.platform == "linux" else parse_ps(_run_ps()))
+    """All processes that run and that we may see; one that has ended and waits for its parent does not run. Empty where
+    the system shows none."""
+    try:
+        return list(_read_proc() if sys.platform == "linux" else parse_ps(_run_ps()))
+    except OSError:
+        return []
+
+
+def own_number() -> int:
+    """The id by which this process is in the list.
+
+    It differs from `getpid()` in a PID namespace whose /proc is still the outer one (`unshare -pf` without
+    `--mount-proc`). Zero when this process is not in the list.
+    """
+    if sys.platform != "linux":
+        return real.getpid()
+    try:
+        return int(real.readlink("/proc/self"))
+    except (OSError, ValueError):
+        return 0
 
 
 def family(pid: int, processes: Collection[Process]) -> set[int]:
@@ -45,37 +76,112 @@ def family(pid: int, processes: Collection[Process]) -> set[int]:
     return found
 
 
+def tell(process: Process, signum: int) -> None:
+    """Send a signal to a process of the list, unless it has ended and its number now belongs to another one."""
+    with suppress(OSError):
+        if sys.platform != "linux":
+            real.kill(process.pid, signum)
+            return
+        number = _number_here(process.pid)
+        if number <= 1:
+            return
+        try:
+            descriptor = real.pidfd_open(number)
+        except ProcessLookupError:
+            return
+        except OSError:  # a sandbox without the system call, or a kernel before 5.3
+            if _is_still(process):
+                real.kill(number, signum)
+            return
+        try:
+            if _is_still(process):  # it still was the same when the descriptor was there already
+                real.pidfd_send_signal(descriptor, signum)
+        finally:
+            real.close(descriptor)
+
+
 def ignores_hangup(pid: int) -> bool:
     """Whether a process was told to outlive its terminal, as `nohup` does. False where the system does not say."""
     try:
-        with Path(f"/proc/{pid}/status").open(encoding="ascii", errors="replace") as file:
-            ignored = next((line.split()[1] for line in file if line.startswith("SigIgn:")), "0")
+        ignored = _read_status(pid, "SigIgn").split()
     except OSError:
         return False
-    return bool(int(ignored, 16) >> (signal.SIGHUP - 1) & 1)
+    return bool(ignored and int(ignored[0], 16) >> (HANGUP - 1) & 1)
+
+
+def _is_still(process: Process) -> bool:
+    """Whether its number is still its own, and its session that of the list. Its parent may have ended meanwhile, told
+    by us."""
+    now = _read_stat(process.pid)
+    return now is not None and (now.started, now.session) == (process.started, process.session)
+
+
+def _number_here(pid: int) -> int:
+    """The id by which the calls of the system know a process of the list: the one in our own PID namespace."""
+    numbers, own = _read_status(pid, "NSpid").split(), _read_status(own_number(), "NSpid").split()
+    if not own:  # a kernel before 4.1
+        return pid if own_number() == real.getpid() else 0
+    return int(numbers[len(own) - 1]) if len(numbers) >= len(own) else 0
 
 
 def _read_proc() -> Iterator[Process]:
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdecimal():
-            continue
-        try:
-            text = (folder / "stat").read_text("utf-8", "replace")
-            # The name of the program stands in brackets and may have any character in it.
-            state, parent, _, session = text.rpartition(")")[2].split()[:4]
-        except (OSError, ValueError):  # it has ended meanwhile
-            continue
-        if state not in "ZX":
-            yield Process(int(folder.name), int(parent), int(session))
+    for name in real.listdir("/proc"):
+        process = _read_stat(int(name)) if name.isdecimal() else None
+        if process is not None:
+            yield process
+
+
+def _read_stat(pid: int) -> Process | None:
+    """A process that runs, or None."""
+    try:
+        # The name of the program stands in brackets and may have any character in it.
+        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        state, parent, _, session, *_ = fields
+        started = fields[19]
+    except (OSError, ValueError, IndexError):  # it has ended meanwhile
+        return None
+    return None if state in "ZX" else Process(pid, int(parent), int(session), started)
+
+
+def _read_status(pid: int, name: str) -> str:
+    """A field of what Linux tells of a process; empty when there is none of this name. OSError when it has ended."""
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return value
+    return ""
+
+
+def _read(path: str) -> str:
+    return _drain(real.open(path, os.O_RDONLY | os.O_CLOEXEC)).decode("utf-8", "replace")
+
+
+def _drain(descriptor: int) -> bytes:
+    """Read to the end and close."""
+    try:
+        parts = []
+        while part := real.read(descriptor, 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        real.close(descriptor)
 
 
 def _run_ps() -> str:
-    from subprocess import DEVNULL, SubprocessError, run
-
+    """What `ps` prints. OSError when there is none."""
+    reader, writer = real.pipe()
     try:
-        return run(["ps", "-A", "-o", "pid=,ppid=,stat="], check=True, stdout=-1, stderr=DEVNULL, text=True).stdout
-    except (OSError, ValueError, SubprocessError):
-        return ""
+        actions = [(os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+        pid = real.posix_spawn(PS[0], PS, {"LC_ALL": "C"}, file_actions=actions)
+    except BaseException:
+        real.close(reader)
+        raise
+    finally:
+        real.close(writer)
+    text = _drain(reader).decode("ascii", "replace")
+    with suppress(ChildProcessError):  # a handler of SIGCHLD was quicker
+        real.waitpid(pid, 0)
+    return text
 
 
 def parse_ps(text: str) -> Iterable[Process]:
@@ -85,6 +191,6 @@ def parse_ps(text: str) -> Iterable[Process]:
         pid, parent, state = line.split(maxsplit=2)
         try:
             if not state.startswith(("Z", "X")):
-                yield Process(int(pid), int(parent), os.getsid(int(pid)))
+                yield Process(int(pid), int(parent), real.getsid(int(pid)))
         except OSError:  # it has ended meanwhile, or is not ours to ask
             continue

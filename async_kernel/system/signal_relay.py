@@ -13,11 +13,11 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
 
+from .real import real
 from .service_thread import ServiceThread
 
 __all__ = ["SignalRelay"]
@@ -85,7 +85,7 @@ class SignalRelay:
         pause: float | None = None
         while True:
             self._reader.settimeout(pause)
-            due = math.inf if pause is None else time.monotonic() + pause
+            due = math.inf if pause is None else real.monotonic() + pause
             try:
                 arrived = self._reader.recv(4096)
             except TimeoutError:
@@ -105,7 +105,7 @@ class SignalRelay:
             else:
                 # Beside C calls that keep Python's lock we come late, and each knock keeps the main thread, which waits
                 # for the lock as well, waiting for one call more.
-                late = time.monotonic() - due
+                late = real.monotonic() - due
                 pause = max(min(2 * pause, LONGEST_PAUSE), min(4 * late, LATE_PAUSE))
             self._knock()
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import queue
 import signal
-import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
+from .real import real
 from .service_thread import ServiceThread
+
+if TYPE_CHECKING:
+    from _thread import LockType
 
 __all__ = ["ASIDE_SECONDS", "take_sigterm"]
 
@@ -25,10 +29,10 @@ main thread holds, so long is lost."""
 def take_sigterm(end: Callable[[], None]) -> None:
     """Have each SIGTERM call `end()` in a thread that waits for nothing else, so that nothing delays it. The thread is
     started now: the process may be given none when the signal arrives. To be called in the main thread."""
-    arrived: queue.SimpleQueue[threading.Lock] = queue.SimpleQueue()
+    arrived: queue.SimpleQueue[LockType] = queue.SimpleQueue()
 
     def hand_over(signum: int, frame: FrameType | None) -> None:
-        ended = threading.Lock()  # of this signal alone: the handler may be interrupted by the next
+        ended = real.lock()  # of this signal alone: the handler may be interrupted by the next
         ended.acquire()
         arrived.put(ended)  # SimpleQueue.put is reentrant: safe in a signal handler
         ended.acquire(timeout=ASIDE_SECONDS)

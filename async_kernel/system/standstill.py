@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+from .real import real
+
 __all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "Standstill"]
 
 WAITING_SECONDS = 0.025
@@ -24,7 +26,7 @@ class Standstill:
 
     def __init__(self, thread: int) -> None:
         self._thread = thread
-        self._since = self._waits_since = time.monotonic()
+        self._since = self._waits_since = real.monotonic()
         self._position = _position(thread)
         self._number = next((one.native_id for one in threading.enumerate() if one.ident == thread), None)
         self._cpu = _cpu_time(self._number)
@@ -40,7 +42,7 @@ class Standstill:
 
     def is_stuck(self) -> bool:
         """Whether it has stood still for longer than is worth waiting. False for a thread that has ended."""
-        now = time.monotonic()
+        now = real.monotonic()
         if _position(self._thread) is None:
             return False
         cpu = _cpu_time(self._number)

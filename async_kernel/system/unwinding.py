@@ -8,11 +8,12 @@ Nothing is done while a debugger traces the thread.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Collection
 from opcode import opmap
 from types import CodeType, FrameType
 from typing import Any
+
+from .real import real
 
 __all__ = ["follow", "insist"]
 
@@ -82,11 +83,11 @@ def insist(entries: Collection[CodeType], is_over: Callable[[], bool]) -> None:
     """
     if sys.gettrace() is not None:
         return
-    end = time.monotonic() + INSIST_SECONDS
+    end = real.monotonic() + INSIST_SECONDS
     passed: FrameType | None = None
 
     def call(frame: FrameType, event: str, arg: object) -> Any:
-        if is_over() or time.monotonic() > end:
+        if is_over() or real.monotonic() > end:
             sys.settrace(None)
         elif frame.f_code in entries:
             return leave

@@ -19,7 +19,6 @@ import logging
 import os
 import socket as sockets_of_the_system
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,6 +30,7 @@ import zmq
 
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
+from async_kernel.system.real import real
 from async_kernel.system.service_thread import ServiceThread
 from async_kernel.system.signal_handlers import may_raise_here
 
@@ -113,7 +113,7 @@ class IOThread:
 
     def stop(self, grace: float = 1.0) -> None:
         """Send what was put until now, for up to `grace` seconds, then close the sockets. Returns when that is done."""
-        self._stop_at = time.monotonic() + grace
+        self._stop_at = real.monotonic() + grace
         self._ring()
         self._thread.join()
 
@@ -159,10 +159,10 @@ class IOThread:
     def _leave_sending(self, most: float) -> None:
         """Have the I/O thread send; while more than `most` messages wait, wait for that, for a while."""
         self._ring()
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = real.monotonic() + PATIENCE_SECONDS
         while len(self._outbox) > most:
             self._room_wanted = True
-            if not self._room.acquire(timeout=max(0.0, end - time.monotonic())):
+            if not self._room.acquire(timeout=max(0.0, end - real.monotonic())):
                 return
 
     def _push_alone(self, most: float) -> None:
@@ -302,7 +302,7 @@ class IOThread:
             return pause
         if not (self._outbox or self._backlog):
             return 0.0
-        left = max(0.0, self._stop_at - time.monotonic())
+        left = max(0.0, self._stop_at - real.monotonic())
         return left if pause is None else min(left, pause)
 
     def _hand_over(self, channel: Channel, frames: list[bytes]) -> None:
@@ -337,9 +337,9 @@ class IOThread:
         """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
         while self._backlog and self._try_publish(self._backlog.first):
             self._backlog.sent()
-        end = None if seconds is None else time.monotonic() + seconds
+        end = None if seconds is None else real.monotonic() + seconds
         while self._outbox:
-            if (self._wanted or (end is not None and time.monotonic() > end)) and not self._outbox.has_ahead:
+            if (self._wanted or (end is not None and real.monotonic() > end)) and not self._outbox.has_ahead:
                 return SOON_SECONDS
             patience = 0.0 if self._stop_at is not None else RETRY_SECONDS if self._backlog else None
             item = self._outbox.take(patience)

@@ -7,13 +7,13 @@ the same key joins it while it waits, so that a flood becomes few messages. Repl
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
+from async_kernel.system.real import real
 
 from .backlog import Build, size_of
 
@@ -41,7 +41,7 @@ class Text:
         self.build = build
         self.has_line = text.endswith("\n")  # a whole one, which may be due at once
         self.followed = False  # by something else, so that nothing may join it any more
-        self.since = time.monotonic()
+        self.since = real.monotonic()
 
     @property
     def parent(self) -> Message:
@@ -163,7 +163,7 @@ class Outbox:
                 if item is self._open:
                     self._open = None
                 self._lock.release()
-            self._last_text, self._last_key = time.monotonic(), item.key
+            self._last_text, self._last_key = real.monotonic(), item.key
         return self._items.popleft()
 
     def close(self) -> None:
@@ -174,4 +174,4 @@ class Outbox:
 
     def _wait_of(self, text: Text) -> float:
         quiet = 0.0 if text.key != self._last_key else self._last_text + GATHER_SECONDS
-        return max(text.due, quiet) - time.monotonic()
+        return max(text.due, quiet) - real.monotonic()

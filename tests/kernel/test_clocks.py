@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from async_kernel.kernel.clocks import ClientClocks
 from async_kernel.protocol.messages import Header
+from async_kernel.system.real import real
 
 
 def header(sent: float, ahead: float = 0.0, session: str = "s") -> Header:
@@ -22,7 +22,7 @@ def clocks(monkeypatch: pytest.MonkeyPatch, ahead: float, delays: list[float], s
     learnt = ClientClocks()
     for number, delay in enumerate(delays):
         sent = 1000.0 + number
-        monkeypatch.setattr(time, "time", lambda now=sent + delay: now)
+        monkeypatch.setattr(real, "time", lambda now=sent + delay: now)
         learnt.note(header(sent, ahead, session))
     return learnt
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +19,9 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("POSIX: sessions and signals", allow_module_level=True)
 
-from async_kernel.system.processes import Process, family, ignores_hangup, list_processes, parse_ps
+from async_kernel.system import processes
+from async_kernel.system.processes import Process, family, ignores_hangup, list_processes, parse_ps, tell
+from async_kernel.system.real import real
 
 DEADLINE = 20.0
 
@@ -54,13 +59,67 @@ def test_what_runs_is_listed(way: str) -> None:
         pytest.skip("there is no ps on this machine")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         try:
-            assert Process(os.getpid(), os.getppid(), os.getsid(0)) in listed(way)
-            assert Process(child.pid, os.getpid(), os.getsid(0)) in listed(way)
+            found = {process._replace(started="") for process in listed(way)}
+            assert Process(os.getpid(), os.getppid(), os.getsid(0)) in found
+            assert Process(child.pid, os.getpid(), os.getsid(0)) in found
             child.kill()
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
             assert child.pid not in {process.pid for process in listed(way)}, "it waits for its parent only"
         finally:
             child.kill()
+
+
+def test_ps_is_run_without_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell may have replaced `subprocess`."""
+    if not os.access(processes.PS[0], os.X_OK):
+        pytest.skip("there is no ps on this machine")
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert os.getpid() in {process.pid for process in parse_ps(processes._run_ps())}
+    monkeypatch.setattr(processes, "PS", ("/nowhere/ps",))
+    before = sorted(Path("/dev/fd").iterdir())
+    with pytest.raises(OSError, match="nowhere"):
+        processes._run_ps()
+    assert sorted(Path("/dev/fd").iterdir()) == before
+
+
+class TestTelling:
+    """A signal for a process that was listed."""
+
+    @pytest.fixture
+    def child(self) -> Iterator[subprocess.Popen[bytes]]:
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+            yield child
+            child.kill()
+
+    @pytest.fixture(params=["by a descriptor", "by its number"], autouse=True)
+    def way(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        if sys.platform != "linux":
+            pytest.skip("by its number, whatever it is now: other systems have no descriptors of processes")
+        if request.param == "by its number":
+
+            def refuse(pid: int) -> int:
+                raise PermissionError("not in this sandbox")
+
+            monkeypatch.setattr(real, "pidfd_open", refuse)
+
+    def test_reaches_it(self, child: subprocess.Popen[bytes]) -> None:
+        (listed,) = [process for process in list_processes() if process.pid == child.pid]
+        tell(listed, signal.SIGTERM)
+        assert child.wait(DEADLINE) == -signal.SIGTERM
+
+    def test_reaches_it_when_its_parent_has_ended_meanwhile(self, child: subprocess.Popen[bytes]) -> None:
+        (listed,) = [process for process in list_processes() if process.pid == child.pid]
+        tell(listed._replace(parent=-1), signal.SIGTERM)
+        assert child.wait(DEADLINE) == -signal.SIGTERM
+
+    @pytest.mark.parametrize("other", [{"started": "1"}, {"session": -1}], ids=repr)
+    def test_does_not_reach_one_that_has_its_number_now(
+        self, child: subprocess.Popen[bytes], other: dict[str, Any]
+    ) -> None:
+        (listed,) = [process for process in list_processes() if process.pid == child.pid]
+        tell(listed._replace(**other), signal.SIGTERM)
+        child.communicate(b"\n", timeout=DEADLINE)
+        assert child.returncode == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say which signals a process ignores")
@@ -247,3 +306,25 @@ def test_multiprocessing_can_clean_up_behind_itself(start: Start) -> None:
     [tracker] = program.children
     program.end_children()
     assert tracker.is_running()
+
+
+NAMESPACE = """
+import os, subprocess, sys
+bystander = subprocess.Popen(["sleep", "100"], start_new_session=True)
+code = "import subprocess, sys; from async_kernel.system.children import end_children; "
+code += "child = subprocess.Popen(['sleep', '100']); end_children(20); print(child.wait(20))"
+for leads in (False, True):
+    print(subprocess.run([sys.executable, "-c", code], stdout=-1, text=True, start_new_session=leads).stdout.strip())
+print(bystander.poll())
+bystander.kill()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no PID namespaces")
+@pytest.mark.parametrize("proc", [["--mount-proc"], []], ids=["a /proc of its own", "the /proc outside"])
+def test_in_a_pid_namespace_numbers_are_its_own(proc: list[str]) -> None:
+    enter = ["unshare", *(["--map-root-user"] if os.geteuid() else []), "--pid", "--fork", "--kill-child", *proc]
+    if shutil.which("unshare") is None or subprocess.run([*enter, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make PID namespaces")
+    done = subprocess.run([*enter, sys.executable, "-c", NAMESPACE], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["-15", "-15", "None"], "")

@@ -12,6 +12,7 @@ import pytest
 
 from async_kernel.system import parent_watch
 from async_kernel.system.parent_watch import parent_of, watch_parent
+from async_kernel.system.real import real
 
 DEADLINE = 20.0
 
@@ -47,7 +48,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
             pytest.skip("Windows always has handles to wait on")
         monkeypatch.setattr(parent_watch, "POLL_SECONDS", 0.01)
         if hasattr(os, "pidfd_open"):
-            monkeypatch.setattr(os, "pidfd_open", no_pidfd)
+            monkeypatch.setattr(real, "pidfd_open", no_pidfd)
     elif sys.platform != "linux":
         pytest.skip("watches by process id, which the system offers nothing to wait on for")
     return str(request.param)
@@ -89,6 +90,6 @@ def test_somebody_elses_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
         raise next(answers)
 
     monkeypatch.setattr(parent_watch, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(real, "kill", kill)
     parent_watch._poll_for_end(4711)
     assert asked == [(4711, 0)] * 3
