@@ -144,7 +144,8 @@ class ZMQInterface:
         parent = parent_of(os.environ)
         if parent is not None:
             watch_parent(parent, self._orphaned)
-        if self._file.is_new and self._file.registration is None:
+        typed = self._file.is_new and self._file.registration is None
+        if typed:
             say_where(self._file.path)
         self.kernel.adopts_strays = True
         status = 0
@@ -156,8 +157,11 @@ class ZMQInterface:
             else:
                 status = 1
                 _tell(error)
-                self._subscribed.wait(SUBSCRIBE_SECONDS)  # or a quick client's request is answered before it can see it
-                self.kernel.fail(error)
+                if typed and not self._subscribed.is_set():  # no client knows of it: a person has read the error
+                    status = error.exit_status if isinstance(error, AsyncKernelError) else 1
+                else:
+                    self._subscribed.wait(SUBSCRIBE_SECONDS)  # or a quick client is answered before it can see it
+                    self.kernel.fail(error)
         finally:
             self._ending.come_within(GRACE)  # it may end without a shutdown
             self.kernel.settle(CELLS_GRACE)

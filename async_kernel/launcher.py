@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from async_kernel.errors import ConnectionFileError, UsageError
 from async_kernel.protocol.connection import ConnectionInfo, Registration, parse_connection, parse_registration
-from async_kernel.settings import Settings
+from async_kernel.settings import DEFAULT_INTERFACE, Settings
 
 if TYPE_CHECKING:
     from async_kernel.loops.plan import Plan
 
-__all__ = ["ConnectionFile", "load_interface", "make_plan", "open_connection", "say_where", "start", "write_connection"]
+__all__ = [
+    "ConnectionFile",
+    "load_interface",
+    "make_plan",
+    "makes_new",
+    "open_connection",
+    "say_where",
+    "start",
+    "write_connection",
+]
 
 
 class ConnectionFile(NamedTuple):
@@ -29,8 +38,14 @@ class ConnectionFile(NamedTuple):
 
 
 def start(settings: Settings) -> int:
-    """Start a kernel and serve until it is shut down; return the exit status."""
+    """Start a kernel and serve until it is shut down; return the exit status.
+
+    A start that a person typed finds out first whether the kernel can run. Raises what `make_plan` raises: there is no
+    client that could be told.
+    """
     _open_standard_descriptors()
+    if settings.start_interface == DEFAULT_INTERFACE and makes_new(settings.connection_file):
+        make_plan(settings)
     return load_interface(settings.start_interface)(settings) or 0
 
 
@@ -77,15 +92,16 @@ def load_interface(path: str) -> Any:
 
 
 def open_connection(settings: Settings) -> ConnectionFile:
-    """What the connection file says; for "." and for a registration file (JEP 66) a new one in Jupyter's runtime
-    folder, whose ports are still to be chosen.
+    """What the connection file says. A new one, whose ports are still to be chosen, for a path where there is none; for
+    "." and for a registration file (JEP 66) it goes to Jupyter's runtime folder.
 
-    ConnectionFileError when it cannot be read.
+    ConnectionFileError when the file cannot be read, or there is no folder for a new one.
     """
     path = settings.connection_file
-    if path in ("", "."):
+    if makes_new(path):
         key = os.urandom(32).hex()
-        return ConnectionFile(_new_path(), ConnectionInfo(key=key, kernel_name=settings.kernel_name), is_new=True)
+        info = ConnectionInfo(key=key, kernel_name=settings.kernel_name)
+        return ConnectionFile(_path_of_new(path), info, is_new=True)
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -100,6 +116,25 @@ def open_connection(settings: Settings) -> ConnectionFile:
         info = registration.to_info(settings.kernel_name)
         return ConnectionFile(_new_path(registration.kernel_id), info, is_new=True, registration=registration)
     return ConnectionFile(path, parse_connection(text, path), is_new=False)
+
+
+def makes_new(path: str) -> bool:
+    """Whether a connection file named so is written by the kernel: "." or a path where nothing is."""
+    return path in ("", ".") or not os.path.lexists(path)
+
+
+def _path_of_new(path: str) -> str:
+    if path in ("", "."):
+        return _new_path()
+    path = os.path.abspath(path)
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise ConnectionFileError(
+            f"There is no connection file {path}, and no folder {folder} to write one to.",
+            path,
+            "Give the path of a file in a folder that exists, or . for a file in Jupyter's own.",
+        )
+    return path
 
 
 def _new_path(kernel_id: str = "") -> str:
@@ -137,14 +172,20 @@ def write_connection(file: ConnectionFile) -> None:
         raise ConnectionFileError(
             f"The connection file {file.path} cannot be written: {error.strerror}.",
             file.path,
-            "Have JUPYTER_RUNTIME_DIR name a folder that you can write to.",
+            "Say -f with a path that you can write to, or have JUPYTER_RUNTIME_DIR name such a folder for -f .",
         ) from None
 
 
 def say_where(path: str) -> None:
-    """Tell whoever started a kernel by hand how to reach and how to end it."""
+    """Tell a person who started a kernel by hand how to reach it and how to end it."""
+    from shlex import quote
+
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    folder, name = os.path.split(path)
+    existing = name if folder == jupyter_runtime_dir() else quote(path)
     print(
-        f"A kernel is running. To connect to it:\n\n    jupyter console --existing {os.path.basename(path)}\n\n"
+        f"A kernel is running. To connect to it:\n\n    jupyter console --existing {existing}\n\n"
         f"Its connection file is {path}. Ctrl-C interrupts a cell, SIGTERM (kill {os.getpid()}) ends the kernel.",
         file=sys.stderr,
         flush=True,

@@ -11,7 +11,15 @@ from types import ModuleType
 import pytest
 
 from async_kernel.errors import ConnectionFileError, UsageError
-from async_kernel.launcher import ConnectionFile, load_interface, make_plan, open_connection, start, write_connection
+from async_kernel.launcher import (
+    ConnectionFile,
+    load_interface,
+    make_plan,
+    open_connection,
+    say_where,
+    start,
+    write_connection,
+)
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.settings import Settings
 
@@ -23,11 +31,10 @@ def test_a_connection_file_is_read(tmp_path: Path) -> None:
     assert open_connection(Settings(connection_file=str(path))) == ConnectionFile(str(path), info, is_new=False)
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"{", b"[]"], ids=["absent", "bytes", "JSON", "list"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{", b"[]"], ids=["bytes", "JSON", "list"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "kernel.json"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(ConnectionFileError) as caught:
         open_connection(Settings(connection_file=str(path)))
     assert caught.value.path == str(path)
@@ -52,6 +59,44 @@ def test_a_dot_asks_for_a_new_one(name: str, home: Path) -> None:
         assert len(file.info.key) == 64
     assert made[0].info.key != made[1].info.key
     assert made[0].path != made[1].path, "of two kernels in one process"
+
+
+def test_a_path_where_nothing_is_asks_for_a_new_one_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.json", str(tmp_path / "mine.json")):
+        made = open_connection(Settings(connection_file=name, kernel_name="mine"))
+        assert made.is_new
+        assert made.path == str(tmp_path / "mine.json")
+        assert made.info == ConnectionInfo(key=made.info.key, kernel_name="mine")
+        assert len(made.info.key) == 64
+
+
+def test_a_new_connection_file_needs_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "mine.json"
+    with pytest.raises(ConnectionFileError, match="no folder") as caught:
+        open_connection(Settings(connection_file=str(path)))
+    assert caught.value.path == str(path)
+    assert caught.value.next_step
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(("folder", "named"), [("runtime", "kernel.json"), ("my files", "'{}'")])
+def test_what_is_said_of_a_new_kernel_can_be_typed(
+    folder: str, named: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """jupyter console looks for a bare name in the runtime folder only."""
+    path = str(home / folder / "kernel.json")
+    say_where(path)
+    assert f"jupyter console --existing {named.format(path)}\n" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path: Path) -> None:
+    """Otherwise the key would be written wherever another user's link points to."""
+    path = tmp_path / "mine.json"
+    path.symlink_to(tmp_path / "nowhere.json")
+    with pytest.raises(ConnectionFileError, match="cannot be read"):
+        open_connection(Settings(connection_file=str(path)))
 
 
 @pytest.mark.parametrize("before", [None, "older and much longer text" * 100])

@@ -89,9 +89,10 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
         app.user_module, app.user_ns = module, namespace
         try:
             app.init_shell()
-        except TraitError as error:
+        except (TraitError, AssertionError, ValueError) as error:  # IPython asserts that a colour scheme is one
             sys.modules["__main__"] = main
-            raise UsageError(f"The shell does not take its settings: {error}") from error
+            given = ", ".join(f"--{name}={value}" for name, value in attributes.items())
+            raise UsageError(f"The shell does not take its settings ({given}): {error}") from error
     shell: ZMQInteractiveShell = app.shell
     set_attributes(shell, rest)
     if namespace is None:

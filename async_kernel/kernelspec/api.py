@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from async_kernel.errors import SpecError, UsageError
-from async_kernel.settings import Add, Remove, parse, word
+from async_kernel.settings import DEFAULT_INTERFACE, Add, Remove, Settings, parse, word
 
 from . import store
 from .locations import Destination, locations_for
 from .spec import KernelSpec, default_display_name, environment_label, executable_for, prefix_of
 from .spec import make_argv as argv_of
-from .start_interface import freeze
+from .start_interface import freeze, why_not_found
 from .surroundings import Surroundings
 
 __all__ = [
@@ -138,7 +138,7 @@ def add(command: Add, surroundings: Surroundings | None = None, files: Mapping[s
             store.write(folder, spec, files, command.force)
         except SpecError as error:
             raise _advised(error, here) from None
-    return Written(folder, spec, there, tuple(_notes(destination, spec, here)))
+    return Written(folder, spec, there, tuple(_notes(destination, spec, settings, here)))
 
 
 def remove(command: Remove, surroundings: Surroundings | None = None) -> list[Removed]:
@@ -200,8 +200,15 @@ def _advised(error: SpecError, here: Surroundings) -> SpecError:
     return error
 
 
-def _notes(destination: Destination, spec: KernelSpec, here: Surroundings) -> list[str]:
+def _notes(destination: Destination, spec: KernelSpec, settings: Settings, here: Surroundings) -> list[str]:
     notes = []
+    is_default = settings.start_interface == DEFAULT_INTERFACE
+    reason = "" if is_default else why_not_found(settings.start_interface)
+    if reason:
+        notes.append(
+            f"Warning: the interface {settings.start_interface} cannot be found from here: {reason}. "
+            "The kernel starts only where it can be imported."
+        )
     if not destination.searched:
         how = locations_for(here).how_to_search(destination.folder)
         notes.append(f"Jupyter does not search {destination.folder}. For that:\n{how}")

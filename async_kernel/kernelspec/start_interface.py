@@ -7,13 +7,16 @@ moved to.
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from async_kernel.errors import UsageError
 
-__all__ = ["RESOURCE_DIR", "Frozen", "freeze"]
+__all__ = ["RESOURCE_DIR", "Frozen", "freeze", "why_not_found"]
 
 RESOURCE_DIR = "{resource_dir}"
 
@@ -56,6 +59,43 @@ def freeze(function: Callable[..., Any]) -> Frozen:
     encoded = content.encode()
     file_name = f"start_interface_{sha256(encoded).hexdigest()[:16]}.py"
     return Frozen(file_name, encoded, f"{RESOURCE_DIR}/{file_name}:{function.__name__}")
+
+
+def why_not_found(path: str) -> str:
+    """Why the interface that a setting names cannot be found from here, else an empty string. Nothing is imported.
+
+    `why_not_found("no_such_module.start") == "there is no module no_such_module"`. A module may define its names in
+    ways that its text does not show; where it may, none is missed.
+    """
+    module, _, name = path.rpartition(":" if ":" in path else ".")
+    if module.startswith(RESOURCE_DIR):
+        return ""
+    file = module if module.endswith(".py") else _file_of(module)
+    if file is None:
+        return f"there is no module {module}" if module else "it names no module"
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return f"there is no file {file}" if file == module else ""  # a compiled module: its names are its own
+    hidden = "__getattr__" in text or "globals()" in text or "import *" in text
+    return "" if hidden or re.search(rf"\b{re.escape(name)}\b", text) else f"{module} has no {name}"
+
+
+def _file_of(module: str) -> str | None:
+    """The file of a module, found without importing the packages that it is in; empty where it has none."""
+    from importlib.machinery import PathFinder
+    from importlib.util import find_spec
+
+    top, *rest = module.split(".")
+    try:
+        spec = find_spec(top) if top else None  # asks every finder: an editable installation may have one of its own
+    except (ImportError, ValueError):
+        return "" if top in sys.modules else None
+    for part in rest:
+        if spec is None or not part:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{part}", spec.submodule_search_locations or [])
+    return None if spec is None else spec.origin or ""
 
 
 def _prove(source: str, name: str) -> None:

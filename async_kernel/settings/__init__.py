@@ -8,6 +8,7 @@ reply, so it imports little: no argparse, pathlib or dataclasses, and `ast` only
 """
 
 from .commands import (
+    DEFAULT_INTERFACE,
     Add,
     Command,
     Completion,
@@ -24,6 +25,7 @@ from .commands import (
 from .parser import merge, parse, render, word
 
 __all__ = [
+    "DEFAULT_INTERFACE",
     "Add",
     "Command",
     "Completion",

@@ -144,10 +144,27 @@ def _mapping(text: str) -> dict[str, Any]:
         bare = value.strip()
         if bare.startswith("{") and bare.endswith("}"):
             bare = bare[1:-1]
-        items = [item.partition(":") for item in _split(bare)]
-        if items and all(colon and name.strip() for name, colon, _ in items):
-            return {str(literal(name.strip())): literal(rest.strip()) for name, _, rest in items}
+        items = [[part.strip() for part in item.partition(":")] for item in _split(bare)]
+        if items and all(_is_item(*item) for item in items):
+            return {str(literal(name)): literal(rest) for name, _, rest in items}
     raise ValueError("a dict literal such as {'name': 1}")
+
+
+def _is_item(name: str, colon: str, value: str) -> bool:
+    return bool(name and colon and value) and not _is_torn(name) and not _is_torn(value)
+
+
+def _is_torn(text: str) -> bool:
+    """Whether `text` is a piece of a literal, such as `{'a'` or `'b`: a bracket or a quote has no counterpart.
+
+    A bracket within a quoted text needs none, and a quote within a word is an apostrophe.
+    """
+    if literal(text) != text:
+        return False
+    ends = (text[:1], text[-1:])
+    quoted = any(end in {"'", '"'} for end in ends)
+    brackets = any(text.count(opening) != text.count(closing) for opening, closing in ("()", "[]", "{}"))
+    return brackets or (quoted and (ends[0] != ends[1] or len(text) == 1))
 
 
 def _split(text: str) -> list[str]:

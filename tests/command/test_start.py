@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import subprocess
 import sys
 import time
@@ -37,7 +38,7 @@ def ask(client: Any, code: str) -> str:
 def started(line: str, folder: Path, through: Sequence[str] = ()) -> Iterator[Any]:
     """A client of the kernel that the line of the command line starts on a connection file of its own."""
     runtime = folder / "runtime"
-    runtime.mkdir()
+    runtime.mkdir(exist_ok=True)
     with (folder / "said").open("wb") as said:
         kernel = subprocess.Popen(
             [*through, sys.executable, "-m", "async_kernel", *shlex.split(line)],
@@ -89,6 +90,47 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_kernel_without_a_client(line: str, backend: str, kernels: Path, tmp_path: Path) -> None:
     with started(line, tmp_path) as client:
         assert ask(client, BACKEND) == backend
+
+
+def test_a_connection_file_is_written_where_none_is(kernels: Path, tmp_path: Path) -> None:
+    (tmp_path / "runtime").mkdir()
+    path = tmp_path / "runtime" / "kernel-mine.json"
+    with started(f"-f {shlex.quote(str(path))}", tmp_path) as client:
+        if os.name == "posix":
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert ask(client, "print(6 * 7)") == "42"
+    assert not path.exists(), "the kernel takes its file away"
+    assert f"Its connection file is {path}" in (tmp_path / "said").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--backend_options={'use_uvloop':"], 2, "dict literal"),
+        (["--backend_options={'use_loop': True}"], 2, "use_uvloop"),
+        (["--host_options={'module': 'PySide6'}"], 2, "no host"),
+        (["--host=qt", "--host_options={'module': 'PyQt5'}"], 1, "PyQt5"),
+        (["--start_interface=no.such.module"], 2, "no.such.module"),
+        (["--shell.colors=no such colours"], 2, "colors=no such"),
+    ],
+    ids=["torn literal", "no such option", "no host", "no such toolkit", "no such interface", "refused by IPython"],
+)
+@pytest.mark.parametrize("file", [".", "mine.json"])
+def test_a_mistake_of_the_person_who_types_ends_the_start(
+    file: str, words: list[str], status: int, said: str, tmp_path: Path
+) -> None:
+    """Nobody else is told: no client knows of the kernel."""
+    done = subprocess.run(
+        [sys.executable, "-m", "async_kernel", "-f", file, *words],
+        cwd=tmp_path,
+        env={**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert done.returncode == status, done.stderr
+    assert said in done.stderr
+    assert list(tmp_path.glob("*.json")) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")

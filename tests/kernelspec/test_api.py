@@ -250,3 +250,36 @@ def test_an_argv() -> None:
     assert make_argv("x", backend="trio")[-2:] == ["--kernel_name=x", "--backend=trio"]
     assert make_argv()[0] == "python"
     assert make_argv(fullpath=True)[0] == sys.executable
+
+
+@pytest.mark.parametrize(
+    ("interface", "reason"),
+    [
+        ("async_kernel.interface.start_kernel_zmq_interface", ""),
+        ("async_kernel.interface:start_kernel_zmq_interface", ""),
+        ("zmq.backend.cython._zmq.Socket", ""),  # compiled: it may have the name
+        ("sys.exit", ""),
+        ("{resource_dir}/mine.py:start", ""),
+        ("FOLDER/mine.py:start", ""),
+        ("FOLDER/mine.py:begin", "has no begin"),
+        ("FOLDER/other.py:start", "no file"),
+        ("no_such_module.start", "no module no_such_module"),
+        ("async_kernel.no_such_module.start", "no module async_kernel.no_such_module"),
+        ("async_kernel..interface.start", "no module"),
+        ("async_kernel.interface.begin_kernel", "has no begin_kernel"),
+        ("start", "names no module"),
+    ],
+)
+def test_an_interface_that_cannot_be_found_is_warned_of(
+    interface: str, reason: str, here: Surroundings, tmp_path: Path
+) -> None:
+    """The spec is written all the same: it may be for a folder, or an environment, where the module is."""
+    (tmp_path / "mine.py").write_text("raise SystemExit('it was run')\ndef start(settings): ...\n")
+    interface = interface.replace("FOLDER", str(tmp_path))
+    written = add(here, f"--start_interface={interface}", f"--folder={tmp_path / 'kernels'}")
+    warnings = [note for note in written.notes if note.startswith("Warning")]
+    assert len(warnings) == bool(reason)
+    for warning in warnings:
+        assert reason in warning
+        assert interface in warning
+    assert (written.folder / "kernel.json").exists()

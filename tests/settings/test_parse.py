@@ -72,6 +72,8 @@ def added(*words: str) -> Add:
         (["--host_options={module:PySide2}"], "host_options", {"module": "PySide2"}),
         (["--backend_options=a:1", "--backend_options=b:[1,2]"], "backend_options", {"a": 1, "b": [1, 2]}),
         (["--backend_options={'f':open('/etc/passwd')}"], "backend_options", {"f": "open('/etc/passwd')"}),
+        (["--host_options={title:it's, what:(a)}"], "host_options", {"title": "it's", "what": "(a)"}),
+        (["--host_options={'a': '{', 'b': ']'}"], "host_options", {"a": "{", "b": "]"}),
         # nbclient adds this to a kernel that is named python3
         (["--HistoryManager.hist_file=:memory:"], "attributes", {"history.hist_file": ":memory:"}),
         (["--shell.separate=x"], None, None),
@@ -188,6 +190,23 @@ def test_install_takes_the_options_of_other_kernels() -> None:
         (["-f", ".", "--shell.cache_size=1.5"], "a whole number"),
         (["-f", ".", "--host_options=3"], "a dict literal"),
         (["-f", ".", "--host_options={1: 2}"], "a dict literal"),
+        *(
+            ([command, "x", f"{option}={text}"], "a dict literal")
+            for command in ("-a", "-f")
+            for option in ("--backend_options", "--host_options", "--metadata")
+            if (command, option) != ("-f", "--metadata")
+            for text in (
+                "{'use_uvloop':",
+                "{'use_uvloop'}",
+                "{'a': [1, 2}",
+                "{'a': 'b}",
+                "{a:b",
+                "a:b}",
+                "a:[1",
+                "a:",
+                "{'a",
+            )
+        ),
         (["-f", ".", "--loop=uvloop"], "use_uvloop"),
         (["-f", ".", "--no-backend"], "is no flag"),
         (["-f", ".", "--no-quiet=True"], "takes no value"),
