@@ -16,7 +16,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[1]
 LOCK = Path("release", "test-environment.txt")
 EXTRA = "all"
-GROUPS = ("test", "conda", "packaging", "check", "docs")
+GROUPS = ("test", "browser", "conda", "packaging", "check", "docs")
 
 HEADER = f"""\
 # Pinned and hashed: extra `{EXTRA}` and groups {", ".join(GROUPS)} of pyproject.toml.

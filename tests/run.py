@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / "build" / "test-env"
-GROUPS = ("test", "conda", "packaging", "docs")
+GROUPS = ("test", "browser", "conda", "packaging", "docs")
 EXTRAS = "all"
 
 
