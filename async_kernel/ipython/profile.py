@@ -75,7 +75,7 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
     """
     sections, rest = config_sections(ZMQInteractiveShell, attributes)
     main = sys.modules["__main__"]
-    app = _configured_app(sections, attributes.get("kernel.profile") or "default")
+    app = _configured_app(sections, attributes.get("kernel.profile"))
     if namespace is None:
         app.init_path()
     else:
@@ -119,18 +119,25 @@ def _module_of(namespace: dict[str, Any]) -> ModuleType:
     return Embedded("async_kernel_embedded")
 
 
-def _configured_app(sections: dict[str, dict[str, Any]], profile: str) -> IPKernelApp:
-    app = IPKernelApp(profile=profile)
+def _configured_app(sections: dict[str, dict[str, Any]], profile: str | None) -> IPKernelApp:
+    """The application with the profile read. What the command line says is there before: it may name the profile."""
+    app = _app(sections, **({} if profile is None else {"profile": profile}))
     try:
         app.initialize([])
     except (Exception, SystemExit):
         _log.error("The IPython profile is left out: it cannot be loaded", exc_info=True)
         return _bare_app(sections)
-    app.update_config(Config(sections))
     return app
 
 
+def _app(sections: dict[str, dict[str, Any]], **names: str) -> IPKernelApp:
+    try:
+        return IPKernelApp(config=Config(sections), **names)
+    except TraitError as error:
+        raise UsageError(f"IPython does not take its settings: {error}") from error
+
+
 def _bare_app(sections: dict[str, dict[str, Any]]) -> IPKernelApp:
-    app = IPKernelApp(config=Config(sections))
+    app = _app({name: section for name, section in sections.items() if name != "ProfileDir"})
     app.init_profile_dir()
     return app

@@ -9,6 +9,7 @@ from typing import Any
 from traitlets import HasTraits, TraitError
 
 from async_kernel.errors import UsageError
+from async_kernel.ipython import configuration
 
 __all__ = ["config_sections", "set_attributes", "shell_attributes"]
 
@@ -23,7 +24,7 @@ def shell_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         path.removeprefix("shell."): value
         for path, value in attributes.items()
-        if value is not None and not path.startswith(_OTHER_OWNERS)
+        if value is not None and not path.startswith(_OTHER_OWNERS) and not path[:1].isupper()
     }
 
 
@@ -37,14 +38,18 @@ def config_sections(
     """
     traits = shell_class.class_trait_names(config=True)
     own = shell_attributes(attributes)
-    sections = {
-        shell_class.__name__: {name: value for name, value in own.items() if name in traits},
-        "HistoryManager": {
+    sections: dict[str, dict[str, Any]] = {**configuration.sections(attributes)}
+    sections.setdefault(shell_class.__name__, {}).update({name: own[name] for name in own if name in traits})
+    sections.setdefault("HistoryManager", {}).update(
+        {
             path.removeprefix("history."): value
             for path, value in attributes.items()
             if value is not None and path.startswith("history.")
-        },
-    }
+        }
+    )
+    folder = attributes.get("kernel.profile_dir")
+    if folder is not None:
+        sections.setdefault("ProfileDir", {})["location"] = folder
     return sections, {name: value for name, value in own.items() if name not in traits}
 
 

@@ -6,11 +6,13 @@ The Python functions go through the same words as the command line, so both mean
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from async_kernel.errors import SpecError, UsageError
 from async_kernel.settings import DEFAULT_INTERFACE, Add, Remove, Settings, parse, word
+from async_kernel.settings.options import is_trait
 
 from . import store
 from .locations import Destination, locations_for
@@ -119,6 +121,7 @@ def add(command: Add, surroundings: Surroundings | None = None, files: Mapping[s
     """Do what `Add` says, or with `dry_run` only say what would be done. `files` go beside kernel.json."""
     here = surroundings or Surroundings.here()
     name = store.check_name(command.settings.kernel_name)
+    _check_traits(command.settings)
     destination = locations_for(here).resolve(command.place)
     folder = store.spec_folder(Path(destination.folder), name)
     settings = command.settings._replace(
@@ -173,6 +176,12 @@ def owner_of(folder: Path, spec: KernelSpec) -> str:
         if any((above / one).exists() for one in interpreters):
             return str(above)
     return ""
+
+
+def _check_traits(settings: Settings) -> None:
+    """Refuse a setting of IPython's own that IPython does not have. Only IPython knows; it is imported only then."""
+    if any(is_trait(name) for name in settings.attributes):
+        import_module("async_kernel.ipython.configuration").check(settings.attributes)
 
 
 def _refuse_another(folder: Path, here: Surroundings) -> None:

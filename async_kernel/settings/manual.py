@@ -37,6 +37,7 @@ def help_text() -> str:
     lines += [
         "Dashes and underscores are one. A flag is set by --NAME and unset by --no-NAME; values are literals, and",
         "what is no literal is text. --interface.NAME and --kernel.NAME say the same as --NAME.",
+        "--CLASS.TRAIT=VALUE is a setting of IPython's own, for example --IPCompleter.use_jedi=False.",
     ]
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from .commands import DEFAULT_INTERFACE, DEFAULT_NAME
 from .values import Kind
 
-__all__ = ["OPTIONS", "SUBCOMMANDS", "Option", "plain"]
+__all__ = ["OPTIONS", "SUBCOMMANDS", "Option", "is_trait", "plain", "trait"]
 
 
 class Option(NamedTuple):
@@ -61,6 +61,17 @@ def plain(name: str) -> str:
     return name.replace("-", "_")
 
 
+def is_trait(name: str) -> bool:
+    """Whether an option is named like a setting of IPython's own, `IPCompleter.use_jedi`: a class and a trait of it."""
+    return name[:1].isupper() and all(part.isidentifier() for part in name.split(".", 1)) and "." in name
+
+
+def trait(name: str) -> Option:
+    """The row of a setting of IPython's own. Which there are, IPython knows; it is asked where a spec is written or a
+    shell is made (`ipython.configuration`)."""
+    return Option(name, "trait", "IPython's own setting", metavar="VALUE")
+
+
 OPTIONS: tuple[Option, ...] = (
     # What to do. The names of these rows are also the names of the commands.
     Option("add", "text", "write the kernel spec NAME", short="a", metavar="NAME", commands=("add",)),
@@ -98,6 +109,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("kernel.backlog", "integer", "MiB of output that are kept for a client that does not read", 96, "MIB"),
     Option("kernel.comms_in_thread", "flag", "call back for widgets in a thread while a cell blocks", default=True),
     Option("kernel.profile", "string", "the IPython profile that is loaded", "default", "NAME"),
+    Option("kernel.profile_dir", "string", "the folder of the IPython profile that is loaded", metavar="FOLDER"),
     Option("kernel.replay", "integer", "MiB of messages that are kept while no client listens, for the next", 0, "MIB"),
     Option("shell.timeout", "number", "seconds after which a cell is interrupted", metavar="SECONDS"),
     Option(

@@ -27,7 +27,7 @@ from .commands import (
     Start,
     Version,
 )
-from .options import OPTIONS, SUBCOMMANDS, Option, plain
+from .options import OPTIONS, SUBCOMMANDS, Option, is_trait, plain, trait
 from .values import literal, read, write
 
 __all__ = ["merge", "parse", "render", "word"]
@@ -100,6 +100,9 @@ def render(settings: Settings) -> list[str]:
             value = settings.attributes.get(option.name)
         if shown and option.name != "connection_file":
             words.append(f"--{option.name.removeprefix('kernel.')}={write(option.kind, value)}")
+    for name, value in settings.attributes.items():
+        if is_trait(name):
+            words += [f"--{name}={text}" for text in (value if isinstance(value, tuple) else (value,))]
     return words
 
 
@@ -108,7 +111,7 @@ def word(name: str, value: Any) -> str:
 
     Raises `UsageError` for an unknown option, or a value that no literal spells.
     """
-    option = _BY_NAME.get(plain(name))
+    option = _row(plain(name))
     if option is None:
         raise UsageError(f"{name} is no option.", _suggestion(f"--{name}"))
     if option.kind == "mapping" and value and literal(repr(dict(value))) != dict(value):
@@ -152,14 +155,20 @@ def _read(argv: Sequence[str]) -> tuple[list[_Given], list[str]]:
             loose.append(word)
             continue
         option, negated, text = _option(word)
-        if text is None and option.kind != "flag":
+        if text is None and option.kind != "flag" and not negated:
             follower = argv[position + 1] if position + 1 < len(argv) else None
-            if follower is None or (follower.startswith("-") and len(follower) > 1):
+            if follower is not None and not (follower.startswith("-") and len(follower) > 1):
+                next(words)
+                text = follower
+            elif option.kind != "trait":
                 raise UsageError(f"{word} needs a value.", _usage(option))
-            next(words)
-            text = follower
         given.append(_Given(option, _value(option, negated, text, word), word.partition("=")[0]))
     return given, loose
+
+
+def _row(name: str) -> Option | None:
+    """The row of the option that is named so, with dashes written as underscores."""
+    return _BY_NAME.get(name) or (trait(name) if is_trait(name) else None)
 
 
 def _option(word: str) -> tuple[Option, bool, str | None]:
@@ -176,7 +185,7 @@ def _option(word: str) -> tuple[Option, bool, str | None]:
         if not text:
             raise UsageError("--no needs the name of a setting.", "For example --no=quiet.")
         return _negatable(plain(text), word), True, None
-    option = _BY_NAME.get(name)
+    option = _row(name)
     if option is not None:
         return option, False, text
     if name.startswith("no_"):
@@ -187,17 +196,17 @@ def _option(word: str) -> tuple[Option, bool, str | None]:
 
 
 def _negatable(name: str, word: str) -> Option:
-    option = _BY_NAME.get(name)
+    option = _row(name)
     if option is None:
         raise UsageError(f"{word} negates no option.", _suggestion(f"--{name}"))
-    if option.kind != "flag" or option.name in _PRIMARY:
+    if option.kind not in {"flag", "trait"} or option.name in _PRIMARY:
         raise UsageError(f"{word} negates --{option.name}, which is no flag.", _usage(option))
     return option
 
 
 def _value(option: Option, negated: bool, text: str | None, word: str) -> Any:
     if text is None:
-        return not negated
+        return not negated if option.kind == "flag" else str(not negated)
     try:
         return read(option.kind, text, option.choices, option.optional)
     except ValueError as error:
@@ -239,7 +248,10 @@ def _settings(given: Sequence[_Given], name: str | None = None) -> Settings:
         if "start" not in option.commands:
             continue
         sources[option.name] = word
-        if option.name not in _FIELDS:
+        if option.kind == "trait" and option.name in attributes:  # the items of a list, as in IPython's command line
+            before = attributes[option.name]
+            attributes[option.name] = (*(before if isinstance(before, tuple) else (before,)), value)
+        elif option.name not in _FIELDS:
             attributes[option.name] = value
         elif option.kind == "mapping":
             fields[option.name] = {**fields.get(option.name, {}), **value}

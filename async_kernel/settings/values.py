@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 __all__ = ["Kind", "literal", "read", "write"]
 
-Kind = Literal["flag", "integer", "number", "choice", "text", "string", "names", "mapping", "pair"]
+Kind = Literal["flag", "integer", "number", "choice", "text", "string", "names", "mapping", "pair", "trait"]
 """What a value is.
 
 flag: True or False · integer · number: a float, or None where the default is None · choice: one of the row's choices ·
 text: as typed, whatever it looks like · string: as typed, or a quoted literal · names: separated by commas ·
-mapping: names to literals · pair: NAME=VALUE, gathered in a mapping.
+mapping: names to literals · pair: NAME=VALUE, gathered in a mapping · trait: text that IPython reads, or a tuple of
+texts where the option was given several times.
 """
 
 _TRUE = {"true", "1", "yes", "on"}

@@ -111,9 +111,18 @@ def test_a_connection_file_is_written_where_none_is(kernels: Path, tmp_path: Pat
         (["--host_options={'module': 'PySide6'}"], 2, "no host"),
         (["--host=qt", "--host_options={'module': 'PyQt5'}"], 1, "PyQt5"),
         (["--start_interface=no.such.module"], 2, "no.such.module"),
+        (["--IPCompleter.use_jedy=False"], 2, "--IPCompleter.use_jedi"),
         (["--shell.colors=no such colours"], 2, "colors=no such"),
     ],
-    ids=["torn literal", "no such option", "no host", "no such toolkit", "no such interface", "refused by IPython"],
+    ids=[
+        "torn literal",
+        "no such option",
+        "no host",
+        "no such toolkit",
+        "no such interface",
+        "unknown to IPython",
+        "refused by IPython",
+    ],
 )
 @pytest.mark.parametrize("file", [".", "mine.json"])
 def test_a_mistake_of_the_person_who_types_ends_the_start(
@@ -160,12 +169,18 @@ def test_an_installed_spec_gives_the_defaults(kernels: Path, tmp_path: Path) -> 
         (["--backend_options={'use_uvloop':False}"], LOOP, "asyncio"),
         (["--shell.timeout=0.1"], "print(get_ipython().timeout)", "0.1"),
         (["--shell.xmode=Plain"], "print(get_ipython().xmode)", "Plain"),
+        (["--IPCompleter.use_jedi=False"], "print(get_ipython().Completer.use_jedi)", "False"),
+        (["--InteractiveShellApp.exec_lines=x = 6", "--InteractiveShellApp.exec_lines=y = 7"], "print(x * y)", "42"),
+        (["--profile-dir", "FOLDER"], "print(get_ipython().profile_dir.location)", "FOLDER"),
+        (["--HistoryManager.enabled=False"], "print(get_ipython().history_manager.enabled)", "False"),
         (["--env=ANSWER=42"], "import os; print(os.environ['ANSWER'])", "42"),
     ],
 )
 def test_a_kernel_started_by_jupyter_from_a_spec(options: list[str], cell: str, printed: str, kernels: Path) -> None:
+    folder = str(kernels.parent)
+    options = [option.replace("FOLDER", folder) for option in options]
     assert command_line(["-a", "mine", f"--folder={kernels}", *options]) == 0
-    assert ask_spec("mine", cell) == printed
+    assert ask_spec("mine", cell) == printed.replace("FOLDER", folder)
 
 
 def test_a_function_as_start_interface_runs_wherever_the_folder_is(kernels: Path) -> None:

@@ -118,6 +118,45 @@ def test_another_profile_is_loaded_by_its_name(tmp_path: Path) -> None:
     assert (stdout, stderr) == ("[\"'mine'\"]\n", "")
 
 
+def test_a_profile_is_loaded_by_its_folder_and_outranked_by_the_command_line(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    (folder / "startup").mkdir(parents=True)
+    (folder / "startup" / "1.py").write_text("loaded = 'from the folder'\n")
+    (folder / "ipython_config.py").write_text(
+        "c.IPCompleter.use_jedi = True\nc.InteractiveShell.cache_size = 7\nc.PlainTextFormatter.max_width = 300\n"
+    )
+    attributes = {
+        "kernel.profile_dir": str(folder),
+        "IPCompleter.use_jedi": "False",
+        "InteractiveShellApp.exec_lines": ("a = 1", "b = a + 1"),
+        "InteractiveShell.cache_size": "8",
+        "HistoryManager.enabled": "False",
+        "InlineBackend.figure_formats": "svg",
+    }
+    stdout, stderr = python(
+        "print(run('(loaded, b, get_ipython().Completer.use_jedi, get_ipython().cache_size,"
+        ' get_ipython().display_formatter.formatters["text/plain"].max_width,'
+        " get_ipython().history_manager.enabled)'))\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "run('%matplotlib inline')\n"
+        "print(run('import matplotlib_inline.config\\n"
+        "matplotlib_inline.config.InlineBackend.instance().figure_formats'))",
+        tmp_path,
+        attributes=repr(attributes),
+    )
+    assert stdout.splitlines() == ["[\"('from the folder', 2, False, 8, 300, False)\"]", "[\"{'svg'}\"]"]
+    assert stderr == ""
+    assert not list(tmp_path.rglob("history.sqlite"))
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"IPCompleter.use_jedy": "False"}, {"IPCompleter.use_jedi": "perhaps"}, {"No.such": "1"}], ids=str
+)
+def test_a_setting_that_ipython_does_not_have_stops_the_shell(attributes: dict[str, str], tmp_path: Path) -> None:
+    _, stderr = python("", tmp_path, attributes=repr(attributes), check=False)
+    assert "UsageError: --" + next(iter(attributes)) in stderr
+
+
 def test_a_profile_that_is_missing_is_said_and_stops_no_kernel(tmp_path: Path) -> None:
     stdout, stderr = python("print(run('1 + 1'))", tmp_path, attributes="{'kernel.profile': 'none'}")
     assert stdout.splitlines()[-1] == "['2']"

@@ -76,6 +76,18 @@ def added(*words: str) -> Add:
         (["--host_options={'a': '{', 'b': ']'}"], "host_options", {"a": "{", "b": "]"}),
         # nbclient adds this to a kernel that is named python3
         (["--HistoryManager.hist_file=:memory:"], "attributes", {"history.hist_file": ":memory:"}),
+        # IPython's own settings stay text: IPython reads them
+        (["--IPCompleter.use_jedi=False"], "attributes", {"IPCompleter.use_jedi": "False"}),
+        (["--IPCompleter.use_jedi", "False"], "attributes", {"IPCompleter.use_jedi": "False"}),
+        (["--no-IPCompleter.use_jedi"], "attributes", {"IPCompleter.use_jedi": "False"}),
+        (["--no=IPCompleter.use_jedi"], "attributes", {"IPCompleter.use_jedi": "False"}),
+        (["--IPCompleter.use_jedi", "--quiet"], "attributes", {"IPCompleter.use_jedi": "True", "kernel.quiet": True}),
+        (
+            ["--InteractiveShellApp.exec_lines=a = 1", "--InteractiveShellApp.exec_lines=b"],
+            "attributes",
+            {"InteractiveShellApp.exec_lines": ("a = 1", "b")},
+        ),
+        (["--profile-dir", "~/mine"], "attributes", {"kernel.profile_dir": "~/mine"}),
         (["--shell.separate=x"], None, None),
         (["--shell.xmode=verbose"], "attributes", {"shell.xmode": "Verbose"}),
         (["--shell.autocall=1"], "attributes", {"shell.autocall": 1}),

@@ -29,7 +29,16 @@ def values(option: Option) -> st.SearchStrategy[Any]:
     return st.none() | strategy if option.optional else strategy
 
 
-ATTRIBUTES = st.fixed_dictionaries({}, optional={o.name: values(o) for o in OPTIONS if "." in o.name})
+TRAITS = st.dictionaries(
+    st.from_regex(r"[A-Z][A-Za-z]{0,9}\.[a-z_]{1,9}", fullmatch=True).filter(lambda name: name.isascii()),
+    TEXT | st.lists(TEXT, min_size=2, max_size=3).map(tuple),
+    max_size=2,
+)
+ATTRIBUTES = st.builds(
+    lambda ours, traits: {**ours, **traits},
+    st.fixed_dictionaries({}, optional={o.name: values(o) for o in OPTIONS if "." in o.name}),
+    TRAITS,
+)
 SETTINGS = st.builds(
     Settings,
     connection_file=st.just("{connection_file}") | st.just(".") | TEXT.filter(lambda text: not text.startswith("-")),
