@@ -38,8 +38,9 @@ from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
 from async_kernel.system.children import end_children, give_signals_back_in_children
 from async_kernel.system.ending import Ending
+from async_kernel.system.guardian import Guardian, start_guardian
 from async_kernel.system.interrupt import Interrupter, wake_main_thread
-from async_kernel.system.parent_watch import parent_of, watch_parent
+from async_kernel.system.parent_watch import find_parent, watch_parent
 from async_kernel.system.real import real
 from async_kernel.system.signal_handlers import guard_handlers
 from async_kernel.system.sigterm import take_sigterm
@@ -64,8 +65,11 @@ STREAMS = "async_kernel.streams.install:install_streams"
 GRACE = 3.0
 """Seconds that a kernel has to end in good order once it was asked to; jupyter_client kills after five."""
 
-ORPHAN_GRACE = 1.5
+ORPHAN_GRACE = 1.2
 """The same when the parent process is gone and nobody waits."""
+
+GUARDIAN_GRACE = 1.5
+"""The same when no Python code runs any more, as C code holds the GIL."""
 
 CHILDREN_GRACE = 1.0
 """Seconds of these that the child processes of cells have, between SIGTERM and SIGKILL."""
@@ -88,7 +92,9 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
     This is the default `--start_interface`. Returns the exit status: 0 after a shutdown, 1 when the kernel could not
     run, in which case every client that asked has been told why.
     """
-    return ZMQInterface(settings).run()
+    parent = find_parent(os.environ)
+    guardian = start_guardian(parent, GUARDIAN_GRACE)  # while there is no other thread
+    return ZMQInterface(settings).run(parent, guardian)
 
 
 class ZMQInterface:
@@ -132,8 +138,9 @@ class ZMQInterface:
 
     # In a process of its own
 
-    def run(self) -> int:
-        """Serve until the kernel is shut down. To be called in the main thread; returns the exit status."""
+    def run(self, parent: int | None = None, guardian: Guardian | None = None) -> int:
+        """Serve until the kernel is shut down, or the process `parent` has ended. To be called in the main thread;
+        returns the exit status."""
         self._ending.tell_server()
         self._ending.stand_by()
         self.kernel.ending = lambda: self._ending.come_within(GRACE)
@@ -141,7 +148,6 @@ class ZMQInterface:
             self.kernel.info = kernel_info(debugger=True)
         self._transport.start()
         self._take_signals()
-        parent = parent_of(os.environ)
         if parent is not None:
             watch_parent(parent, self._orphaned)
         typed = self._file.is_new and self._file.registration is None
@@ -149,6 +155,8 @@ class ZMQInterface:
             say_where(self._file.path)
         self.kernel.adopts_strays = True
         status = 0
+        if guardian is not None:
+            guardian.wait_started()
         try:
             self._run_main()
         except BaseException as error:
@@ -167,6 +175,8 @@ class ZMQInterface:
             self.kernel.settle(CELLS_GRACE)
             end_children(CHILDREN_GRACE)
             self._close()
+            if guardian is not None:
+                guardian.dismiss()
             self._ending.wait_for_threads(THREADS_GRACE, status)
         return status
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from .real import real
 
@@ -41,33 +42,39 @@ def end_children(grace: float) -> None:
     multiprocessing's resource tracker, which has to clean up behind this process and ends by itself. On Windows nothing
     is done.
     """
-    for signum, seconds in ((TERMINATE, grace), (KILL, KILL_SECONDS)):
-        end = real.monotonic() + seconds
-        pause = FIRST_PAUSE
-        told: frozenset[object] = frozenset()
-        while running := _tell(signum, told):
-            told = running
-            left = end - real.monotonic()
-            if left <= 0:  # each was told, however slow the machine is
-                break
-            real.sleep(min(pause, left))
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _tell(signum: int, told: frozenset[object]) -> frozenset[object]:
-    """Send a signal to the processes that are to end, but for those that were `told`. All that run."""
     if sys.platform != "win32":
-        from .processes import family, ignores_hangup, list_processes, own_number, tell
+        from .processes import family, list_processes, own_number
 
-        processes = list_processes()
-        found = family(own_number(), processes) - _helpers()
-        if real.getsignal(HANGUP) != IGNORED:
-            found = {pid for pid in found if not ignores_hangup(pid)}
-        running = frozenset(process for process in processes if process.pid in found)
-        for process in running - told:
-            tell(process, signum)
-        return running
-    return frozenset()
+        def find() -> frozenset[Process]:
+            processes = list_processes()
+            found = family(own_number(), processes) - _helpers()
+            return frozenset(process for process in processes if process.pid in found)
+
+        end_processes(find, grace)
+
+
+if sys.platform != "win32":
+    from .processes import Process
+
+    def end_processes(find: Callable[[], frozenset[Process]], grace: float) -> None:
+        """End what `find()` finds, asked again and again: by SIGTERM, and by SIGKILL what is there after `grace`
+        seconds. What was told to ignore SIGHUP stays. Returns when nothing is found any more."""
+        from .processes import ignores_hangup, tell
+
+        spares = real.getsignal(HANGUP) != IGNORED
+        for signum, seconds in ((TERMINATE, grace), (KILL, KILL_SECONDS)):
+            told: frozenset[Process] = frozenset()
+            end = real.monotonic() + seconds
+            pause = FIRST_PAUSE
+            while running := frozenset(one for one in find() if not (spares and ignores_hangup(one.pid))):
+                for process in running - told:
+                    tell(process, signum)
+                told = running
+                left = end - real.monotonic()
+                if left <= 0:  # each was told, however slow the machine is
+                    break
+                real.sleep(min(pause, left))
+                pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _helpers() -> set[int | None]:

@@ -1,11 +1,12 @@
 """Watching the parent process: a kernel whose server is gone must not live on.
 
-The parent is known by the process id that Jupyter hands down, not by getppid(), which under a subreaper or as PID 1
-says nothing about the server.
+The parent is known by the process id that Jupyter hands down, as far as that can be believed: getppid() alone may be a
+program in between, a subreaper, or PID 1.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -13,10 +14,13 @@ from collections.abc import Callable, Mapping
 from .real import real
 from .service_thread import ServiceThread
 
-__all__ = ["parent_of", "watch_parent"]
+__all__ = ["find_parent", "parent_of", "watch_parent"]
 
 POLL_SECONDS = 0.5
 """How often a parent is looked at where the system offers nothing to wait on."""
+
+FIRST_NAMESPACE = f"pid:[{0xEFFFFFFC}]"
+"""How Linux names the PID namespace that was there first (PROC_PID_INIT_INO in include/linux/proc_ns.h)."""
 
 INFINITE = 0xFFFFFFFF
 """For WaitForSingleObject: no time limit."""
@@ -32,6 +36,36 @@ def parent_of(environ: Mapping[str, str]) -> int | None:
     """
     text = environ.get("JPY_PARENT_PID", "")
     return int(text) if text.isdecimal() and int(text) > 1 else None
+
+
+def find_parent(environ: Mapping[str, str]) -> int | None:
+    """The process with which the kernel is to end; None when there is none, or none that is known for certain.
+
+    In a PID namespace of its own, as in a container, or on another machine, the number that `environ` names is nobody's
+    or a stranger's. It is believed of an ancestor of this process. Otherwise the kernel ends with the process that
+    started it, unless it was told to outlive that (`nohup`). A kernel that was started by the first process of the
+    machine, or has been left to it, has lost the parent that is named: that one is returned, alive or not.
+    """
+    said = parent_of(environ)
+    if said is not None and sys.platform != "win32":
+        from .processes import ancestors
+
+        starter, *others = ancestors() or [0]
+        if said != starter and said not in others:
+            if starter > 1:
+                return None if real.getsignal(signal.SIGHUP) == signal.SIG_IGN else starter
+            return said if _numbers_are_global() else None
+    return said
+
+
+def _numbers_are_global() -> bool:
+    """Whether this process sees those of the whole machine, by the same numbers as all others do."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return real.readlink("/proc/self/ns/pid") == FIRST_NAMESPACE
+    except OSError:
+        return False
 
 
 def watch_parent(parent: int, gone: Callable[[], None]) -> threading.Thread:

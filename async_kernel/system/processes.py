@@ -14,7 +14,17 @@ from typing import NamedTuple
 
 from .real import real
 
-__all__ = ["Process", "family", "ignores_hangup", "list_processes", "own_number", "parse_ps", "tell"]
+__all__ = [
+    "Process",
+    "ancestors",
+    "family",
+    "ignores_hangup",
+    "is_still",
+    "list_processes",
+    "own_number",
+    "parse_ps",
+    "tell",
+]
 
 assert sys.platform != "win32"
 
@@ -58,6 +68,18 @@ def own_number() -> int:
         return 0
 
 
+def ancestors() -> list[int]:
+    """The ids of the parent of this process, its parent, and so on, as far as the system shows them. Empty when the
+    parent is outside of this PID namespace."""
+    found: list[int] = []
+    pid = real.getppid()
+    while pid > 0:
+        found.append(pid)
+        process = _read_stat(pid) if sys.platform == "linux" else None
+        pid = process.parent if process is not None else 0
+    return found
+
+
 def family(pid: int, processes: Collection[Process]) -> set[int]:
     """The processes that `pid` has started, and those started by these, but for what has a session of its own.
 
@@ -90,11 +112,11 @@ def tell(process: Process, signum: int) -> None:
         except ProcessLookupError:
             return
         except OSError:  # a sandbox without the system call, or a kernel before 5.3
-            if _is_still(process):
+            if is_still(process):
                 real.kill(number, signum)
             return
         try:
-            if _is_still(process):  # it still was the same when the descriptor was there already
+            if is_still(process):  # it still was the same when the descriptor was there already
                 real.pidfd_send_signal(descriptor, signum)
         finally:
             real.close(descriptor)
@@ -109,9 +131,10 @@ def ignores_hangup(pid: int) -> bool:
     return bool(ignored and int(ignored[0], 16) >> (HANGUP - 1) & 1)
 
 
-def _is_still(process: Process) -> bool:
-    """Whether its number is still its own, and its session that of the list. Its parent may have ended meanwhile, told
-    by us."""
+def is_still(process: Process) -> bool:
+    """Whether a process of the list still runs. Its parent may be another one than in the list, if it has ended."""
+    if sys.platform != "linux":
+        return process.pid in {one.pid for one in list_processes()}
     now = _read_stat(process.pid)
     return now is not None and (now.started, now.session) == (process.started, process.session)
 

@@ -24,6 +24,7 @@ class _Real:
     """Functions of the standard library, as they were when this module was imported."""
 
     getpid = staticmethod(os.getpid)
+    getppid = staticmethod(os.getppid)
     kill = staticmethod(os.kill)
     exit = staticmethod(os._exit)
     run_exit_functions = staticmethod(atexit._run_exitfuncs)

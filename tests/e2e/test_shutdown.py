@@ -168,6 +168,9 @@ def test_tasks_that_cells_left_behind_are_cancelled_at_shutdown(start_kernel: St
     assert (kernel.folder / "finally").read_text() == "ran"
 
 
+HOLDS_GIL = "import ctypes, time; print('in', flush=True); time.sleep(0.1); ctypes.PyDLL(None).sleep(300)"
+"""The short sleep lets the word go out."""
+
 PARENT = """
 import os, sys, time
 from jupyter_client.manager import KernelManager
@@ -187,8 +190,20 @@ time.sleep(600)
         "print('in')\nwhile True: pass",
         "import time; print('in'); time.sleep(60)",
         "import subprocess; subprocess.Popen(['sleep', '300']); print('in')",
+        f"{HOLDS_GIL}",
+        f"import subprocess; subprocess.Popen(['sleep', '300'])\n{HOLDS_GIL}",
+        "import atexit, ctypes, subprocess; subprocess.Popen(['sleep', '300'])\n"
+        "atexit.register(ctypes.PyDLL(None).sleep, 300); print('in')",
     ],
-    ids=["idle", "computing", "sleeping", "with a child"],
+    ids=[
+        "idle",
+        "computing",
+        "sleeping",
+        "with a child",
+        "C code holds the GIL",
+        "C code holds the GIL, with a child",
+        "C code holds the GIL at exit",
+    ],
 )
 def test_a_kernel_goes_after_its_parent(
     backend: str, specs: Mapping[str, str], tmp_path: Path, code: str | None
@@ -423,3 +438,52 @@ def test_what_was_printed_before_the_end_arrives(start_kernel: StartKernel, back
     assert is_idle(cell.published[-1])
     kernel.reply(asked)
     assert kernel.wait_exit() == 0
+
+
+GUARDIAN = "kernel guardian"
+
+
+def guardians(kernel: KernelDriver) -> list[psutil.Process]:
+    """The guardians of a kernel: processes that were forked by it, and are nobody's children."""
+    found = [one for one in psutil.process_iter() if one.name() == GUARDIAN and not is_gone(one)]
+    return [one for one in found if kernel.manager.connection_file in one.cmdline()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes by means of Linux")
+def test_the_guardian_is_seen_by_nobody_and_goes_with_its_kernel(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    [guardian] = guardians(kernel)
+    assert psutil.Process(kernel.process.pid).children() == []
+    assert kernel.execute("import os; os.wait()").reply["ename"] == "ChildProcessError"
+    open_files = {path.readlink().name for path in Path(f"/proc/{guardian.pid}/fd").iterdir()}
+    assert {name.partition(":")[0] for name in open_files} == {"null", "pipe", "anon_inode"}
+    stays = start_child(kernel, DETACHED["nohup"])
+    tracker = "from multiprocessing import resource_tracker as r; r.ensure_running(); print(r._resource_tracker._pid)"
+    tracks = start_child(kernel, tracker)
+    try:
+        wait_until(lambda: stays.name() == "sleep", "nohup to have done its part")
+        kernel.send("shutdown_request", {"restart": False}, channel="control")
+        assert kernel.wait_exit() == 0
+        wait_until(lambda: is_gone(guardian), "the end of the guardian")
+        wait_until(lambda: is_gone(tracks), "the end of the tracker")
+        assert not is_gone(stays)
+    finally:
+        stays.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX: sessions and signals")
+@pytest.mark.parametrize("signum", ["SIGKILL", "SIGQUIT", "SIGUSR1", "SIGALRM", "SIGSEGV"])
+def test_a_kernel_that_dies_of_a_signal_leaves_no_children(
+    start_kernel: StartKernel, backend: str, signum: str
+) -> None:
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True
+    children = [start_child(kernel, CHILDREN[kind]) for kind in ("Popen", "a shell in the background")]
+    try:
+        kernel.send_signal(signal.Signals[signum])
+        assert kernel.wait_exit() == -signal.Signals[signum]
+        wait_until(lambda: all(map(is_gone, children)), "the end of the children")
+    finally:
+        for child in children:
+            if not is_gone(child):
+                child.kill()

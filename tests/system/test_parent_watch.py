@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from async_kernel.system import parent_watch
-from async_kernel.system.parent_watch import parent_of, watch_parent
+from async_kernel.system.parent_watch import find_parent, parent_of, watch_parent
+from async_kernel.system.processes import ancestors, list_processes
 from async_kernel.system.real import real
 
 DEADLINE = 20.0
@@ -93,3 +95,49 @@ def test_somebody_elses_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(real, "kill", kill)
     parent_watch._poll_for_end(4711)
     assert asked == [(4711, 0)] * 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows the parent is a handle")
+class TestFindingTheParent:
+    """Which process the kernel ends with, given the ancestors that the system shows and what the environment says."""
+
+    @pytest.fixture(autouse=True)
+    def system(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.patch = monkeypatch
+        self.see([50, 40, 1])
+        self.live_in(parent_watch.FIRST_NAMESPACE)
+
+    def see(self, ancestors: list[int]) -> None:
+        self.patch.setattr("async_kernel.system.processes.ancestors", lambda: ancestors)
+
+    def live_in(self, namespace: str) -> None:
+        self.patch.setattr(sys, "platform", "linux")
+        self.patch.setattr(real, "readlink", {"/proc/self/ns/pid": namespace}.__getitem__)
+
+    @pytest.mark.parametrize("said", [50, 40])
+    def test_an_ancestor_is_believed(self, said: int) -> None:
+        assert find_parent({"JPY_PARENT_PID": str(said)}) == said
+
+    def test_detached_is_detached(self) -> None:
+        assert find_parent({}) is None
+
+    @pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+    def test_a_stranger_is_not_but_who_started_us_is(self, handler: signal.Handlers) -> None:
+        self.patch.setattr(real, "getsignal", lambda number: handler)
+        assert find_parent({"JPY_PARENT_PID": "60"}) == (50 if handler == signal.SIG_DFL else None)
+
+    @pytest.mark.parametrize("ancestors", [[], [1]])
+    def test_in_a_namespace_the_number_is_a_strangers(self, ancestors: list[int]) -> None:
+        self.see(ancestors)
+        self.live_in("pid:[4026532000]")
+        assert find_parent({"JPY_PARENT_PID": "60"}) is None
+
+    def test_an_orphan_of_the_machine_has_lost_its_parent(self) -> None:
+        self.see([1])
+        assert find_parent({"JPY_PARENT_PID": "60"}) == 60
+
+    def test_the_ancestors_of_this_process(self) -> None:
+        self.patch.undo()
+        assert ancestors()[0] == os.getppid()
+        if sys.platform == "linux":
+            assert ancestors()[-1] <= 1 or ancestors()[-1] not in {one.pid for one in list_processes()}

@@ -1,0 +1,176 @@
+"""The guardian: a small process that ends a kernel, and what the kernel has started, when the kernel cannot.
+
+While C code holds the GIL no Python code of the kernel's process runs: the end of its parent goes unnoticed. A kernel
+that dies of a signal leaves its children behind. The guardian waits for the end of both processes, which costs nothing.
+
+It is forked before the kernel has threads, so it shares the kernel's memory and starts in a millisecond. It has a
+session of its own and is nobody's child, so that no signal for the kernel's group, no `os.wait()` and no list of
+children meets it. It holds no descriptor but its own: no log, no pipe and no socket stays open because of it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple, NoReturn
+
+from .real import real
+
+__all__ = ["Guardian", "start_guardian"]
+
+CHILDREN_GRACE = 0.1
+"""Seconds that the children of a kernel have which was ended by force, between SIGTERM and SIGKILL."""
+
+LEFT_GRACE = 1.0
+"""The same for those of a kernel that has died: multiprocessing's resource tracker is among them, which cleans up."""
+
+NAME = b"kernel guardian"
+"""How `ps -o comm` and `top` show it; Linux takes 15 characters."""
+
+
+class Guardian:
+    """The guardian of this process, as seen from here."""
+
+    def __init__(self, forked: int, descriptor: int) -> None:
+        self._forked = forked
+        self._descriptor = descriptor
+        self._identity = os.fstat(descriptor)
+
+    def wait_started(self) -> None:
+        """Wait until it is nobody's child. To be called before any cell runs, which may wait for children of its own.
+        There is much else to do at the start while it forks."""
+        if sys.platform != "win32":
+            with suppress(ChildProcessError):
+                real.waitpid(self._forked, 0)
+
+    def dismiss(self) -> None:
+        """Say that this process ends in good order: what still runs then is to stay."""
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(self._descriptor), self._identity):  # a cell may have closed it
+                os.write(self._descriptor, b"d")
+
+
+def start_guardian(parent: int | None, grace: float) -> Guardian | None:
+    """Start the guardian of this process: when `parent` has ended, this process has `grace` seconds to end, too.
+
+    None where there is nothing to guard, since this process has no parent and does not lead a session, or since the
+    first process of a PID namespace is its parent, with which all others end. None on Windows, and where no process can
+    be started. To be called in the main thread, before there are others.
+    """
+    if sys.platform != "win32":
+        kernel = Kernel(real.getpid(), own_number(), parent, real.getsid(0) == real.getpid())
+        if 1 in (kernel.pid, real.getppid()) or (parent is None and not kernel.leads):
+            return None
+        try:
+            reader, writer = os.pipe()
+        except OSError:
+            return None
+        try:
+            child = os.fork()
+            if child == 0:
+                _leave_and_guard(kernel, grace, reader)
+        except OSError:
+            os.close(writer)
+            return None
+        finally:
+            os.close(reader)
+        return Guardian(child, writer)
+    return None
+
+
+if sys.platform != "win32":
+    from .children import end_processes
+    from .processes import Process, family, is_still, list_processes, own_number
+
+    class Kernel(NamedTuple):
+        """The process that is guarded: its id, its id in the list of processes, its parent, and whether it leads its
+        session."""
+
+        pid: int
+        number: int
+        parent: int | None
+        leads: bool
+
+    class Ends:
+        """The ends of processes, waited for without taking any time. OSError where the system cannot do that."""
+
+        def __init__(self, pids: Iterable[int]) -> None:
+            self._open = dict.fromkeys(pids, -1)
+            if sys.platform == "linux":
+                self._open = {pid: real.pidfd_open(pid) for pid in self._open}
+            else:
+                self._queue = select.kqueue()
+                for pid in self._open:
+                    event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+                    self._queue.control([event], 0)
+
+        def wait(self, seconds: float | None = None) -> set[int]:
+            """Wait until one has ended that had not, or for so many seconds; those that have ended now."""
+            if sys.platform == "linux":
+                poll = select.poll()
+                for descriptor in self._open.values():
+                    poll.register(descriptor, select.POLLIN)
+                ready = {descriptor for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000)}
+                ended = {pid for pid, descriptor in self._open.items() if descriptor in ready}
+            else:
+                ended = {event.ident for event in self._queue.control(None, len(self._open), seconds)}
+            for pid in ended:
+                del self._open[pid]
+            return ended
+
+    def _leave_and_guard(kernel: Kernel, grace: float, reader: int) -> NoReturn:
+        """Be the forked process: fork once more, so that the one which stays is nobody's child, and guard there."""
+        try:
+            if os.fork() == 0:
+                _let_go(reader)
+                _guard(kernel, grace, reader)
+        finally:
+            os._exit(0)
+
+    def _let_go(reader: int) -> None:
+        """Give up all that was inherited and that somebody may wait for, but for `reader`."""
+        os.setsid()
+        os.chdir("/")
+        for name in real.listdir("/dev/fd"):
+            if int(name) not in (0, 1, 2, reader):
+                with suppress(OSError):  # the one by which this list was read
+                    os.close(int(name))
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(null, descriptor)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with suppress(OSError):
+            comm = os.open("/proc/self/comm", os.O_WRONLY)
+            os.write(comm, NAME)
+            os.close(comm)
+
+    def _guard(kernel: Kernel, grace: float, reader: int) -> None:
+        ends = Ends([kernel.pid] if kernel.parent is None else [kernel.pid, kernel.parent])
+        ended = ends.wait()
+        if kernel.pid not in ended:
+            ended = ends.wait(grace)
+        if kernel.pid not in ended:
+            left = _find(kernel)
+            os.kill(kernel.pid, signal.SIGKILL)
+            end_processes(lambda: frozenset(filter(is_still, left)) | _find(kernel), CHILDREN_GRACE)
+        elif kernel.leads and not _is_dismissed(reader):
+            end_processes(lambda: _find(kernel), LEFT_GRACE)
+
+    def _is_dismissed(reader: int) -> bool:
+        """Whether the kernel has said so. A child that it has forked may hold the other end of the pipe still open."""
+        os.set_blocking(reader, False)
+        with suppress(BlockingIOError):
+            return bool(os.read(reader, 1))
+        return False
+
+    def _find(kernel: Kernel) -> frozenset[Process]:
+        """The kernel's children and theirs, its session if it leads one: that is there when the kernel has gone."""
+        processes = list_processes()
+        if kernel.leads:
+            return frozenset(one for one in processes if one.session == kernel.number != one.pid)
+        found = family(kernel.number, processes)
+        return frozenset(one for one in processes if one.pid in found)
