@@ -132,20 +132,21 @@ class CommHandlers:
 
     def open(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_open: hand the new comm to its target. When there is no such target, or it fails, the comm is
-        closed again (the front end gets a comm_close) and the error logged."""
+        closed again, which the front end is told by a comm_close. JupyterLab opens `jupyter.widget.control` with each
+        notebook, whether ipywidgets is imported or not."""
         content = request.content
         name, comm_id = str(content.get("target_name", "")), str(content.get("comm_id", ""))
         channel = self.create(comm_id=comm_id, primary=False, target_name=name)
         self.manager.register_comm(channel)
         target = self.manager.targets.get(name)
         if target is None:
-            _log.error("No such comm target registered: %s", name)
+            _log.debug("no such comm target registered: %s", name)
             channel.close()
             return None
         return _serve(request, lambda: _run(target, channel, request.as_dict()), failed=channel.close)
 
     def message(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
-        """Serve a comm_msg: call the comm's callback. A message for no comm is logged, what fails is shown.
+        """Serve a comm_msg: call the comm's callback. A message for no comm is dropped, what fails is shown.
 
         IPython's events are fired around it when it is `alone`. Beside a cell they would do for the cell what is done
         at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a cell may run
@@ -195,7 +196,7 @@ class CommHandlers:
         comm_id = str(request.content.get("comm_id", ""))
         channel = self.manager.comms.get(comm_id)
         if channel is None:
-            _log.warning("No such comm: %s", comm_id)
+            _log.debug("no such comm: %s", comm_id)
         return channel
 
 

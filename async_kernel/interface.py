@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from async_kernel.launcher import (
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel, topic_of
+from async_kernel.protocol.refusals import Refusals
 from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
 from async_kernel.system.children import end_children, give_signals_back_in_children
@@ -105,6 +107,7 @@ class ZMQInterface:
         self._settings = settings
         self._file: ConnectionFile = open_connection(settings)
         self._codec = make_codec(self._file.info)
+        self._refusals = Refusals(log.warning, time.monotonic)
         sockets = bind_sockets(self._file.info)
         info = sockets.connection
         self._file = self._file._replace(info=info)
@@ -305,6 +308,7 @@ class ZMQInterface:
             log.exception("the interpreter could not be closed in good order")
         self._interrupter.restore()
         self._transport.stop()
+        self._refusals.tell()
         for restore in reversed(self._restore):
             restore()
         if self._file.is_new:
@@ -317,7 +321,7 @@ class ZMQInterface:
         try:
             message = self._codec.decode(frames)
         except ProtocolError as error:
-            log.warning("dropped a message on %s: %s", channel, error)
+            self._refusals.add(channel, error)
         else:
             self.kernel.accept(channel, message)
 

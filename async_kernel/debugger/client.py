@@ -94,7 +94,7 @@ class Client:
                 for message in decoder.feed(data):
                     self._take(message)
         except (OSError, FramingError) as error:
-            log.info("the connection to the debugger has ended: %s", error)
+            log.debug("the connection to the debugger has ended: %s", error)
         finally:
             self._connection.close()
             for answer in list(self._waiting.values()):

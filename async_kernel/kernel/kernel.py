@@ -117,7 +117,7 @@ class Kernel:
         route = ROUTES.get(message.header.msg_type)
         if channel is Channel.STDIN:
             if route is None or route.order is not Order.STDIN or not self._prompts.answer(message):
-                log.info("dropped a message on stdin that answers no open question: %s", message.header.msg_type)
+                log.debug("dropped a message on stdin that answers no open question: %s", message.header.msg_type)
             return
         request = Request(message, self._outlets[channel], self._count)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -189,11 +188,11 @@ def test_a_comm_that_cannot_be_opened_is_closed_and_told_of(
     *shown, closed = serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "target", "data": {}})
     assert closed[:2] == ("comm_close", {"data": {}, "comm_id": "1"})
     assert handlers.info({})["comms"] == {}
-    assert [record.levelno for record in caplog.records] == ([logging.ERROR] if target is None else [])
+    assert caplog.records == [], "JupyterLab opens one with each notebook: nobody can act on a line for it"
     assert [name for name, _ in shown] == ([] if target is None else ["stderr"])
 
 
-def test_messages_for_no_comm_are_logged_and_failing_callbacks_shown(
+def test_messages_for_no_comm_are_dropped_and_failing_callbacks_shown(
     handlers: CommHandlers, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert serve(handlers.message, "comm_msg", {"comm_id": "nobody", "data": {}}) == []
@@ -204,7 +203,7 @@ def test_messages_for_no_comm_are_logged_and_failing_callbacks_shown(
         ((name, text),) = serve(handler, msg_type, {"comm_id": "1", "data": {}})
         assert name == "stderr"
         assert text.startswith("Traceback")
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert caplog.records == []
 
 
 def test_without_a_loop_a_callback_is_called_and_a_coroutine_left_to_the_loop(handlers: CommHandlers) -> None:

@@ -153,7 +153,8 @@ def test_callbacks_are_called_where_their_comm_was_made(kernel: KernelDriver) ->
 
 
 def test_opening_an_unknown_target_is_answered_by_closing(kernel: KernelDriver) -> None:
-    kernel.expects_stderr = True
+    """JupyterLab opens `jupyter.widget.control` with each notebook. No line of the log, which a kernel of these tests
+    leaves empty, is of use to anybody."""
     comm_id = uuid4().hex
     msg_id = kernel.send("comm_open", {"comm_id": comm_id, "target_name": "nobody", "data": {}})
     published = kernel.published(msg_id)
@@ -161,14 +162,12 @@ def test_opening_an_unknown_target_is_answered_by_closing(kernel: KernelDriver) 
 
 
 def test_a_message_to_an_unknown_comm_harms_nothing(kernel: KernelDriver) -> None:
-    kernel.expects_stderr = True
     kernel.published(kernel.send("comm_msg", {"comm_id": "nobody", "data": {}}))
     kernel.published(kernel.send("comm_close", {"comm_id": "nobody", "data": {}}))
     assert kernel.execute("1").ok().result == "1"
 
 
 def test_wrong_comm_messages_end_in_idle(kernel: KernelDriver) -> None:
-    kernel.expects_stderr = True
     for msg_type in ("comm_open", "comm_msg", "comm_close"):
         kernel.published(kernel.send(msg_type, {}))
     assert kernel.execute("1").ok().result == "1"

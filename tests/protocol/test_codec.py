@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from async_kernel.errors import MalformedMessageError, ProtocolError, SignatureError
-from async_kernel.protocol.codec import Codec, to_json
+from async_kernel.protocol.codec import Codec, from_json, to_json
 from async_kernel.protocol.names import DELIMITER
 from async_kernel.protocol.signing import Signer
 
@@ -291,6 +291,63 @@ def test_a_message_is_read_or_refused(header: dict[str, Any], rest: list[Any]) -
 def test_what_is_no_message_is_refused(frames: list[bytes]) -> None:
     with pytest.raises(MalformedMessageError):
         make_codec().decode(frames)
+
+
+NOT_STRICT = {
+    "NaN": b'{"msg_id":"1","msg_type":"execute_request","x":NaN}',
+    "an infinity": b'{"msg_id":"1","msg_type":"execute_request","x":[-Infinity]}',
+    "UTF-16": json.dumps(HEADER).encode("utf-16"),
+    "UTF-16 without a mark": json.dumps(HEADER).encode("utf-16-le"),
+    "UTF-32": json.dumps(HEADER).encode("utf-32"),
+    "a byte order mark": b"\xef\xbb\xbf" + json.dumps(HEADER).encode(),
+    "an encoded surrogate": b'{"msg_id":"1","msg_type":"execute_request","x":"\xed\xa0\x80"}',
+    "Latin-1": b'{"msg_id":"1","msg_type":"execute_request","x":"\xe9"}',
+    "a control character": b'{"msg_id":"1","msg_type":"execute_request","x":"\x01"}',
+    "a second value": b'{"msg_id":"1","msg_type":"execute_request"}{}',
+}
+"""What some parsers of JSON take in and others, those of browsers among them, do not."""
+
+NOT_FOR_ALL = {
+    "half a surrogate pair": b'{"msg_id":"1","msg_type":"execute_request","x":"\\ud800"}',
+    "the other half, in a name": b'{"msg_id":"1","msg_type":"execute_request","\\udfff":1}',
+    "a number that is infinite": b'{"msg_id":"1","msg_type":"execute_request","x":1e999}',
+}
+"""JSON that not every client can write again: a server passes headers on to browsers."""
+
+
+@pytest.mark.parametrize("header", (NOT_STRICT | NOT_FOR_ALL).values(), ids=NOT_STRICT | NOT_FOR_ALL)
+def test_a_header_that_some_client_cannot_read_is_refused(header: bytes) -> None:
+    """All clients get it, as the parent header of what is published."""
+    with pytest.raises(MalformedMessageError):
+        make_codec().decode(frames_of(header))
+
+
+def test_a_header_may_have_escapes_and_any_character() -> None:
+    header = (
+        '{"msg_id":"1","msg_type":"execute_request","x":["\\ud83e\\udd86 \\u00e9 é 🦆 \\u2028", 1e300, -0.0]}'.encode()
+    )
+    message = make_codec().decode(frames_of(header))
+    assert make_codec().encode("status", {}, message.header_frame)[3] == header
+
+
+@pytest.mark.parametrize("part", NOT_STRICT.values(), ids=NOT_STRICT)
+@pytest.mark.parametrize("place", range(3), ids=["parent", "metadata", "content"])
+def test_a_part_that_is_not_strict_json_is_a_problem_for_a_reply(place: int, part: bytes) -> None:
+    parts: list[object] = [{}, {}, {}]
+    parts[place] = part
+    assert make_codec().decode(frames_of(HEADER, *parts)).problem
+
+
+@given(
+    value=st.recursive(
+        st.floats() | st.text(st.characters(codec=None)) | st.binary(),
+        lambda children: st.lists(children) | st.dictionaries(st.text(st.characters(codec=None)), children),
+    )
+)
+def test_all_that_is_sent_is_strict_json(value: object) -> None:
+    from_json(to_json({"it": value}))
+    for frame in make_codec().encode("display_data", {"it": value}, metadata={"it": value})[2:]:
+        from_json(bytes(frame))
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b"{", b"\xff", b'"text"', b"[" * 100_000])
