@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from async_kernel.errors import ConnectionFileError, UsageError
@@ -57,15 +58,16 @@ def _open_standard_descriptors() -> None:
     os.close(number)
 
 
-def make_plan(settings: Settings) -> Plan:
-    """Which backend, loop and host will run here, and why. Nothing is imported to find out.
+def make_plan(settings: Settings, environ: Mapping[str, str] | None = None) -> Plan:
+    """Which backend, loop and host will run here, and why. Nothing is imported to find out. `environ` are the variables
+    of the kernel, by default those of this process.
 
     Raises MissingPackageError, HostUnavailableError or UsageError, each with its next step.
     """
     from async_kernel.loops.detect import detect
     from async_kernel.loops.plan import plan
 
-    return plan(settings, detect())
+    return plan(settings, detect(environ=environ))
 
 
 def load_interface(path: str) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
-from async_kernel.errors import AsyncKernelError
 from async_kernel.import_order import is_installed
 from async_kernel.kernelspec.listing import Found, find_all, settings_or_none
 from async_kernel.kernelspec.spec import environment_label
 from async_kernel.kernelspec.surroundings import Surroundings
-from async_kernel.settings import Doctor, Settings
+from async_kernel.settings import Doctor
 
 from .output import styled
+from .readiness import hindrance
 
 __all__ = ["Problem", "Report", "examine", "run"]
 
@@ -74,11 +74,11 @@ def examine(name: str) -> Report:
     if spec.problem:
         report.problems.append(Problem(f"{spec.folder}: {spec.problem}.", _mend(spec, here)))
         return report
-    settings = settings_or_none(spec)
-    if settings and spec.interpreter == here.executable:
-        _plan(settings, report)
-    elif settings:
-        report.facts["plan"] = {"made by": f"{spec.interpreter} -m async_kernel doctor {name}"}
+    error = hindrance(spec, here)
+    if error is not None:
+        report.problems.append(Problem(error.message, error.next_step))
+    else:
+        report.facts.update(_plan(spec, here))
     if not report.problems:
         _start(spec, report)
     return report
@@ -119,15 +119,16 @@ def _packages() -> dict[str, Any]:
     return facts
 
 
-def _plan(settings: Settings, report: Report) -> None:
+def _plan(spec: Found, here: Surroundings) -> dict[str, dict[str, Any]]:
+    """The section that says what will run, and why; none for a spec that is not ours."""
+    settings = settings_or_none(spec)
+    if settings is None or spec.spec is None:
+        return {}
+    if spec.interpreter != here.executable:
+        return {"plan": {"made by": f"{spec.interpreter} -m async_kernel doctor {spec.name}"}}
     from async_kernel.launcher import make_plan
 
-    try:
-        plan = make_plan(settings)
-    except AsyncKernelError as error:
-        report.problems.append(Problem(error.message, error.next_step))
-        return
-    report.facts["plan"] = dict(plan.reasons)
+    return {"plan": dict(make_plan(settings, {**here.environ, **spec.spec.env}).reasons)}
 
 
 def _start(spec: Found, report: Report) -> None:
@@ -201,8 +202,21 @@ def _mend(spec: Found, here: Surroundings) -> str:
     if spec.dead:
         return f"async-kernel prune, or write it again: async-kernel -a {spec.name} --replace"
     if spec.interpreter and spec.ours:
-        return f"{spec.interpreter} -m pip install async-kernel"
+        return f"{spec.interpreter} -m pip install {_own_source()}"
     return f"async-kernel -a {spec.name} --force, from the environment that the kernel should run in"
+
+
+def _own_source() -> str:
+    """Where pip gets this package from: the URL or folder that it was installed from, as far as that is recorded
+    (PEP 610). Its name alone would not do: the package index has another package called async-kernel."""
+    from importlib.metadata import PackageNotFoundError, distribution
+    from json import loads
+
+    try:
+        recorded = distribution("async-kernel").read_text("direct_url.json")
+    except PackageNotFoundError:  # a copy that no installer has put there
+        recorded = None
+    return str(loads(recorded)["url"]) if recorded else "WHEEL, the one that this async-kernel was installed from"
 
 
 def _python_of(spec: Found) -> str:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from async_kernel.kernelspec.listing import Found, find_all, settings_or_none
+from async_kernel.kernelspec.surroundings import Surroundings
 
 from .output import columns, styled
+from .readiness import hindrance
 
 __all__ = ["run"]
 
 
 def run(json: bool) -> int:
     """Print the specs and return 0. As JSON it is a list of objects, in Jupyter's search order."""
-    found = find_all()
+    here = Surroundings.here()
+    found, advice = [], {}
+    for one in find_all(here):
+        error = hindrance(one, here)
+        if error is not None:
+            one = one._replace(problem=error.message.rstrip("."))
+            advice[one.folder] = error.next_step
+        found.append(one)
     if json:
         from json import dumps
 
-        print(dumps([one.as_dict() for one in found], indent=2))
+        print(dumps([{**one.as_dict(), "next_step": advice.get(one.folder, "")} for one in found], indent=2))
         return 0
     if not found:
         print("Jupyter sees no kernel spec. `async-kernel -a async` writes one.")
@@ -23,6 +32,9 @@ def run(json: bool) -> int:
     rows = [("NAME", "BACKEND", "HOST", "STATE", "FOLDER"), *(_row(one, found) for one in found)]
     styles = ["bold", *("red" if one.problem else "dim" if not one.wins else "" for one in found)]
     print("\n".join(columns(rows, styles)))
+    for one in found:
+        if advice.get(one.folder):
+            print(styled(f"\n{one.name} ({one.problem}): {advice[one.folder]}", "yellow"))
     if any(one.dead for one in found):
         print(styled("\n`async-kernel prune` removes the specs of ours whose interpreter is gone.", "yellow"))
     return 0

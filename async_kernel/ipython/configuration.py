@@ -22,6 +22,7 @@ __all__ = ["check", "sections"]
 
 _HOMES = (
     "IPython.core.application",
+    "IPython.core.completer",
     "IPython.core.magics",
     "IPython.core.magics.script",
     "IPython.core.magics.logging",

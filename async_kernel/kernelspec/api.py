@@ -203,8 +203,8 @@ def _advised(error: SpecError, here: Surroundings) -> SpecError:
         return SpecError(
             error.message,
             error.path,
-            "This Python belongs to the operating system: say --user for a place of your own, or work in an\n"
-            "environment: python3 -m venv .venv && .venv/bin/pip install async-kernel",
+            "This Python belongs to the operating system: say --user for a place of your own, or make an environment\n"
+            "(python3 -m venv .venv), install async-kernel into it as it was installed here, and run its async-kernel.",
         )
     return error
 

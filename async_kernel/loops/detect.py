@@ -32,6 +32,8 @@ class Found(NamedTuple):
     interpreter: str
     modules: frozenset[str]
     display: Mapping[str, str]
+    version: tuple[int, int] = sys.version_info[:2]
+    """That of the interpreter, for example (3, 12)."""
 
 
 def detect(

@@ -31,7 +31,10 @@ OPTIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
 }
 """The options that each backend takes, without a host (those of `anyio.run`) and with one."""
 
-QT_DISTRIBUTIONS = {"PySide6": "async-kernel[qt]"}  # the extra knows which PySide6 works on which Python
+PYSIDE = "PySide6-Essentials"
+PYSIDE_LIMIT = "<6.12"
+"""On CPython 3.11, as for the extra `qt` in pyproject.toml."""
+
 WINDOWLESS_QT = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
 TK_INSTALL = {
     "darwin": "brew install python-tk (Homebrew), or take the Python of python.org or conda.",
@@ -174,7 +177,10 @@ def _check_qt(options: Mapping[str, Any], found: Found) -> None:
     module = options.get("module", QT_MODULES[0])
     _known("Qt module", (str(module),), QT_MODULES)
     if module not in found.modules:
-        raise _missing(f"The host qt needs {module}.", QT_DISTRIBUTIONS.get(module, module), found)
+        package = str(module)
+        if module == "PySide6":
+            package = PYSIDE + (PYSIDE_LIMIT if found.version < (3, 12) else "")
+        raise _missing(f"The host qt needs {module}.", package, found)
     if not _needs_display(found) or found.display.get("QT_QPA_PLATFORM", "").startswith(WINDOWLESS_QT):
         return
     if not {"DISPLAY", "WAYLAND_DISPLAY"} & found.display.keys():

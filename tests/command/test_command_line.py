@@ -87,18 +87,69 @@ def test_a_place_that_jupyter_does_not_search_is_said(run: Run, tmp_path: Path) 
 
 def test_list(run: Run, prefix: Path) -> None:
     assert "Jupyter sees no kernel spec" in run("list").out
-    run("-a", "x", "--backend=trio", "--host=tk")
+    run("-a", "x", "--backend=trio")
     run("-a", "x", "--user")
     (prefix / "share/jupyter/kernels/bad").mkdir()
     (prefix / "share/jupyter/kernels/bad/kernel.json").write_text("{")
     header, bad, x, hidden = run("list").out.splitlines()
     assert header.split() == ["NAME", "BACKEND", "HOST", "STATE", "FOLDER"]
     assert "is not JSON" in bad
-    assert x.split() == ["x", "trio", "tk", "ready", str(prefix / "share/jupyter/kernels/x")]
+    assert x.split() == ["x", "trio", "ready", str(prefix / "share/jupyter/kernels/x")]
     assert f"hidden by {prefix}" in hidden
     status, out, _ = run("list", "--json")
     assert status == 0
     assert [(one["name"], one["wins"]) for one in json.loads(out)] == [("bad", True), ("x", True), ("x", False)]
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "mend"),
+    [
+        (["--backend=trio"], "The backend trio is not installed", 'pip install "trio"'),
+        (["--backend_options={'use_uvloop': True}"], "uvloop is not installed", 'pip install "uvloop"'),
+        (["--host=qt"], "The host qt needs PySide6", 'pip install "PySide6-Essentials'),
+        (["--host=qt", "--host_options={'module': 'PyQt6'}"], "The host qt needs PyQt6", 'pip install "PyQt6"'),
+        (["--host=tk"], "The host tk needs tkinter", "python3-tk"),
+        (["--backend_options={'no_such': 1}"], "no backend option 'no_such'", "Known:"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else None,
+)
+@pytest.mark.parametrize("foreign", [False, True], ids=["this Python", "another"])
+def test_list_knows_what_is_missing(
+    options: list[str], state: str, mend: str, foreign: bool, run: Run, prefix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As doctor does. Another Python is asked; here it is one that has this package and no other."""
+    assert run("-a", "x", *options).status == 0
+    assert run("-a", "fine").status == 0
+    if foreign:
+        for name in ("x", "fine"):
+            spec = prefix / f"share/jupyter/kernels/{name}/kernel.json"
+            data = json.loads(spec.read_text())
+            data["argv"][0] = str(bare_python(prefix.parent, without_tk=True))
+            spec.write_text(json.dumps(data))
+    else:
+        monkeypatch.setattr("async_kernel.loops.detect.MODULES", ())
+    out = run("list").out
+    [x] = [line for line in out.splitlines() if line.startswith("x ") and state in line][:1]
+    assert "ready" not in x
+    [fine] = [line for line in out.splitlines() if line.startswith("fine ")]
+    assert "ready" in fine
+    assert mend in out
+    told = {one["name"]: one for one in json.loads(run("list", "--json").out)}
+    assert state in told["x"]["problem"]
+    assert mend in told["x"]["next_step"]
+    assert (told["fine"]["problem"], told["fine"]["next_step"]) == ("", "")
+
+
+def bare_python(folder: Path, without_tk: bool = False) -> Path:
+    """A Python that has async_kernel, and neither a backend nor a toolkit beside it."""
+    python = folder / "bare" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "bare"], check=True, timeout=60)
+        [site] = (folder / "bare").glob("lib/python*/site-packages")
+        (site / "async_kernel").symlink_to(Path(kernels.__file__).parents[1])
+        if without_tk:
+            (site / "no_tk.pth").write_text("import sys; sys.modules['tkinter'] = None\n")
+    return python
 
 
 def test_prune(run: Run, prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:

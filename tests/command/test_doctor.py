@@ -64,7 +64,7 @@ def test_no_spec(kernels: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="interpreters made of a shell script")
 @pytest.mark.parametrize(
     ("script", "what", "mend"),
-    [(None, "is gone", "async-kernel prune"), ("exit 1", "cannot import async_kernel", "-m pip install async-kernel")],
+    [(None, "is gone", "async-kernel prune"), ("exit 1", "cannot import async_kernel", "-m pip install file://")],
 )
 def test_an_interpreter_that_is_gone_or_bare(kernels: Path, script: str | None, what: str, mend: str) -> None:
     folder = write_kernel_spec("ill", folder=str(kernels))
@@ -81,7 +81,7 @@ def test_an_interpreter_that_is_gone_or_bare(kernels: Path, script: str | None, 
 
 
 def test_a_plan_that_cannot_run(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(settings: Settings) -> None:
+    def refuse(settings: Settings, environ: object) -> None:
         raise MissingPackageError("trio is not installed.", "trio", "python -m pip install trio")
 
     monkeypatch.setattr(launcher, "make_plan", refuse)

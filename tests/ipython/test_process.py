@@ -158,6 +158,21 @@ def test_a_setting_that_ipython_does_not_have_stops_the_shell(attributes: dict[s
     assert "UsageError: --" + next(iter(attributes)) in stderr
 
 
+def test_every_configurable_of_a_shell_is_known_before_there_is_a_shell(tmp_path: Path) -> None:
+    """`-a` checks names with no shell made; IPython imports much of itself only when a shell needs it."""
+    stdout, _ = python(
+        "script = 'from async_kernel.ipython import configuration; print(*configuration._configurables())'\n"
+        "import subprocess\n"
+        "known = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True).stdout\n"
+        "of_the_shell = [\n"
+        "    type(each).__name__ for each in interpreter.shell.configurables if type(each).class_traits(config=True)\n"
+        "]\n"
+        "print(set(of_the_shell) - set(known.split()), len(of_the_shell) > 5)",
+        tmp_path,
+    )
+    assert stdout == "set() True\n"
+
+
 def test_a_profile_that_is_missing_is_said_and_stops_no_kernel(tmp_path: Path) -> None:
     stdout, stderr = python("print(run('1 + 1'))", tmp_path, attributes="{'kernel.profile': 'none'}")
     assert stdout.splitlines()[-1] == "['2']"

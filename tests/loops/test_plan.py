@@ -149,15 +149,22 @@ def test_a_python_without_tk(absent, platform, next_step):
 @pytest.mark.parametrize(
     ("options", "step"),
     [
-        ({}, 'install "async-kernel[qt]"'),
+        ({}, 'install "PySide6-Essentials"'),
         ({"module": "PyQt6"}, 'install "PyQt6"'),
         ({"module": "PySide2"}, 'install "PySide2"'),
     ],
 )
 def test_a_qt_module_that_is_missing(options, step):
     with pytest.raises(MissingPackageError) as caught:
-        plan(Chosen(host="qt", host_options=options), found(modules={"PyQt5"}))
+        plan(Chosen(host="qt", host_options=options), found(modules={"PyQt5"})._replace(version=(3, 12)))
     assert caught.value.next_step.endswith(step)
+
+
+def test_the_pyside_that_is_named_works_on_this_python():
+    """As pyproject.toml has it for the extra."""
+    with pytest.raises(MissingPackageError) as caught:
+        plan(Chosen(host="qt"), found(modules=set())._replace(version=(3, 11)))
+    assert caught.value.package == "PySide6-Essentials<6.12"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def _cases() -> list[object]:
 @pytest.mark.parametrize(("one", "loop"), _cases())
 def test_need(one: Probe, loop: str) -> None:
     if importlib.util.find_spec(loop) is None:
-        pytest.skip(f"{loop} is not installed: python -m pip install async-kernel[{loop}]")
+        pytest.skip(f"{loop} is not installed: python -m pip install {loop}")
     outcome = run_probe(one, ours(sys.executable, loop))
     assert outcome.served, f"row {one.row}, {one.title}: {outcome.detail}"
     if outcome.verdict == "slow":

@@ -1,0 +1,65 @@
+"""Whether a kernel can run as its spec says: the plan that the Python of the spec makes, in the spec's environment."""
+
+from __future__ import annotations
+
+import os
+
+from async_kernel.errors import AsyncKernelError
+from async_kernel.kernelspec.listing import Found, settings_or_none
+from async_kernel.kernelspec.surroundings import Surroundings
+from async_kernel.settings import Settings, render
+
+__all__ = ["hindrance"]
+
+_ASK = """
+import json, sys
+from async_kernel.errors import AsyncKernelError
+from async_kernel.launcher import make_plan
+from async_kernel.settings import parse
+try:
+    make_plan(parse(sys.argv[1:]).settings)
+except AsyncKernelError as error:
+    print(json.dumps([error.message, error.next_step]))
+"""
+_DEADLINE = 10.0
+
+
+def hindrance(found: Found, here: Surroundings) -> AsyncKernelError | None:
+    """Why the kernel of a spec of ours cannot run, with what mends it: a backend or a toolkit that is missing, or no
+    display. None where nothing is in the way, or nothing can be known.
+
+    No backend and no toolkit is imported. Another Python than this one is asked in a process of its own.
+    """
+    settings = settings_or_none(found)
+    if settings is None or found.spec is None or found.problem:
+        return None
+    environ = {**here.environ, **found.spec.env}
+    if found.interpreter != here.executable:
+        return _asked(found.interpreter, settings, environ)
+    from async_kernel import launcher
+
+    try:
+        launcher.make_plan(settings, environ)
+    except AsyncKernelError as error:
+        return error
+    return None
+
+
+def _asked(interpreter: str, settings: Settings, environ: dict[str, str]) -> AsyncKernelError | None:
+    import json
+    import subprocess
+
+    try:
+        answer = subprocess.run(
+            [interpreter, "-P", "-c", _ASK, *render(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_DEADLINE,
+            env=environ,
+            cwd=os.path.dirname(interpreter) or None,  # noqa: PTH120
+        )
+        message, next_step = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):  # nothing was printed: nothing is in the way
+        return None
+    return AsyncKernelError(message, next_step)
