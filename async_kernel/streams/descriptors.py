@@ -326,10 +326,25 @@ def _widen(end: int) -> None:
             fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
+def _inheritable() -> list[int]:
+    """The descriptors that programs inherit."""
+    found: list[int] = []
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208  # of all systems, numbers
+        with suppress(OSError):  # the one by which this list was read
+            if os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
+
+
 def _hand_over(read_end: int, original: int) -> None:
     """Let a process of its own pass on what children write into a pipe after the kernel's end: writing into a pipe that
-    nobody reads would kill them."""
-    actions = [(os.POSIX_SPAWN_DUP2, read_end, 0), (os.POSIX_SPAWN_DUP2, original, 1)]
+    nobody reads would kill them.
+
+    It inherits nothing else. Children such as a resource tracker end when a pipe from this process is closed: it would
+    hold that open, and wait for them itself.
+    """
+    actions: list[Any] = [(os.POSIX_SPAWN_DUP2, read_end, 0), (os.POSIX_SPAWN_DUP2, original, 1)]
+    actions += [(os.POSIX_SPAWN_CLOSE, number) for number in _inheritable() if number > 2]
     os.set_blocking(read_end, True)  # not only for us: it is a property of the pipe's end, which `cat` shares
     with suppress(OSError):
         os.posix_spawnp("cat", ["cat"], os.environ, file_actions=actions, setpgroup=0)

@@ -38,9 +38,9 @@ def end_children(grace: float) -> None:
 
     Only processes are told that provably descend from this one, or are in the session that it leads. What was detached
     on purpose stays: what has a session of its own (`start_new_session=True`, `setsid`), and what was told to ignore
-    SIGHUP (`nohup`; on Linux, and only if this process was not told so itself, as children inherit it). So does
-    multiprocessing's resource tracker, which has to clean up behind this process and ends by itself. On Windows nothing
-    is done.
+    SIGHUP (`nohup`; on Linux, and only if this process was not told so itself, as children inherit it). So do
+    the resource trackers of multiprocessing and loky, which have to clean up behind this process and end by themselves.
+    On Windows nothing is done.
     """
     if sys.platform != "win32":
         from .processes import family, list_processes, own_number
@@ -78,9 +78,9 @@ if sys.platform != "win32":
 
 
 def _helpers() -> set[int | None]:
-    """Multiprocessing's resource tracker, if it has been started."""
-    tracker = sys.modules.get("multiprocessing.resource_tracker")
-    return {getattr(getattr(tracker, "_resource_tracker", None), "_pid", None)}
+    """Resource trackers that were started: that of multiprocessing, and those of libraries that build on it (loky)."""
+    trackers = [module for name, module in [*sys.modules.items()] if name.endswith(".resource_tracker")]
+    return {getattr(getattr(module, "_resource_tracker", None), "_pid", None) for module in trackers}
 
 
 def _give_back() -> None:

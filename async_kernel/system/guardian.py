@@ -26,7 +26,7 @@ CHILDREN_GRACE = 0.1
 """Seconds that the children of a kernel have which was ended by force, between SIGTERM and SIGKILL."""
 
 LEFT_GRACE = 1.0
-"""The same for those of a kernel that has died: multiprocessing's resource tracker is among them, which cleans up."""
+"""The same for those of a kernel that has died: resource trackers are among them, which clean up."""
 
 NAME = b"kernel guardian"
 """How `ps -o comm` and `top` show it; Linux takes 15 characters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -168,8 +169,11 @@ def test_tasks_that_cells_left_behind_are_cancelled_at_shutdown(start_kernel: St
     assert (kernel.folder / "finally").read_text() == "ran"
 
 
-HOLDS_GIL = "import ctypes, time; print('in', flush=True); time.sleep(0.1); ctypes.PyDLL(None).sleep(300)"
-"""The short sleep lets the word go out."""
+HOLDS_GIL = (
+    "import ctypes, sys, time\nc = ctypes.PyDLL(None); print('in', flush=True); time.sleep(0.1)\n"
+    "sys.setswitchinterval(60); c.creat(b'held', 0o600); c.sleep(300)"
+)
+"""The short sleep lets the word go out; then no other thread gets the GIL any more."""
 
 PARENT = """
 import os, sys, time
@@ -218,6 +222,8 @@ def test_a_kernel_goes_after_its_parent(
             run_detached(connection_file, code)
             family = [kernel, *kernel.children(recursive=True)]
             assert len(family) == (2 if code and "Popen" in code else 1)
+            if code and "held" in code:
+                wait_until((tmp_path / "held").exists, "the C call")
             parent.kill()
             parent.wait(DEADLINE)
             wait_until(lambda: all(map(is_gone, family)), "the kernel's end after its parent's")
@@ -487,3 +493,37 @@ def test_a_kernel_that_dies_of_a_signal_leaves_no_children(
         for child in children:
             if not is_gone(child):
                 child.kill()
+
+
+def session_of(kernel: KernelDriver) -> list[psutil.Process]:
+    """The processes that run in the session that a kernel leads, or led."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if os.getsid(one.pid) == kernel.process.pid and not is_gone(one):
+                found.append(one)
+        except ProcessLookupError:
+            continue
+    return found
+
+
+TRACKED = {
+    "joblib": "from joblib import Parallel, delayed; print(Parallel(2)(delayed(abs)(n) for n in range(3)))",
+    "multiprocessing": "from multiprocessing import resource_tracker; resource_tracker.ensure_running()",
+    # Reads until nobody can write any more, as trackers do.
+    "its like": "import os, subprocess\nreader, writer = os.pipe(); os.set_inheritable(writer, True)\n"
+    "subprocess.Popen(['nohup', 'cat'], stdin=reader, stderr=subprocess.DEVNULL); os.close(reader)",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX: sessions, and descriptors that programs inherit")
+@pytest.mark.parametrize("kind", TRACKED)
+def test_what_waits_for_the_end_of_the_kernel_ends(start_kernel: StartKernel, backend: str, kind: str) -> None:
+    kernel = start_kernel(backend)
+    if kind == "joblib":
+        pytest.importorskip("joblib")
+    kernel.execute(TRACKED[kind]).ok()
+    assert len(session_of(kernel)) > 1
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    assert kernel.wait_exit() == 0
+    wait_until(lambda: not session_of(kernel), "the end of what the kernel has started")
