@@ -12,7 +12,8 @@ import inspect
 import logging
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
@@ -22,7 +23,7 @@ from comm.base_comm import BaseComm, CommManager
 from async_kernel.kernel.request import Request, find_request
 from async_kernel.protocol.messages import Buffer, Content
 
-__all__ = ["CommHandlers", "KernelComm", "Publish"]
+__all__ = ["CommHandlers", "KernelComm", "Publish", "keep_hooks", "place_here"]
 
 Publish = Callable[[str, Content, Content, Sequence[Buffer]], None]
 """Publishes a message (type, content, metadata, buffers) on behalf of no request."""
@@ -102,12 +103,16 @@ class CommHandlers:
 
     def create(self, *args: Any, **kwargs: Any) -> KernelComm:
         """A new comm of this kernel: what `comm.create_comm` gives in its cells."""
+        return KernelComm(*args, **self.place(), **kwargs)
+
+    def place(self) -> dict[str, Any]:
+        """What a comm that the calling context makes is given of its kernel: `outlet` and `home`."""
         request = find_request()
         if request is None or request.msg_type != "execute_request":
             home = None if request is None else self.home(request)  # a callback makes comms for where its own is
         else:
             home = request.message.header.subshell_id
-        return KernelComm(*args, outlet=self._outlet, home=home, **kwargs)
+        return {"outlet": self._outlet, "home": home}
 
     @staticmethod
     def user_code_entries() -> tuple[CodeType, ...]:
@@ -221,24 +226,42 @@ class _Hooks:
         if not self._kernels and (comm.create_comm, comm.get_comm_manager) == self._ours:
             comm.create_comm, comm.get_comm_manager = self._previous
 
-    def _current(self) -> CommHandlers | None:
+    def current(self) -> CommHandlers | None:
         """The kernel of the calling context, else the latest; None when a library calls what it has kept of them."""
         request = find_request()
         mine = (each for each in self._kernels if request is not None and each._serves(request))
         return next(mine, self._kernels[-1] if self._kernels else None)
 
     def _create(self, *args: Any, **kwargs: Any) -> BaseComm:
-        current = self._current()
+        current = self.current()
         made: BaseComm = (self._previous[0] if current is None else current.create)(*args, **kwargs)
         return made
 
     def _manager(self) -> CommManager:
-        current = self._current()
+        current = self.current()
         manager: CommManager = self._previous[1]() if current is None else current.manager
         return manager
 
 
 _hooks = _Hooks()
+
+
+def place_here() -> dict[str, Any]:
+    """What `KernelComm` is to be given where a library makes one itself: `outlet` and `home` of the kernel of the
+    calling context, nothing where none serves comms."""
+    current = _hooks.current()
+    return {} if current is None else current.place()
+
+
+@contextmanager
+def keep_hooks() -> Iterator[None]:
+    """While inside, what is imported may set `comm.create_comm` and `comm.get_comm_manager`; afterwards they are as
+    before. Whoever has them serves all widgets of the process, which nobody means to change by importing a module."""
+    there = comm.create_comm, comm.get_comm_manager
+    try:
+        yield
+    finally:
+        comm.create_comm, comm.get_comm_manager = there
 
 
 def _nothing() -> None:

@@ -60,6 +60,7 @@ __all__ = ["GRACE", "ZMQInterface", "start_kernel_zmq_interface"]
 
 INTERPRETER = "async_kernel.ipython:create_interpreter"
 COMMS = "async_kernel.comms:CommHandlers"
+NAMESAKES = "async_kernel.namesakes:lend_namesakes"
 ERROR_SINK = "async_kernel.ipython.gui:show_callback_error"
 DEBUGGER = "async_kernel.debugger.debugger:Debugger"
 STREAMS = "async_kernel.streams.install:install_streams"
@@ -243,6 +244,8 @@ class ZMQInterface:
         host = _host_here(self._plan)
         if host is not None:
             attributes["shell.gui_host"] = host.gui
+        if self.kernel.adopts_strays:  # no program around us, which may use ipykernel for something else
+            self._restore.append(load_interface(NAMESAKES)(self._file.path))
         interpreter: Interpreter = load_interface(INTERPRETER)(attributes, namespace)
         self._interpreter = interpreter
         comms = load_interface(COMMS)(self.kernel.publish, lambda: self.kernel.runs_cell, self.kernel.serves)

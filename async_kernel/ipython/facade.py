@@ -63,6 +63,16 @@ class KernelFacade:
         return comm.get_comm_manager()
 
     @property
+    def config(self) -> Any:
+        """The configuration, with the section `IPKernelApp`: `{"IPKernelApp": {"connection_file": …}}`."""
+        return self.shell.config
+
+    @property
+    def parent(self) -> Any:
+        """The application that made the shell."""
+        return self.shell.parent
+
+    @property
     def user_ns(self) -> dict[str, Any]:
         """The namespace of the cells."""
         namespace: dict[str, Any] = self.shell.user_ns

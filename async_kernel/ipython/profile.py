@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.shellapp import InteractiveShellApp
@@ -19,10 +19,9 @@ from traitlets import TraitError, default
 from traitlets.config import Config
 
 from async_kernel.errors import UsageError
-from async_kernel.ipython.display import KernelDisplayPublisher
-from async_kernel.ipython.namesake import lend_namesake
 from async_kernel.ipython.settings import config_sections, set_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
+from async_kernel.ipython.shells import shell_here, shells
 
 __all__ = ["start_shell"]
 
@@ -30,13 +29,41 @@ _log = logging.getLogger("async_kernel.ipython")
 
 
 class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[misc]
-    """Loads the profile and makes the shell. Has the class name that profiles and `"IPKernelApp" in
-    get_ipython().config` (the customary test for a kernel) go by; it is no singleton and takes no command line."""
+    """Loads the profile and makes the shell.
+
+    It has the class name that profiles go by, and `"IPKernelApp" in get_ipython().config`, the customary test for a
+    kernel. Each kernel of a process has one: `instance()` gives that of the calling context. It takes no command line.
+    """
 
     name = "ipython-kernel"  # gives the config file its name: ipython_kernel_config.py
 
     user_module: ModuleType | None = None
     user_ns: dict[str, Any] | None = None
+    connection_file = ""
+
+    @classmethod
+    def initialized(cls) -> bool:
+        """Whether a kernel runs."""
+        return bool(shells)
+
+    @classmethod
+    def instance(cls, *args: Any, **kwargs: Any) -> Any:
+        """That of the kernel whose cell the calling context runs."""
+        if not shells:
+            raise RuntimeError("No kernel runs in this process.")
+        return shell_here().parent
+
+    @classmethod
+    def launch_instance(cls, argv: Any = None, **kwargs: Any) -> NoReturn:
+        """RuntimeError: this process runs a kernel, and another needs one of its own."""
+        raise RuntimeError(
+            "This process is a kernel already. Start another one in a process of its own: python -m ipykernel_launcher."
+        )
+
+    @property
+    def kernel(self) -> Any:
+        """What `get_ipython().kernel` is."""
+        return self.shell.kernel
 
     @default("log")
     def _log_default(self) -> logging.Logger:
@@ -47,7 +74,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
 
     def init_shell(self) -> None:
         """Make the shell, configured by the profile."""
-        self.config.IPKernelApp.setdefault("connection_file", "")
+        self.config.IPKernelApp.connection_file = self.connection_file
         self.shell = ZMQInteractiveShell.beside_others(
             parent=self,
             profile_dir=self.profile_dir,
@@ -75,7 +102,9 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
     """
     sections, rest = config_sections(ZMQInteractiveShell, attributes)
     main = sys.modules["__main__"]
+    file = str(attributes.get("shell.connection_file") or "")
     app = _configured_app(sections, attributes.get("kernel.profile"))
+    app.connection_file = file
     if namespace is None:
         app.init_path()
     else:
@@ -86,7 +115,7 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
         _log.error("The IPython profile is left out: it cannot be used", exc_info=True)
         sys.modules["__main__"] = main
         module, app = app.user_module, _bare_app(sections)
-        app.user_module, app.user_ns = module, namespace
+        app.user_module, app.user_ns, app.connection_file = module, namespace, file
         try:
             app.init_shell()
         except (TraitError, AssertionError, ValueError) as error:  # IPython asserts that a colour scheme is one
@@ -95,8 +124,6 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
             raise UsageError(f"The shell does not take its settings ({given}): {error}") from error
     shell: ZMQInteractiveShell = app.shell
     set_attributes(shell, rest)
-    if namespace is None:
-        lend_namesake(ZMQInteractiveShell, KernelDisplayPublisher)
     for step in (app.init_gui_pylab, app.init_extensions, app.init_code):
         try:
             step()

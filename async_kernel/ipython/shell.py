@@ -29,7 +29,6 @@ from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, Kernel
 from async_kernel.ipython.facade import KernelFacade, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history_file import DelayedSave, HistoryFile
-from async_kernel.ipython.namesake import take_namesake_back
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.preparation import prepare
 from async_kernel.ipython.shells import display, leave, shell_here, shells
@@ -381,8 +380,6 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
                     del sys.modules[name]
             if getattr(sys.excepthook, "__self__", None) is self:
                 sys.excepthook = sys.__excepthook__
-            if self._lent is None:
-                take_namesake_back()
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)

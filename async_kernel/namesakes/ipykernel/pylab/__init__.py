@@ -1,0 +1,1 @@
+"""`ipykernel.pylab`: where matplotlib's inline backend was before it became a package of its own."""

@@ -1,0 +1,3 @@
+"""`ipykernel.pylab.config`: matplotlib_inline's."""
+
+from matplotlib_inline.config import *  # noqa: F403

@@ -1,0 +1,6 @@
+"""What `sys.argv[0]` names in a kernel's process. Nobody runs it; a program that starts `sys.argv` anew is told so."""
+
+import sys
+
+if __name__ == "__main__":
+    sys.exit("This is the command line of a notebook's kernel, which is started by Jupyter: save the code to a script.")
