@@ -124,7 +124,7 @@ class ZMQInterface:
         limit = BACKLOG_BYTES if backlog is None else backlog << 20
         kept = settings.attributes.get("kernel.replay")
         replay = Replay(kept << 20, self._note) if kept else None
-        self._transport = IOThread(sockets, self._deliver, self._welcome, limit, replay=replay)
+        self._transport = IOThread(sockets, self._deliver, self._welcome, self._note, limit, replay=replay)
         self.kernel = Kernel(
             codec=self._codec,
             transport=self._transport,
@@ -340,7 +340,7 @@ class ZMQInterface:
         return self._codec.encode("iopub_welcome", content, self._codec.header("subscribe"), identities=(topic,))
 
     def _note(self, text: str) -> list[Any]:
-        """What the transport itself has to say to clients."""
+        """A message of the transport itself."""
         topic = topic_of(self._codec.session, "stream.stderr")
         return self._codec.encode("stream", {"name": "stderr", "text": text}, identities=(topic,))
 

@@ -9,8 +9,7 @@ Replies on control overtake what cells give, as their requests do. Who gives out
 sending, or waits while somebody else does: never for a subscriber, only for the work that messages make.
 
 Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
-with everything else. What a subscriber cannot take yet waits here, where text goes on being gathered, within a bound
-(`backlog`). What is said to nobody can be kept for the next subscriber (`replay`).
+with everything else. Messages on iopub go through the `publisher`, which keeps what a subscriber cannot take yet.
 """
 
 from __future__ import annotations
@@ -34,8 +33,9 @@ from async_kernel.system.real import real
 from async_kernel.system.service_thread import ServiceThread
 from async_kernel.system.signal_handlers import may_raise_here
 
-from .backlog import Backlog, Build
+from .backlog import Build, Note
 from .outbox import SOON_SECONDS, Outbox, Output, Plain
+from .publisher import Publisher
 from .replay import Replay
 from .sockets import Sockets
 
@@ -44,9 +44,8 @@ __all__ = ["BACKLOG_BYTES", "OUTBOX_MESSAGES", "IOThread"]
 BACKLOG_BYTES = 96 << 20
 """How much output is kept for a subscriber that does not read, by default."""
 
-RETRY_SECONDS = 0.01
-"""How often a subscriber that cannot take more is tried again: a publishing socket always says that it can be written
-to, so there is nothing to wait on."""
+GATHER_MORE_SECONDS = 0.01
+"""How much longer text is gathered while no subscriber can take more."""
 
 SEND_SECONDS = 0.01
 """How long the I/O thread sends before it gives up the turn: it waits for Python's lock at every message, while a cell
@@ -71,8 +70,9 @@ class IOThread:
     """Moves messages between the sockets and the kernel (`kernel.ports.Transport`).
 
     `deliver(channel, frames)` is called in the I/O thread for each message that arrives, and must return at once;
-    `welcome(topic)` gives the frames that greet a new subscriber. Of output that subscribers do not take, up to
-    `backlog` bytes are kept. With a `replay`, what is published while nobody listens is kept there.
+    `welcome(topic)` gives the frames that greet a new subscriber, `note(text)` those that tell it what it missed. Of
+    output that subscribers do not take, up to `backlog` bytes are kept. With a `replay`, what is published while nobody
+    listens is kept there.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class IOThread:
         sockets: Sockets,
         deliver: Callable[[Channel, list[bytes]], None],
         welcome: Callable[[bytes], Sequence[Buffer]],
+        note: Note,
         backlog: int = BACKLOG_BYTES,
         *,
         replay: Replay | None = None,
     ) -> None:
         self._sockets = sockets
         self._deliver = deliver
-        self._welcome = welcome
         self._outbox = Outbox()
         self._gate: Any = threading.RLock()  # for who waits for the turn
         self._wanted = False  # somebody stands there: who has the turn sends no more
@@ -96,8 +96,7 @@ class IOThread:
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
         self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
-        self._backlog = Backlog(backlog)  # of iopub: what a subscriber could not take yet
-        self._replay = replay
+        self._publisher = Publisher(sockets.by_channel[Channel.IOPUB], welcome, note, backlog, replay)
         self._barriers: deque[Callable[[], None]] = deque()
         self._rung = False
         self._stop_at: float | None = None
@@ -300,16 +299,12 @@ class IOThread:
         """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
         if self._stop_at is None:
             return pause
-        if not (self._outbox or self._backlog):
+        if not (self._outbox or self._publisher.hopeful):
             return 0.0
         left = max(0.0, self._stop_at - real.monotonic())
         return left if pause is None else min(left, pause)
 
     def _hand_over(self, channel: Channel, frames: list[bytes]) -> None:
-        if channel is Channel.IOPUB:
-            if frames[0][:1] == b"\x01":
-                self.send(channel, self._welcome(frames[0][1:]))
-            return
         try:
             self._deliver(channel, frames)
         except Exception:  # a fault of ours in one message must not end the others' way in
@@ -322,10 +317,10 @@ class IOThread:
 
     def _receive(self) -> list[tuple[Channel, list[bytes]]]:
         """What has arrived, up to a fair share of each channel."""
-        arrived = []
+        arrived: list[tuple[Channel, list[bytes]]] = []
         for channel, socket in self._sockets.by_channel.items():
-            if channel is Channel.IOPUB and self._replay is not None:
-                self._hear(self._replay)
+            if channel is Channel.IOPUB:
+                self._publisher.hear()
                 continue
             left = READ_AT_ONCE
             while left and _has_arrivals(socket):
@@ -335,53 +330,23 @@ class IOThread:
 
     def _drain(self, seconds: float | None) -> float | None:
         """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
-        while self._backlog and self._try_publish(self._backlog.first):
-            self._backlog.sent()
+        self._publisher.hear()  # or a new subscriber misses what it could have had
+        self._publisher.flush()
         end = None if seconds is None else real.monotonic() + seconds
         while self._outbox:
             if (self._wanted or (end is not None and real.monotonic() > end)) and not self._outbox.has_ahead:
                 return SOON_SECONDS
-            patience = 0.0 if self._stop_at is not None else RETRY_SECONDS if self._backlog else None
-            item = self._outbox.take(patience)
+            more = GATHER_MORE_SECONDS if self._publisher.all_lag else None
+            item = self._outbox.take(0.0 if self._stop_at is not None else more)
             if isinstance(item, float):
                 return item
             if not isinstance(item, Plain):
-                if self._backlog and self._backlog.drops(item.size):
-                    self._backlog.drop(item.parent, item.size, item.build)
-                else:
-                    self._publish(item.frames())
+                self._publisher.show(item)
             elif item.channel is Channel.IOPUB:
-                self._publish(item.message)
+                self._publisher.send(item.message)
             else:
                 self._sockets.by_channel[item.channel].send_multipart(item.message)
-        return RETRY_SECONDS if self._backlog else None
-
-    def _publish(self, frames: Sequence[Buffer]) -> None:
-        if self._backlog or not self._try_publish(frames):
-            self._backlog.add(frames)
-
-    def _hear(self, replay: Replay) -> None:
-        """Take in who has come to listen, and who has left. What was kept goes behind the welcome, before all else."""
-        socket = self._sockets.by_channel[Channel.IOPUB]
-        while _has_arrivals(socket):
-            news = socket.recv(zmq.NOBLOCK)
-            if news[:1] == b"\x01":
-                replay.join(news[1:])
-                for frames in (self._welcome(news[1:]), *replay.take()):
-                    self._publish(frames)
-            elif news[:1] == b"\x00":
-                replay.leave(news[1:])
-
-    def _try_publish(self, frames: Sequence[Buffer]) -> bool:
-        if self._replay is not None:
-            self._hear(self._replay)  # now: a message that is sent to nobody is lost
-            if self._replay.keep(frames):
-                return True
-        try:
-            self._sockets.by_channel[Channel.IOPUB].send_multipart(frames, zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
+        return self._publisher.pause
 
 
 _all: WeakSet[IOThread] = WeakSet()

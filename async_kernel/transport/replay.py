@@ -1,6 +1,6 @@
-"""What is published while nobody listens, for whoever comes next: the latest of it, within a bound.
+"""The latest messages that were published while nobody was subscribed, within a bound, for the next subscriber.
 
-Knows no sockets and no threads: whoever uses it sees to it that it is used by one thread at a time.
+Knows no sockets and no threads: one thread at a time may use it.
 """
 
 from __future__ import annotations
@@ -16,30 +16,19 @@ __all__ = ["Replay"]
 
 
 class Replay:
-    """Keeps up to `limit` bytes of messages while nobody has subscribed; of what is too much, the oldest are dropped,
-    and `note(text)` gives the frames of the message that says so."""
+    """Keeps up to `limit` bytes of messages. Beyond that the oldest are dropped; `note(text)` gives the frames of the
+    message that says so."""
 
     def __init__(self, limit: int, note: Callable[[str], Sequence[Buffer]]) -> None:
         self._limit = limit
         self._note = note
-        self._topics: set[bytes] = set()
         self._kept: deque[tuple[Sequence[Buffer], int]] = deque()
         self._size = 0
         self._dropped = 0
         self._dropped_bytes = 0
 
-    def join(self, topic: bytes) -> None:
-        """Somebody has subscribed to `topic`."""
-        self._topics.add(topic)
-
-    def leave(self, topic: bytes) -> None:
-        """Nobody is subscribed to `topic` any more."""
-        self._topics.discard(topic)
-
-    def keep(self, frames: Sequence[Buffer]) -> bool:
-        """Keep a message, unless somebody listens; whether it was."""
-        if self._topics:
-            return False
+    def keep(self, frames: Sequence[Buffer]) -> None:
+        """Keep a message."""
         size = MESSAGE_BYTES + size_of(frames)
         self._kept.append((frames, size))
         self._size += size
@@ -48,7 +37,6 @@ class Replay:
             self._size -= size
             self._dropped += 1
             self._dropped_bytes += size - MESSAGE_BYTES
-        return True
 
     def take(self) -> list[Sequence[Buffer]]:
         """What was kept, oldest first, behind the note of what was dropped before it. It is kept no longer."""

@@ -18,6 +18,17 @@ __all__ = ["HIGH_WATER", "Sockets", "bind_sockets"]
 HIGH_WATER = 250
 """Messages that ZMQ queues for one subscriber before the I/O thread keeps further ones itself, and counts them."""
 
+REQUEST_BYTES = 256 << 20
+"""The longest frame of a request: clients send the buffers of widgets. A longer frame ends its connection before any of
+it is stored. The sender may be a stranger until the signature is checked, which takes the whole message."""
+
+SUBSCRIPTION_BYTES = 512
+"""The longest subscription. The socket stores each byte of a topic as a node of a tree, some 50 bytes in size."""
+
+HEARTBEAT_BYTES = 128 << 10
+HEARTBEATS = 10
+"""The longest heartbeat, and how many wait for a client that sends them and reads none; further ones are lost."""
+
 LINGER = 1000
 """Milliseconds that a closed socket goes on sending what it still holds."""
 
@@ -63,11 +74,17 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
         for channel, kind in kinds.items():
             socket = sockets[channel] = context.socket(kind)
             socket.linger = LINGER
-            if kind == zmq.XPUB:
-                socket.set(zmq.XPUB_VERBOSE, 1)  # say of every subscription, to welcome each subscriber (JEP 65)
+            if channel is Channel.IOPUB:
+                socket.set(zmq.XPUB_MANUAL_LAST_VALUE, 1)  # every subscription is the publisher's to serve
                 socket.set(zmq.XPUB_NODROP, 1)  # refuse what a slow subscriber cannot take, instead of losing it
                 socket.set(zmq.SNDHWM, HIGH_WATER)
+                socket.set(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
+            elif channel is Channel.HB:
+                socket.set(zmq.SNDHWM, HEARTBEATS)
+                socket.set(zmq.RCVHWM, HEARTBEATS)
+                socket.set(zmq.MAXMSGSIZE, HEARTBEAT_BYTES)
             else:
+                socket.set(zmq.MAXMSGSIZE, REQUEST_BYTES)
                 socket.set(zmq.SNDHWM, 0)  # a ROUTER loses what it cannot queue; replies are few and never lost
                 socket.set(zmq.ROUTER_HANDOVER, 1)  # a client that comes back with its identity takes its place
             if connection.transport == "ipc" and not connection.port(channel):

@@ -12,10 +12,10 @@ import zmq
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 from async_kernel.transport import outbox
-from async_kernel.transport.backlog import MESSAGE_BYTES, Backlog, size_of
+from async_kernel.transport.backlog import MESSAGE_BYTES, Backlog, Budget, Kept, size_of
 from async_kernel.transport.io_thread import IOThread
 
-from .test_io_thread import DEADLINE, MESSAGE, OTHER, Wire, build, receive
+from .test_io_thread import DEADLINE, MESSAGE, OTHER, Wire, build, note, receive
 
 HALF_A_KB = b"x" * 500
 LIMIT = 10 * (MESSAGE_BYTES + len(HALF_A_KB))
@@ -26,7 +26,7 @@ def offer(backlog: Backlog, frames: Sequence[Buffer], parent: Message = MESSAGE)
     if backlog.drops(size_of(frames)):
         backlog.drop(parent, size_of(frames), build)
     else:
-        backlog.add(frames)
+        backlog.add(Kept(frames))
 
 
 def take_all(backlog: Backlog) -> Iterator[list[bytes]]:
@@ -37,7 +37,7 @@ def take_all(backlog: Backlog) -> Iterator[list[bytes]]:
 
 @pytest.fixture
 def backlog() -> Backlog:
-    return Backlog(LIMIT)
+    return Backlog(Budget(LIMIT), note)
 
 
 def test_within_the_bound_everything_is_kept_in_order(backlog: Backlog) -> None:
@@ -57,7 +57,7 @@ def test_the_size_of_buffers_is_that_of_their_bytes() -> None:
 def test_what_is_dropped_is_told_in_its_place(backlog: Backlog) -> None:
     for _ in range(1200):
         offer(backlog, [HALF_A_KB])
-    backlog.add([b"idle"])
+    backlog.add(Kept([b"idle"]))
     *kept, note, idle = take_all(backlog)
     assert kept == [[HALF_A_KB]] * len(kept)
     assert 8 <= len(kept) <= 10
@@ -70,7 +70,7 @@ def test_what_is_dropped_is_told_in_its_place(backlog: Backlog) -> None:
 def test_only_output_is_dropped(backlog: Backlog) -> None:
     for number in range(100):
         offer(backlog, [HALF_A_KB])
-        backlog.add([b"status %d" % number])
+        backlog.add(Kept([b"status %d" % number]))
     statuses = [frames[0] for frames in take_all(backlog) if frames[0].startswith(b"status")]
     assert statuses == [b"status %d" % number for number in range(100)]
 
@@ -84,7 +84,7 @@ def test_each_request_is_told_of_its_own_once(backlog: Backlog) -> None:
         return [b"note"]
 
     while not backlog.drops(500):
-        backlog.add([HALF_A_KB])
+        backlog.add(Kept([HALF_A_KB]))
     for number in range(1000):
         backlog.drop((MESSAGE, OTHER)[number % 2], 10, build_for)
     list(take_all(backlog))
@@ -94,14 +94,14 @@ def test_each_request_is_told_of_its_own_once(backlog: Backlog) -> None:
 
 def test_output_is_taken_again_once_half_is_sent(backlog: Backlog) -> None:
     while not backlog.drops(500):
-        backlog.add([HALF_A_KB])
+        backlog.add(Kept([HALF_A_KB]))
     backlog.drop(MESSAGE, 500, build)
     backlog.sent()
     assert backlog.drops(500), "one place free is not enough: client and cell would take turns with notes"
     for _ in range(4):
         backlog.sent()
     assert not backlog.drops(500)
-    backlog.add([b"new"])
+    backlog.add(Kept([b"new"]))
     *_, note, new = take_all(backlog)
     assert b"1 message of output" in note[2]
     assert new == [b"new"]
@@ -109,12 +109,12 @@ def test_output_is_taken_again_once_half_is_sent(backlog: Backlog) -> None:
 
 def test_a_second_loss_is_told_in_its_own_place(backlog: Backlog) -> None:
     while not backlog.drops(500):
-        backlog.add([HALF_A_KB])
+        backlog.add(Kept([HALF_A_KB]))
     backlog.drop(MESSAGE, 500, build)
     for _ in range(6):
         backlog.sent()
     while not backlog.drops(500):
-        backlog.add([HALF_A_KB])
+        backlog.add(Kept([HALF_A_KB]))
     for _ in range(3):
         backlog.drop(MESSAGE, 500, build)
     notes = [frames[2] for frames in take_all(backlog) if frames[0] == b"stream"]
@@ -142,7 +142,7 @@ def stall(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> zmq.Socket[bytes]:
     """A subscriber that takes nothing until `monkeypatch` is undone. How much real ones take before they stall is for
     ZMQ and the system to say."""
     slow = wire.subscribe()
-    monkeypatch.setattr(wire.io, "_try_publish", lambda frames: False)
+    monkeypatch.setattr(wire.io._publisher, "_send", lambda address, frames: False)
     wire.publish(b"waits")
     wait_taken(wire)
     return slow
@@ -164,7 +164,7 @@ def test_a_flood_of_text_for_a_reader_that_stopped(wire: Wire, monkeypatch: pyte
             wire.publish(b"a status")
     wire.publish(b"idle")
     wait_taken(wire)
-    assert wire.io._backlog._size < 2 * (1 << 20) + 2 * outbox.GATHER_CHARACTERS
+    assert wire.io._publisher._budget.used < 2 * (1 << 20) + 2 * outbox.GATHER_CHARACTERS
     monkeypatch.undo()
     messages = receive_until(slow, b"idle")
     assert [b"other", b"a status"] in messages
