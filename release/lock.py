@@ -1,10 +1,11 @@
-"""Writes `release/test-environment.txt`: every package that the tests run with, pinned, with its hashes.
+"""Writes the locks: every package that tests run with, pinned, with its hashes.
 
     python release/lock.py    # needs: pip install uv
 
-For all systems and Pythons that the project supports (markers say which); no line names an index, so whoever installs
-from it chooses where from: `pip install --require-hashes -r release/test-environment.txt`, then
-`pip install --no-deps -e .`.
+`test-environment.txt` is the environment of the tests, `suites-environment.txt` that of the suites of other projects
+(tests/suites). Both are for all systems and Pythons that the project supports (markers say which); no line names an
+index, so whoever installs from one chooses where from: `pip install --require-hashes -r release/test-environment.txt`,
+then `pip install --no-deps -e .`.
 """
 
 from __future__ import annotations
@@ -12,32 +13,49 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 CHECKOUT = Path(__file__).parents[1]
-LOCK = Path("release", "test-environment.txt")
-EXTRA = "all"
-GROUPS = ("test", "browser", "conda", "packaging", "check", "docs")
-
-HEADER = f"""\
-# Pinned and hashed: extra `{EXTRA}` and groups {", ".join(GROUPS)} of pyproject.toml.
-# Written by release/lock.py; edit pyproject.toml and run it again.
-"""
 
 
-def lock() -> str:
+class Lock(NamedTuple):
+    """A lock: its file, and the extras and groups of pyproject.toml that it pins."""
+
+    path: Path
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    @property
+    def header(self) -> str:
+        """The comment at its top."""
+        return (
+            f"# Pinned and hashed: extras {', '.join(self.extras)}; groups {', '.join(self.groups)}.\n"
+            "# Written by release/lock.py; edit pyproject.toml and run it again.\n"
+        )
+
+
+LOCKS = (
+    Lock(Path("release", "test-environment.txt"), ("all",), ("test", "browser", "conda", "packaging", "check", "docs")),
+    Lock(Path("release", "suites-environment.txt"), ("trio", "uvloop", "debugger"), ("suites",)),
+)
+
+
+def write(lock: Lock) -> str:
     """Resolve anew, keeping what the lock pins where it still fits, and return the new text."""
     command = [
         sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-        "--generate-hashes", "--no-header", "--no-annotate", "--extra", EXTRA, "--no-emit-package", "async-kernel",
-        *(f"--group=pyproject.toml:{group}" for group in GROUPS),
-        "--output-file", str(LOCK), "pyproject.toml",
+        "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-package", "async-kernel",
+        *(f"--extra={extra}" for extra in lock.extras),
+        *(f"--group=pyproject.toml:{group}" for group in lock.groups),
+        "--output-file", str(lock.path), "pyproject.toml",
     ]  # fmt: skip
     subprocess.run(command, cwd=CHECKOUT, check=True)
-    path = CHECKOUT / LOCK
-    text = HEADER + path.read_text("utf-8").removeprefix(HEADER)
+    path = CHECKOUT / lock.path
+    text = lock.header + path.read_text("utf-8").removeprefix(lock.header)
     path.write_text(text, "utf-8", newline="\n")
     return text
 
 
 if __name__ == "__main__":
-    lock()
+    for lock in LOCKS:
+        write(lock)

@@ -1,10 +1,11 @@
-"""The lock of the test environment pins what pyproject.toml asks for, with hashes, from no particular index."""
+"""The locks pin what pyproject.toml asks for, with hashes, from no particular index."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -18,37 +19,49 @@ assert spec.loader is not None
 lock = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(lock)
 
-TEXT = (CHECKOUT / lock.LOCK).read_text("utf-8")
-PINS = [Requirement(line.removesuffix(" \\")) for line in TEXT.splitlines() if re.match(r"[a-z0-9]", line)]
+TEXTS: dict[Path, str] = {each.path: (CHECKOUT / each.path).read_text("utf-8") for each in lock.LOCKS}
 
 
-def asked_for() -> list[Requirement]:
-    """Every requirement of the package, its extras, and the groups that the lock is made of."""
+def pins(path: Path) -> list[Requirement]:
+    """The pins of a lock."""
+    return [Requirement(line.removesuffix(" \\")) for line in TEXTS[path].splitlines() if re.match(r"[a-z0-9]", line)]
+
+
+def asked_for() -> list[tuple[Path, Requirement]]:
+    """Every requirement of the package, and of the extras and groups that each lock is made of, with the lock."""
     metadata = project()
-    lists = [
-        metadata["project"]["dependencies"],
-        *metadata["project"]["optional-dependencies"].values(),
-        *(metadata["dependency-groups"][group] for group in lock.GROUPS),
-    ]
-    return [Requirement(text) for texts in lists for text in texts if not text.startswith("async-kernel")]
+    extras = metadata["project"]["optional-dependencies"]
+    found = []
+    for each in lock.LOCKS:
+        names = extras if each.extras == ("all",) else each.extras
+        lists = [
+            metadata["project"]["dependencies"],
+            *(extras[name] for name in names),
+            *(metadata["dependency-groups"][group] for group in each.groups),
+        ]
+        texts = [text for texts in lists for text in texts if not text.startswith("async-kernel")]
+        found += [(each.path, Requirement(text)) for text in texts]
+    return found
 
 
-@pytest.mark.parametrize("requirement", asked_for(), ids=str)
-def test_what_is_asked_for_is_pinned(requirement: Requirement) -> None:
-    pins = [pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(requirement.name)]
-    versions = [next(iter(pin.specifier)).version for pin in pins]
+@pytest.mark.parametrize(("path", "requirement"), asked_for(), ids=str)
+def test_what_is_asked_for_is_pinned(path: Path, requirement: Requirement) -> None:
+    same = [pin for pin in pins(path) if canonicalize_name(pin.name) == canonicalize_name(requirement.name)]
+    versions = [next(iter(pin.specifier)).version for pin in same]
     assert any(requirement.specifier.contains(each, prereleases=True) for each in versions), (
-        f"the lock has {versions or 'no version'} of {requirement}: run `{sys.executable} release/lock.py`"
+        f"{path} has {versions or 'no version'} of {requirement}: run `{sys.executable} release/lock.py`"
     )
 
 
-def test_every_pin_is_exact_and_hashed() -> None:
-    blocks = re.split(r"^(?=[a-z0-9])", TEXT, flags=re.M)[1:]
-    assert len(blocks) == len(PINS) > 50
+@pytest.mark.parametrize("path", TEXTS, ids=str)
+def test_every_pin_is_exact_and_hashed(path: Path) -> None:
+    blocks = re.split(r"^(?=[a-z0-9])", TEXTS[path], flags=re.M)[1:]
+    assert len(blocks) == len(pins(path)) > 50
     assert [
         block for block in blocks if not re.match(r"[\w.-]+==[\w.+]+", block) or "--hash=sha256:" not in block
     ] == []
 
 
-def test_no_line_names_an_index_or_a_folder() -> None:
-    assert not re.search(r"://|--index|--find-links|--trusted|^-e|file:", TEXT, re.M)
+@pytest.mark.parametrize("path", TEXTS, ids=str)
+def test_no_line_names_an_index_or_a_folder(path: Path) -> None:
+    assert not re.search(r"://|--index|--find-links|--trusted|^-e|file:", TEXTS[path], re.M)

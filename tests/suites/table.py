@@ -1,0 +1,104 @@
+"""The table: each suite, and each of its tests that does not pass under this kernel, with the reason.
+
+`docs/suites.md` is written from it (`python -m tests.suites --page`). For a newer version, change it here and
+in the group `suites` of pyproject.toml, run `release/lock.py`, and put in the hash that pip then names.
+"""
+
+from __future__ import annotations
+
+from .differences import BACKENDS, Difference, Kind, Suite
+
+__all__ = ["SUITES"]
+
+IPYKERNEL = Suite(
+    name="ipykernel",
+    version="7.4.0",
+    sha256="4330114d22b9b33575b2c7c68753fc8faabbbcfbc60b0cdff9f14dd4ce63742f",
+    covers="A kernel seen from outside: the messages of the protocol, printing from threads and processes, interrupts, "
+    "async cells, the debugger, subshells. Its other tests are of ipykernel's own classes.",
+    tests=(
+        "tests/test_kernel.py",
+        "tests/test_message_spec.py",
+        "tests/test_async.py",
+        "tests/test_debugger.py",
+        "tests/test_subshells.py",
+    ),
+    backends=BACKENDS,
+    differences=(
+        Difference(
+            Kind.ON_PURPOSE,
+            "A thread belongs to the cell that started it: its output goes on appearing there while other cells run.",
+            ("tests/test_kernel.py::test_print_to_correct_cell_from_thread[none]",),
+        ),
+        Difference(
+            Kind.ON_PURPOSE,
+            "Requests that need no cell are answered beside the one that runs; the test wants their replies after it.",
+            ("tests/test_message_spec.py::test_non_execute_stop_on_error",),
+        ),
+        Difference(
+            Kind.ON_PURPOSE,
+            "The versions of this kernel are its own; the test wants at least 2.1, a version of ipykernel.",
+            ("tests/test_message_spec.py::test_kernel_info_request",),
+        ),
+        Difference(
+            Kind.ON_PURPOSE,
+            "A cell that is sent on the control channel is refused: it would hold up the end of the kernel.",
+            ("tests/test_kernel.py::test_sequential_control_messages",),
+        ),
+        Difference(
+            Kind.SKIPPED,
+            "Output of child processes is not read there, since pytest does its own capturing.",
+            ("tests/test_kernel.py::test_capture_fd", "tests/test_kernel.py::test_subprocess_peek_at_stream_fileno"),
+        ),
+        Difference(
+            Kind.SKIPPED,
+            "Windows only.",
+            ("tests/test_kernel.py::test_complete", "tests/test_kernel.py::test_unc_paths"),
+        ),
+        Difference(
+            Kind.SKIPPED, "It stalls on Linux, as they say.", ("tests/test_kernel.py::test_shutdown_subprocesses",)
+        ),
+        Difference(
+            Kind.NOT_YET,
+            "Streams have no `_is_master_process`, by which the tests ask whether a process is the kernel or a fork.",
+            (
+                "tests/test_kernel.py::test_simple_print",
+                "tests/test_kernel.py::test_subprocess_print",
+                "tests/test_kernel.py::test_subprocess_noprint",
+                "tests/test_kernel.py::test_subprocess_error",
+            ),
+        ),
+        Difference(
+            Kind.NOT_YET,
+            "`get_ipython().set_thread_parent`, `kernel.get_parent(channel)` and `kernel._parent_ident` are missing.",
+            (
+                "tests/test_kernel.py::test_print_to_correct_cell_from_thread[thread-local]",
+                "tests/test_kernel.py::test_print_to_correct_cell_from_child_thread",
+                "tests/test_kernel.py::test_parent_header_and_ident",
+            ),
+        ),
+        Difference(
+            Kind.NOT_YET,
+            "pdb asks again after an interrupt at its prompt.",
+            ("tests/test_kernel.py::test_interrupt_during_pdb_set_trace",),
+        ),
+        Difference(
+            Kind.NOT_YET,
+            "Breakpoints in a cell that begins with empty lines are in the wrong lines.",
+            ("tests/test_debugger.py::test_breakpoint_in_cell_with_leading_empty_lines",),
+        ),
+        Difference(
+            Kind.NOT_YET,
+            "A comm message that names a subshell is served there, even if a cell of the main shell waits for it.",
+            ("tests/test_subshells.py::test_comm_reply_follows_requesting_subshell",),
+        ),
+        Difference(
+            Kind.NOT_YET,
+            "The error for a subshell that does not exist has another name and wording.",
+            ("tests/test_subshells.py::test_unknown_subshell_id",),
+        ),
+    ),
+)
+
+SUITES = {suite.name: suite for suite in (IPYKERNEL,)}
+"""Each suite by its name."""
