@@ -13,20 +13,22 @@ from typing import Any
 
 from async_kernel.protocol.messages import Content
 
-__all__ = ["Cell", "current_cell", "running"]
+__all__ = ["Cell", "current_cell", "nested", "running"]
 
 
 class Cell:
     """One execution.
 
     `input_number` is the number that its input is shown with, `number` the one of its result and reply: the same when
-    it is stored in the history, else that of the latest stored cell (as ipykernel has it). `counted` is False until
-    IPython has counted it. `code` is the transformed code. `payload` goes into the reply. `error` is the content
-    of the latest `error` message that it showed, `failed` the exception behind it. `formatting` is True while its
-    result is formatted, `unshowable` once that gave an error. `owner` is the shell that runs it.
+    it is stored in the history, else that of the latest stored cell (as ipykernel has it). `begun` is True once IPython
+    has begun to run it, `counted` once IPython has counted it. `code` is the transformed code. `payload` goes into the
+    reply. `error` is the content of the latest `error` message that it showed, `failed` the exception behind it.
+    `formatting` is True while its result is formatted, `unshowable` once that gave an error. `owner` is the shell that
+    runs it.
     """
 
     __slots__ = (
+        "begun",
         "code",
         "counted",
         "error",
@@ -43,6 +45,7 @@ class Cell:
         self.owner = owner
         self.input_number = input_number
         self.number = input_number if stored else input_number - 1
+        self.begun = False
         self.counted = not stored
         self.code = ""
         self.payload: list[dict[str, Any]] = []
@@ -71,3 +74,20 @@ def running(cell: Cell) -> Iterator[None]:
         # Tasks that outlive the cell keep it through their context: it must not keep frames alive.
         cell.failed = None
         cell.counted = True
+
+
+@contextmanager
+def nested(inner: Cell, outer: Cell) -> Iterator[None]:
+    """Make `inner` the current cell for the calling context: one that the code of `outer` runs. Its payload and its
+    errors are those of `outer`, since they go into the reply of that."""
+    inner.payload = outer.payload
+    with running(inner):
+        try:
+            yield
+        finally:
+            outer.payload = inner.payload
+            outer.unshowable |= inner.unshowable
+            if inner.error is not None:
+                outer.error = inner.error
+            if inner.failed is not None:
+                outer.failed = inner.failed

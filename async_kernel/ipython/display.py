@@ -81,6 +81,10 @@ class KernelDisplayHook(DisplayHook):  # type: ignore[misc]
             }
             request.publish("execute_result", content)
 
+    def log_output(self, format_dict: dict[str, Any]) -> None:
+        """Keep the result, for `%notebook` in the form in which it was published: bytes are no JSON."""
+        super().log_output(mime_bundle(format_dict))
+
     def finish_displayhook(self) -> None:
         """Nothing to flush: the request keeps order."""
         self._is_active = False
@@ -124,8 +128,8 @@ class KernelDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
     ) -> None:
         """Publish `display_data`, or `update_display_data` when `update` is set.
 
-        What else a library passes (`source`, for one) is ignored. IPython's own keeps all data for `%notebook`; a
-        kernel's images would stay in memory for good, so this one does not.
+        What else a library passes (`source`, for one) is ignored. IPython's own keeps all data for `%notebook`; here
+        the `transcript` does, within its bounds.
         """
         content = {
             "data": mime_bundle(data),

@@ -15,6 +15,7 @@ from async_kernel.ipython.preparation import Preparation
 from async_kernel.ipython.profile import start_shell
 from async_kernel.ipython.shell import ZMQInteractiveShell
 from async_kernel.ipython.tracebacks import error_content, plain_traceback
+from async_kernel.ipython.transcript import CellRecord
 from async_kernel.kernel.ports import Effort
 from async_kernel.kernel.request import current_request
 from async_kernel.protocol.messages import Content
@@ -70,6 +71,8 @@ class IPythonInterpreter:
         request = current_request()
         store_history = store_history and not silent
         cell = self.shell.begin_cell(code, stored=store_history)
+        if request is not None and not cell.counted:
+            request.record = CellRecord(self.shell.transcript, cell.number)
         if request is not None and not silent:
             request.publish("execute_input", {"code": code, "execution_count": cell.input_number})
         with running(cell):

@@ -22,7 +22,7 @@ from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
 from traitlets import Float, Instance, Type, default
 
-from async_kernel.ipython.cells import Cell, current_cell
+from async_kernel.ipython.cells import Cell, current_cell, nested
 from async_kernel.ipython.commands import Command
 from async_kernel.ipython.compiler import KernelCompiler
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
@@ -33,6 +33,7 @@ from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.preparation import prepare
 from async_kernel.ipython.shells import display, leave, shell_here, shells
 from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
+from async_kernel.ipython.transcript import Transcript
 from async_kernel.kernel.request import find_request
 from async_kernel.protocol.messages import Content
 
@@ -130,6 +131,26 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
             self._next_number += stored
         return cell
 
+    async def run_cell_async(
+        self, raw_cell: str, store_history: bool = False, silent: bool = False, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Run a cell, as IPython does. One that the code of a cell runs (`run_cell`, `%rerun`, `%run` of a notebook)
+        has a number of its own when it is stored, so that its results stand in `Out` where its input is in `In`."""
+        outer = current_cell()
+        if outer is None or not outer.begun:
+            if outer is not None:
+                outer.begun = True
+            return await super().run_cell_async(raw_cell, store_history, silent, *args, **kwargs)
+        if store_history and not silent:
+            inner = self.begin_cell(raw_cell, stored=True)
+        else:
+            inner = Cell(outer.number, stored=False, owner=self)
+            inner.number = outer.number
+        inner.begun = True
+        inner.code = kwargs.get("transformed_cell") or raw_cell
+        with nested(inner, outer):
+            return await super().run_cell_async(raw_cell, store_history, silent, *args, **kwargs)
+
     # -- hooks of InteractiveShell -----------------------------------------------------------------------------------
 
     @default("exiter")
@@ -171,6 +192,13 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
             self.history_manager = HistoryFile(shell=self, parent=self)
         self.configurables.append(self.history_manager)
         self._delayed_save = DelayedSave(self.history_manager)
+        self.transcript = Transcript(self.history_manager)
+
+    @contextmanager
+    def _tee(self, channel: str) -> Iterator[None]:
+        """What IPython's `run_cell` keeps printed text with, for `%notebook`: nothing to be done, as `transcript` keeps
+        it. IPython's own exchanges `sys.stdout.write`, for all cells that run meanwhile."""
+        yield
 
     def init_events(self) -> None:
         """Have the history written after cells, and cells ended by an interrupt of what is called around them."""

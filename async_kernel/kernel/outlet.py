@@ -50,9 +50,11 @@ class ChannelOutlet:
         else:
             self._transport.send(Channel.IOPUB, frames)
 
-    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+    def writer(
+        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
+    ) -> Callable[[str], object]:
         """What sends text of the stream `name`."""
-        return partial(self._transport.gather, (parent, name), self._build_stream)
+        return partial(self._transport.gather, (parent, name), self._build_stream, begun)
 
     def _build_stream(self, key: tuple[Message, str], text: str) -> list[Buffer]:
         parent, name = key

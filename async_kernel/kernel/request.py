@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -19,6 +20,7 @@ from async_kernel.protocol.messages import Buffer, Content, Message
 
 __all__ = [
     "Outlet",
+    "Record",
     "Request",
     "adopt",
     "current_request",
@@ -46,8 +48,11 @@ class Outlet(Protocol):
     ) -> None:
         """Publish on iopub, for all clients."""
 
-    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+    def writer(
+        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
+    ) -> Callable[[str], object]:
         """What appends text to the stream `name` ("stdout" or "stderr"); neighbouring texts may be sent as one message.
+        `begun(pieces)` is called for each such message, with the list to which its texts are appended.
 
         A function to be kept: a cell that prints in a loop calls it, and little else of the kernel's.
         """
@@ -59,6 +64,17 @@ class Outlet(Protocol):
         """Send an input_request to the client that asked and return what was typed."""
 
 
+class Record(Protocol):
+    """What keeps the output of a request, beside its being sent. Both methods may be called from any thread, with locks
+    held, and return at once."""
+
+    def text(self, name: str, pieces: list[str]) -> None:
+        """Text of the stream `name` has begun; what follows it directly is appended to `pieces`."""
+
+    def message(self, msg_type: str, content: Content) -> None:
+        """A message was published."""
+
+
 class Request:
     """One message and the means to answer it.
 
@@ -67,7 +83,7 @@ class Request:
     the work on this request, and `reason` says why, unless the client asked for it.
     `checkpoint`, when it is not None, waits to be called by what user code calls and is of this package, directly and
     as its last deed: what writes output, displays, sends, starts threads. It may raise KeyboardInterrupt. All methods
-    may be called from any thread.
+    may be called from any thread. `record`, when it is set before anything was written, keeps the output.
     """
 
     __slots__ = (
@@ -80,6 +96,7 @@ class Request:
         "interrupted",
         "message",
         "reason",
+        "record",
         "replied",
         "started",
     )
@@ -95,6 +112,7 @@ class Request:
         self._over = False
         self._late: Callable[[Content], None] | None = None
         self.checkpoint: Callable[[], None] | None = None
+        self.record: Record | None = None
         self.allow_stdin = bool(message.content.get("allow_stdin", False))
 
     @property
@@ -144,6 +162,8 @@ class Request:
                 bring_in()
         if self._over and msg_type in ("status", "error"):
             return
+        if self.record is not None:
+            self.record.message(msg_type, content)
         self._outlet.publish(self.message, msg_type, content, metadata or {}, buffers, topic)
 
     def stream(self, name: str, text: str) -> None:
@@ -155,7 +175,9 @@ class Request:
 
     def writer(self, name: str) -> Callable[[str], object]:
         """What does that, for whoever writes often, and in no forked child."""
-        return self._outlet.writer(self.message, name)
+        if self.record is None:
+            return self._outlet.writer(self.message, name)
+        return self._outlet.writer(self.message, name, partial(self.record.text, name))
 
     def reply(self, content: Content, metadata: Content | None = None, buffers: Sequence[Buffer] = ()) -> None:
         """Send the one reply to this request; a second call does nothing."""

@@ -128,9 +128,11 @@ class IOThread:
         self._outbox.put(Output(parent, frames, build))
         self._push(OUTBOX_MESSAGES)
 
-    def gather(self, key: tuple[Message, str], build: Build, text: str) -> None:
-        """Send text on iopub, alone or with its neighbours of the same key."""
-        if self._outbox.gather(key, build, text):
+    def gather(
+        self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None, text: str
+    ) -> None:
+        """Send text on iopub, alone or with its neighbours of the same key; `begun` is told of each new message."""
+        if self._outbox.gather(key, build, begun, text):
             self._push(OUTBOX_MESSAGES)
 
     def barrier(self, reached: Callable[[], None]) -> None:

@@ -38,9 +38,15 @@ class MemoryTransport:
         self.send(Channel.IOPUB, frames)
 
     def gather(
-        self, key: tuple[Message, str], build: Callable[[tuple[Message, str], str], Sequence[Buffer]], text: str
+        self,
+        key: tuple[Message, str],
+        build: Callable[[tuple[Message, str], str], Sequence[Buffer]],
+        begun: Callable[[list[str]], None] | None,
+        text: str,
     ) -> None:
         """Keep text as a message of its own."""
+        if begun is not None:
+            begun([text])
         self.send(Channel.IOPUB, build(key, text))
 
     def barrier(self, reached: Callable[[], None]) -> None:

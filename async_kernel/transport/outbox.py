@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from async_kernel.protocol.messages import Buffer, Message
@@ -120,9 +120,12 @@ class Outbox:
         if opened is not None:
             opened.followed = True
 
-    def gather(self, key: tuple[Message, str], build: Build, text: str) -> bool:
-        """Put in text. False when it has joined what waits, and whoever takes out knows when that is due. The end of a
-        first line, which may make it due at once, gives True as well."""
+    def gather(
+        self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None, text: str
+    ) -> bool:
+        """Put in text; `begun` is called with the pieces of each new item. False when it has joined what waits, and
+        whoever takes out knows when that is due. The end of a first line, which may make it due at once, gives True as
+        well."""
         # In full, without the methods that would say it, nor `with`, which takes longer than all the rest: a cell that
         # prints in a loop is mostly here.
         lock = self._lock
@@ -137,6 +140,8 @@ class Outbox:
                 opened.has_line = text.endswith("\n")
                 return opened.has_line
             self._open = Text(key, text, build)
+            if begun is not None:
+                begun(self._open.pieces)
             self._items.append(self._open)
             return True
         finally:

@@ -23,7 +23,9 @@ class Outlet:
     def publish(self, parent: Message, *parts: Any) -> None:
         self.messages.append(parts)
 
-    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+    def writer(
+        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
+    ) -> Callable[[str], object]:
         return lambda text: self.messages.append((name, text))
 
     def reply(self, *parts: Any) -> None:

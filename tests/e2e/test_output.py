@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from itertools import groupby
 
@@ -130,3 +131,69 @@ def read_slowly(kernel: KernelDriver, msg_id: str) -> list[Message]:
             messages.append(message)
         time.sleep(0.001)
     return messages
+
+
+def test_notebook_exports_what_cells_have_shown(kernel: KernelDriver) -> None:
+    sources = [
+        "import os, sys\nprint('printed')\nprint('warned', file=sys.stderr)\ndisplay('shown')\n"
+        "print('after')\n'result'",
+        "os.system('echo child')\nos.write(1, b'descriptor\\n');",
+        f"import {kernel.library}\nprint('before')\nawait {kernel.library}.sleep(0)\nprint('behind')",
+        "for n in range(20_000): print(n)",
+        "get_ipython().run_cell('print(1); 2', store_history=True);",
+        "with __import__('IPython.utils.capture').utils.capture.capture_output(): print('captured')",
+        "1 / 0",
+    ]
+    before = kernel.value("get_ipython().execution_count")
+    for source in sources:
+        kernel.execute(source)
+    path = kernel.folder / "exported.ipynb"
+    kernel.execute(f"%notebook {path}").ok()
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["execution_count"] >= before]
+
+    def text_of(output: dict[str, object]) -> object:
+        data = output.get("data") or {}
+        text = output.get("text") or (data.get("text/plain") if isinstance(data, dict) else "")
+        return "".join(text) if isinstance(text, list) else output.get("ename")
+
+    shown = [
+        [
+            (kind, "".join(str(text_of(one)) for one in group))
+            for kind, group in groupby(cell["outputs"], lambda one: one.get("name") or one["output_type"])
+        ]
+        for cell in cells
+    ]
+    assert shown == [
+        [
+            ("stdout", "printed\n"),
+            ("stderr", "warned\n"),
+            ("display_data", "'shown'"),
+            ("stdout", "after\n"),
+            ("execute_result", "'result'"),
+        ],
+        [("stdout", "child\ndescriptor\n")],
+        [("stdout", "before\nbehind\n")],
+        [("stdout", "".join(f"{n}\n" for n in range(20_000)))],
+        [("stdout", "1\n")],
+        [("execute_result", "2")],
+        [],
+        [("error", "ZeroDivisionError")],
+    ]
+
+
+def test_results_stand_under_the_numbers_of_their_inputs(kernel: KernelDriver) -> None:
+    (kernel.folder / "lines.ipy").write_text("40\nprint('in a file')\n")
+    first = kernel.value("get_ipython().execution_count")
+    codes = [
+        "6 * 7",
+        f"%rerun {first}",
+        "get_ipython().run_cell('50', store_history=True); 60",
+        "%run lines.ipy",
+        "'end'",
+    ]
+    counts = [kernel.execute(code).ok().reply["execution_count"] - first for code in codes]
+    assert counts == [0, 1, 2, 4, 5]
+    kept = kernel.value(
+        f"[(get_ipython().history_manager.input_hist_raw[n], Out.get(n)) for n in range({first}, {first} + 6)]"
+    )
+    assert kept == [(codes[0], 42), (codes[1], 42), (codes[2], 60), ("50", 50), (codes[3], None), (codes[4], "end")]

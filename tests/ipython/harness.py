@@ -46,7 +46,9 @@ class Recorder:
     ) -> None:
         self.messages.append(Recorded(msg_type, content, metadata, tuple(buffers), topic))
 
-    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+    def writer(
+        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
+    ) -> Callable[[str], object]:
         return lambda text: self._write(parent, name, text)
 
     def _write(self, parent: Message, name: str, text: str) -> None:

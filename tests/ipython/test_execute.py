@@ -236,3 +236,63 @@ def test_code_outside_any_context_writes_to_the_fallback(cells: Callable[..., Ra
     )
     assert ran.contents("display_data") == []
     assert [message.msg_type for message in recorder.messages] == ["display_data"]
+
+
+def numbered(ran: Ran, first: int) -> list[tuple[int, str]]:
+    """The results of a cell with their numbers, the first of which counts as 1."""
+    results = ran.contents("execute_result")
+    return [(content["execution_count"] - first + 1, content["data"]["text/plain"]) for content in results]
+
+
+def test_a_nested_cell_that_is_stored_has_a_number_of_its_own(cells: Callable[..., Ran], shell: Shell) -> None:
+    first = shell.interpreter.execution_count
+    ran = cells("get_ipython().run_cell('40 + 2', store_history=True)\nget_ipython().execution_count")
+    assert numbered(ran, first) == [(2, "42"), (1, str(first + 2))]
+    assert ran.reply["execution_count"] == first
+    namespace = shell.interpreter.shell.user_ns
+    assert [namespace["Out"][first + n] for n in (0, 1)] == [first + 2, 42]
+    assert namespace["In"][-1] == "40 + 2"
+    assert namespace[f"_{first + 1}"] == 42
+    assert cells("'next'").reply["execution_count"] == first + 2
+
+
+def test_cells_that_are_nested_in_nested_ones_count_on(cells: Callable[..., Ran], shell: Shell) -> None:
+    first = shell.interpreter.execution_count
+    inner = "get_ipython().run_cell('3', store_history=True); 2"
+    ran = cells(f"for _ in range(2): get_ipython().run_cell({inner!r}, store_history=True)\n1")
+    assert numbered(ran, first) == [(3, "3"), (2, "2"), (5, "3"), (4, "2"), (1, "1")]
+    assert [shell.interpreter.shell.user_ns["Out"][first + n] for n in range(5)] == [1, 2, 3, 2, 3]
+
+
+def test_a_nested_cell_outside_the_history_speaks_under_the_number_of_its_cell(
+    cells: Callable[..., Ran], shell: Shell
+) -> None:
+    first = shell.interpreter.execution_count
+    ran = cells("get_ipython().run_cell('50')\nget_ipython().execution_count")
+    assert numbered(ran, first) == [(1, "50"), (1, str(first + 1))]
+
+
+def test_a_semicolon_is_looked_for_in_the_nested_cell(cells: Callable[..., Ran], shell: Shell) -> None:
+    first = shell.interpreter.execution_count
+    assert numbered(cells("get_ipython().run_cell('1;')\n2"), first) == [(1, "2")]
+    assert numbered(cells("get_ipython().run_cell('1')\n2;"), first) == [(2, "1")]
+
+
+def test_a_nested_cell_in_one_that_takes_no_number(cells: Callable[..., Ran], shell: Shell) -> None:
+    first = shell.interpreter.execution_count
+    ran = cells("get_ipython().run_cell('5', store_history=True)", store_history=False)
+    assert numbered(ran, first)[0] == (1, "5")
+    assert numbered(cells(f"In[-2], Out[{first}]"), first) == [(2, "('5', 5)")]
+
+
+def test_the_payload_of_a_nested_cell_goes_into_the_reply(cells: Callable[..., Ran]) -> None:
+    ran = cells("get_ipython().run_cell(\"get_ipython().set_next_input('x')\", store_history=True)\nNone")
+    assert [one["text"] for one in ran.reply["payload"]] == ["x"]
+
+
+def test_a_nested_cell_that_fails_leaves_its_outer_one_well(cells: Callable[..., Ran], shell: Shell) -> None:
+    first = shell.interpreter.execution_count
+    ran = cells("get_ipython().run_cell('1 / 0', store_history=True)\n'went on'")
+    assert ran.types.count("error") == 1
+    assert (ran.reply["status"], numbered(ran, first)) == ("ok", [(1, "'went on'")])
+    assert numbered(cells("2"), first) == [(3, "2")]

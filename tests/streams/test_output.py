@@ -36,7 +36,9 @@ class FakeOutlet:
     ) -> None:
         raise AssertionError("streams publish nothing but text")
 
-    def writer(self, parent: Message, name: str) -> Callable[[str], object]:
+    def writer(
+        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
+    ) -> Callable[[str], object]:
         return lambda text: self.written.append((name, text))
 
     def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:

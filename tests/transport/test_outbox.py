@@ -19,7 +19,7 @@ def build(key: tuple[Message, str], text: str) -> Sequence[Buffer]:
 
 def test_who_ends_the_first_line_is_told_to_send_it() -> None:
     outbox = Outbox()
-    assert [outbox.gather(KEY, build, text) for text in ("a", " ", "b", "\n", "c", "\n")] == [
+    assert [outbox.gather(KEY, build, None, text) for text in ("a", " ", "b", "\n", "c", "\n")] == [
         *(True, False, False, True),  # `print` writes the end of its line by itself
         *(False, False),
     ]
@@ -31,9 +31,9 @@ def test_who_ends_the_first_line_is_told_to_send_it() -> None:
 
 def test_a_line_that_is_whole_needs_no_other_call() -> None:
     outbox = Outbox()
-    assert outbox.gather(KEY, build, "a\n")
-    assert not outbox.gather(KEY, build, "b\n")
-    assert outbox.gather(OTHER, build, "c\n")
+    assert outbox.gather(KEY, build, None, "a\n")
+    assert not outbox.gather(KEY, build, None, "b\n")
+    assert outbox.gather(OTHER, build, None, "c\n")
     assert len(outbox) == 2
 
 
@@ -41,9 +41,9 @@ def test_the_first_line_of_a_key_waits_for_nothing_and_the_next_is_gathered(monk
     monkeypatch.setattr("async_kernel.transport.outbox.GATHER_SECONDS", 3600.0)
     outbox = Outbox()
     for key in (KEY, OTHER):
-        outbox.gather(key, build, "a\n")
+        outbox.gather(key, build, None, "a\n")
         assert isinstance(outbox.take(), Text)
-    outbox.gather(OTHER, build, "b\n")
+    outbox.gather(OTHER, build, None, "b\n")
     wait = outbox.take()
     assert isinstance(wait, float)
     assert 0 < wait <= 3600.0
