@@ -3,7 +3,7 @@
     python benchmarks/codec.py [--rounds=15]
 
 Needs orjson and msgspec beside this package (the dependency group `benchmarks` has them). Every message of a cell is
-encoded or decoded by each codec, with the least work that keeps the wire's form: UTF-8 and no NaN. The start
+encoded or decoded by each codec, the standard library's by the functions of the kernel. The start
 is a process that has imported what a kernel has imported by then, with and without the codec. The last column is how
 many cells it takes to earn the start's cost back.
 """
@@ -11,7 +11,6 @@ many cells it takes to earn the start's cost back.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 import orjson
+
+from async_kernel.protocol.codec import from_json, to_json
 
 HEADER = {
     "msg_id": "4f6c3a5c-1b7e4d0c9a_4711_42",
@@ -60,12 +61,8 @@ class Library(NamedTuple):
     decode: Callable[[bytes], Any]
 
 
-def _encode(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-
-
 LIBRARIES = (
-    Library("json", "pass", _encode, json.loads),
+    Library("json", "pass", to_json, from_json),
     Library("orjson", "import orjson", orjson.dumps, orjson.loads),
     Library("msgspec", "import msgspec.json", msgspec.json.Encoder().encode, msgspec.json.Decoder().decode),
 )
@@ -73,7 +70,7 @@ LIBRARIES = (
 
 def cell_cost(library: Library, repeats: int = 2000) -> float:
     """Microseconds that the messages of one cell cost."""
-    texts = [_encode(value) for value in DECODED]
+    texts = [to_json(value) for value in DECODED]
     begun = time.perf_counter()
     for _ in range(repeats):
         for text in texts:
