@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from .client import DebuggerError
 
-__all__ = ["CellFiles"]
+__all__ = ["CellFiles", "in_this_process"]
+
+
+def in_this_process(path: str, prefix: str) -> str:
+    """The file of the same cell in this process, when `path` names a cell's file of any process; else `path`.
+
+    After a restart a front end sets the breakpoints that it had before, in files of the process that is gone. The names
+    of this one's files begin with `prefix`.
+
+    >>> in_this_process("/tmp/ipykernel_1/2166136261.py", "/tmp/ipykernel_22/")
+    '/tmp/ipykernel_22/2166136261.py'
+    """
+    folder, name = os.path.split(path)
+    folders = re.sub(r"\d+$", lambda _: r"\d+", re.escape(os.path.dirname(prefix)))  # noqa: PTH120
+    return prefix + name if re.fullmatch(folders, folder) and re.fullmatch(r"\d+\.\w+", name) else path
 
 
 class CellFiles:

@@ -23,7 +23,7 @@ from async_kernel.kernel.ports import Debuggee
 from async_kernel.protocol.messages import Content
 from async_kernel.protocol.murmur2 import SEED
 
-from .cells import CellFiles
+from .cells import CellFiles, in_this_process
 from .client import Client, DebuggerError
 from .framing import Message
 from .session import Session, untrace
@@ -199,12 +199,13 @@ class Debugger:
     # What debugpy serves, and what is added
 
     def _set_breakpoints(self, arguments: Content) -> Message:
-        response = self._client.request("setBreakpoints", arguments)
-        path = (arguments.get("source") or {}).get("path")
+        source = arguments.get("source") or {}
+        path = in_this_process(str(source.get("path", "")), self._debuggee.prefix)
+        response = self._client.request("setBreakpoints", {**arguments, "source": {**source, "path": path}})
         if response.get("success") and path:
-            self._breakpoints[str(path)] = arguments.get("breakpoints") or []
-            if not self._breakpoints[str(path)]:
-                del self._breakpoints[str(path)]
+            self._breakpoints[path] = arguments.get("breakpoints") or []
+            if not self._breakpoints[path]:
+                del self._breakpoints[path]
         return response
 
     def _stack_trace(self, arguments: Content) -> Message:
@@ -261,7 +262,7 @@ class Debugger:
         return {"sourcePath": name}
 
     def _source(self, arguments: Content) -> Content:
-        path = str((arguments.get("source") or {}).get("path", ""))
+        path = in_this_process(str((arguments.get("source") or {}).get("path", "")), self._debuggee.prefix)
         try:
             return {"content": Path(path).read_text(encoding="utf-8", errors="replace")}
         except OSError as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import linecache
 import os
 import tempfile
+from typing import Any
 
 from IPython.core.compilerop import CachingCompiler
 
+from async_kernel.ipython.line_numbers import count_empty
 from async_kernel.protocol.murmur2 import murmur2
 
 __all__ = ["CELL_SUFFIX", "KernelCompiler", "cell_file", "cell_folder"]
@@ -34,7 +38,7 @@ def cell_file(code: str) -> str:
 
 
 class KernelCompiler(CachingCompiler):  # type: ignore[misc]
-    """Names a cell's code like a file of the kernel's.
+    """Names a cell's code like a file of the kernel's, and gives its lines the numbers that they have in the cell.
 
     A debugger writes the file when it is asked to (`debugger.cells`), nobody else does. A name in angle brackets would
     keep libraries that look up source by file name, among them the one that draws IPython's tracebacks, from reading
@@ -44,3 +48,17 @@ class KernelCompiler(CachingCompiler):  # type: ignore[misc]
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         """The name for the code of one cell."""
         return cell_file(raw_code)
+
+    def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
+        """Keep the lines of a cell for tracebacks; return its file name. The empty lines at its top, which IPython has
+        taken away, are there again."""
+        empty = count_empty((raw_code or "").splitlines()) - count_empty(transformed_code.splitlines())
+        name: str = super().cache("\n" * max(0, empty) + transformed_code, number, raw_code)
+        return name
+
+    def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> ast.AST:
+        """Parse the code of a cell that was cached under `filename`, or any other code."""
+        entry: tuple[Any, ...] = linecache.cache.get(filename, ())
+        empty = count_empty(entry[2] if len(entry) > 2 else ()) - count_empty(source.splitlines())
+        tree: ast.AST = super().ast_parse("\n" * max(0, empty) + source, filename, symbol)
+        return tree

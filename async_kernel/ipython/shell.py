@@ -29,6 +29,7 @@ from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, Kernel
 from async_kernel.ipython.facade import KernelFacade, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history_file import DelayedSave, HistoryFile
+from async_kernel.ipython.line_numbers import keep_line_numbers
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.preparation import prepare
 from async_kernel.ipython.shells import display, leave, shell_here, shells
@@ -221,6 +222,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         super().init_magics()
         self.register_magics(KernelMagics, DirectiveMagics)
         self.input_transformers_cleanup.insert(0, take_directive)
+        manager = self.input_transformer_manager
+        manager.token_transformers = keep_line_numbers(manager.token_transformers)
         self.awaiting_magics = AwaitingMagics(self)
         self.ast_transformers.append(AwaitMagics(self))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from async_kernel.debugger.cells import CellFiles
+from async_kernel.debugger.cells import CellFiles, in_this_process
 from async_kernel.debugger.client import DebuggerError
 
 
@@ -52,3 +52,10 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "cells").write_text("a file")
     with pytest.raises(DebuggerError, match="cannot be written"):
         CellFiles().write(str(tmp_path / "cells" / "1.py"), "x")
+
+
+def test_a_cell_of_a_process_before_is_that_of_this_one(tmp_path: Path) -> None:
+    ours, other = (f"{tmp_path / name}{os.sep}" for name in ("ipykernel_22", "ipykernel_1"))
+    assert in_this_process(f"{other}33.py", ours) == f"{ours}33.py"
+    for path in (f"{ours}33.py", f"{other}module.py", str(tmp_path / "33.py"), f"{other}sub{os.sep}33.py", ""):
+        assert in_this_process(path, ours) == path

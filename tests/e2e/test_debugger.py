@@ -132,6 +132,45 @@ def test_a_cell_stops_at_its_breakpoint_shows_its_variables_and_goes_on(front: F
     assert front.do("debugInfo")["stoppedThreads"] == []
 
 
+AWKWARD = {
+    "empty lines first": "\n  \n\nimport math\nx = 1\ny = math.floor(2.5)\n",
+    "a command over two lines": "!true \\\n  x\nx = 1\n!true \\\n \\\n\nx = 2\ny = 3\n",
+    "a comment, a magic and an assignment": "# c\n\n%pwd \\\n\nz = !true \\\n x\nx = 1\ny = 2\n",
+    "indented": "\n    x = 1\n    y = 2\n",
+}
+
+
+@pytest.mark.parametrize("code", AWKWARD.values(), ids=AWKWARD)
+def test_lines_are_those_that_the_front_end_shows(front: FrontEnd, code: str) -> None:
+    line = 1 + next(number for number, text in enumerate(code.split("\n")) if text.strip().startswith("y ="))
+    front.break_at(code, line)
+    cell = front.kernel.start(code)
+    thread, frames = front.stopped()
+    assert frames[0]["line"] == line
+    front.do("continue", threadId=thread)
+    front.kernel.finish(cell).ok()
+
+
+@pytest.mark.parametrize("backend", ["asyncio"])
+def test_breakpoints_of_a_process_that_is_gone_are_those_of_the_one_that_follows(
+    start_kernel: StartKernel, backend: str
+) -> None:
+    """JupyterLab sets them again after a restart, by the paths that they had."""
+    kernel = start_kernel(backend)
+    front = FrontEnd(kernel)
+    front.begin()
+    old = front.break_at(FUNCTION, 3)
+    kernel.restart()
+    front.begin()
+    breakpoints = [{"line": 3}]
+    new = str(front.do("dumpCell", code=FUNCTION)["sourcePath"])
+    front.do("setBreakpoints", source={"path": old}, breakpoints=breakpoints, sourceModified=False)
+    assert new != old
+    assert front.do("debugInfo")["breakpoints"] == [{"source": new, "breakpoints": breakpoints}]
+    assert front.do("source", source={"path": old})["content"] == FUNCTION
+    front.pass_through(FUNCTION)
+
+
 def test_a_cell_that_awaits_stops(front: FrontEnd) -> None:
     code = (
         f"import {front.kernel.library} as lib\nasync def work(n):\n    await lib.sleep(0)\n    return n\nawait work(5)"
