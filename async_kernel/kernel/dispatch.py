@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
+from async_kernel.system.real import real
 
 from .request import Request, error_content, serving
 
@@ -122,7 +122,7 @@ _WITHOUT_REPLY = frozenset({"comm_open", "comm_msg", "comm_close"})
 
 
 def _busy(request: Request) -> None:
-    request.started = time.time()
+    request.started = real.time()
     request.publish("status", {"execution_state": "busy"})
 
 

@@ -117,6 +117,7 @@ class Pages:
             yield front
         finally:
             front.picture(SCREENSHOTS / f"{_file_name(test)}.png")
+            said = front.console[heard:]  # what is said when all is closed at once is about that
             try:
                 front.clear()
             except BaseException:  # a dialog of a test that failed stands in the way
@@ -125,7 +126,7 @@ class Pages:
             finally:
                 self._server.end_kernels()
             self._loaded[name] = front
-        assert front.console[heard:] == []
+        assert said == []
         assert objections(self._server.log()[logged:]) == []
 
     def _load(self, name: str) -> Any:

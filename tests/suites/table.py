@@ -6,7 +6,7 @@ in the group `suites` of pyproject.toml, run `release/lock.py`, and put in the h
 
 from __future__ import annotations
 
-from .differences import BACKENDS, Difference, Kind, Suite
+from .differences import Difference, Kind, Suite
 
 __all__ = ["SUITES"]
 
@@ -23,7 +23,7 @@ IPYKERNEL = Suite(
         "tests/test_debugger.py",
         "tests/test_subshells.py",
     ),
-    backends=BACKENDS,
+    backends=("asyncio", "uvloop"),  # its async cells are written for asyncio
     differences=(
         Difference(
             Kind.ON_PURPOSE,
@@ -81,11 +81,6 @@ IPYKERNEL = Suite(
             Kind.NOT_YET,
             "pdb asks again after an interrupt at its prompt.",
             ("tests/test_kernel.py::test_interrupt_during_pdb_set_trace",),
-        ),
-        Difference(
-            Kind.NOT_YET,
-            "Breakpoints in a cell that begins with empty lines are in the wrong lines.",
-            ("tests/test_debugger.py::test_breakpoint_in_cell_with_leading_empty_lines",),
         ),
         Difference(
             Kind.NOT_YET,
