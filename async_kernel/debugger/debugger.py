@@ -259,6 +259,9 @@ class Debugger:
         code = str(arguments.get("code", ""))
         name = self._debuggee.file_of(code)
         self._files.write(name, code)
+        session, breakpoints = self._session, self._breakpoints.get(name)
+        if session is not None and breakpoints:  # debugpy ignores those that were set before there was a file
+            session.client.request("setBreakpoints", {"source": {"path": name}, "breakpoints": breakpoints})
         return {"sourcePath": name}
 
     def _source(self, arguments: Content) -> Content:

@@ -163,8 +163,8 @@ def test_breakpoints_of_a_process_that_is_gone_are_those_of_the_one_that_follows
     kernel.restart()
     front.begin()
     breakpoints = [{"line": 3}]
-    new = str(front.do("dumpCell", code=FUNCTION)["sourcePath"])
     front.do("setBreakpoints", source={"path": old}, breakpoints=breakpoints, sourceModified=False)
+    new = str(front.do("dumpCell", code=FUNCTION)["sourcePath"])
     assert new != old
     assert front.do("debugInfo")["breakpoints"] == [{"source": new, "breakpoints": breakpoints}]
     assert front.do("source", source={"path": old})["content"] == FUNCTION
