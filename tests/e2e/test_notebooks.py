@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,53 @@ def test_the_tour_runs(backend: str, specs: Mapping[str, str], tmp_path: Path) -
     assert any("image/png" in output.get("data", {}) for output in shown), "the tour shows a figure"
     library = "trio" if backend == "trio" else "asyncio"
     assert any(library in output.get("text", "") for output in shown), "the tour says what it runs on"
+    assert any("['create_task_group']" in output.get("text", "") for output in shown), "the tour shows a completion"
+
+
+HIDE = """
+# Makes modules as absent as if they were not installed.
+import sys
+from importlib.machinery import PathFinder
+
+class Hiding(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if path is None and name in {hidden!r} else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
+"""
+
+
+def required(distribution: str, seen: set[str]) -> set[str]:
+    """The names of what a distribution requires without any extra, and of what that requires."""
+    with suppress(metadata.PackageNotFoundError):  # for another system
+        for requirement in metadata.requires(distribution) or []:
+            name = re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()  # type: ignore[index]
+            if "extra ==" not in requirement and name not in seen:
+                seen.add(name)
+                required(name, seen)
+    return seen
+
+
+def test_the_tour_needs_nothing_but_what_the_kernel_requires(
+    specs: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an environment that was made as README says, where neither trio nor matplotlib is."""
+    there = required("async-kernel", {"async-kernel", "pip"})
+    hidden = {
+        module
+        for module, distributions in metadata.packages_distributions().items()
+        if not there & {re.sub(r"[-_.]+", "-", name).lower() for name in distributions}
+    }
+    assert {"trio", "matplotlib", "numpy"} <= hidden
+    (tmp_path / "sitecustomize.py").write_text(HIDE.format(hidden=hidden - {"coverage", "a1_coverage"}))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    book = nbformat.read(ROOT / "docs" / "notebooks" / "tour.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(book, kernel_name=specs["asyncio"], timeout=TIMEOUT, resources=resources).execute()
+    shown = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", []))
+    assert "%pip install matplotlib" in shown
+    assert "the end of the tour" in shown
 
 
 def test_the_tour_is_kept_without_outputs() -> None:
