@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +11,16 @@ from traitlets.config import Config
 
 from async_kernel.errors import UsageError
 from async_kernel.ipython.configuration import check, sections
+
+
+@pytest.fixture(autouse=True)
+def matplotlib_is_not_left() -> Iterator[None]:
+    """Checking `InlineBackend` imports matplotlib. Tests of this process show that a cell which does so gets plots."""
+    before = set(sys.modules)
+    yield
+    for name in sys.modules.keys() - before:
+        if name.partition(".")[0] in ("matplotlib", "matplotlib_inline", "mpl_toolkits"):
+            del sys.modules[name]
 
 
 @pytest.mark.parametrize(
