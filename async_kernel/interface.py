@@ -26,6 +26,7 @@ from async_kernel.kernel.request import find_request
 from async_kernel.kernel.visit import visit
 from async_kernel.launcher import (
     ConnectionFile,
+    fill_in_ports,
     load_interface,
     make_plan,
     open_connection,
@@ -110,16 +111,20 @@ class ZMQInterface:
         self._codec = make_codec(self._file.info)
         self._refusals = Refusals(log.warning, time.monotonic)
         sockets = bind_sockets(self._file.info)
-        info = sockets.connection
+        info, given = sockets.connection, self._file.info
         self._file = self._file._replace(info=info)
         if self._file.registration is not None:
             register(self._file.registration, sockets)
-        if self._file.is_new:
-            try:
+        try:
+            if self._file.is_new:
                 write_connection(self._file)
-            except BaseException:
-                sockets.close()
-                raise
+            elif info != given:  # the launcher has left ports to the kernel
+                fill_in_ports(self._file)
+        except BaseException:
+            sockets.close()
+            raise
+        for exposure in info.exposures():
+            log.warning("%s", exposure)
         backlog = settings.attributes.get("kernel.backlog")
         limit = BACKLOG_BYTES if backlog is None else backlog << 20
         kept = settings.attributes.get("kernel.replay")

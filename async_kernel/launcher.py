@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConnectionFile",
+    "fill_in_ports",
     "load_interface",
     "make_plan",
     "makes_new",
@@ -175,6 +176,31 @@ def write_connection(file: ConnectionFile) -> None:
             f"The connection file {file.path} cannot be written: {error.strerror}.",
             file.path,
             "Say -f with a path that you can write to, or have JUPYTER_RUNTIME_DIR name such a folder for -f .",
+        ) from None
+
+
+def fill_in_ports(file: ConnectionFile) -> None:
+    """Write the ports that the kernel has chosen into the file that its launcher has written, for clients to read.
+
+    The file is replaced as a whole. ConnectionFileError when it cannot be written.
+    """
+    new = f"{file.path}.{os.getpid()}"
+    try:
+        with open(file.path, encoding="utf-8") as opened:
+            text = file.info.to_text(opened.read())
+        descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as opened:
+                opened.write(text)
+            os.replace(new, file.path)
+        except BaseException:
+            os.unlink(new)
+            raise
+    except (OSError, ValueError, TypeError) as error:  # or it is no JSON object any more
+        raise ConnectionFileError(
+            f"The chosen ports cannot be written to the connection file {file.path}: {error}.",
+            file.path,
+            "Give the ports in the file, or have it lie in a folder that the kernel can write to.",
         ) from None
 
 

@@ -13,6 +13,7 @@ import pytest
 from async_kernel.errors import ConnectionFileError, UsageError
 from async_kernel.launcher import (
     ConnectionFile,
+    fill_in_ports,
     load_interface,
     make_plan,
     open_connection,
@@ -194,3 +195,13 @@ def test_a_plan_says_what_will_run(backend: str) -> None:
     plan = make_plan(Settings(backend=backend))
     assert plan.backend == backend
     assert plan.host is None
+
+
+def test_chosen_ports_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "kernel.json"
+    path.write_text("[]")  # it was another a moment ago
+    with pytest.raises(ConnectionFileError, match="chosen ports") as caught:
+        fill_in_ports(ConnectionFile(str(path), ConnectionInfo(1, 2, 3, 4, 5), is_new=False))
+    assert caught.value.path == str(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "[]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -65,14 +66,25 @@ class KernelMagics(Magics):  # type: ignore[misc]
 
     @line_magic
     def connect_info(self, line: str) -> None:
-        """%connect_info: print how to connect another client to this kernel."""
+        """%connect_info [--key]: print how to connect another client to this kernel.
+
+        Whoever has the key can run code in the kernel, and notebooks are kept with their output and passed on. So the
+        key is left out, unless --key asks for it.
+        """
         path = self.shell.connection_file
         if not path:
             raise UsageError("This kernel has no connection file.")
-        print(Path(path).read_text(encoding="utf-8").rstrip())
-        print("\nPut the above JSON into a file and connect with")
-        print("    jupyter console --existing FILE")
-        print(f"or, on this machine, with\n    jupyter console --existing {path}")
+        if line.strip() not in ("", "--key"):
+            raise UsageError(f"%connect_info takes nothing but --key, not {line!r}.")
+        info = json.loads(Path(path).read_text(encoding="utf-8"))
+        shown = line.strip() == "--key" or not info.get("key")
+        print(json.dumps(info if shown else {**info, "key": "..."}, indent=2))
+        print(f"\nOn this machine, connect with\n    jupyter console --existing {shlex.quote(path)}")
+        if shown:
+            print("From elsewhere, put the above JSON into a file and connect with")
+            print("    jupyter console --existing FILE")
+        else:
+            print("The key is left out: output is kept and passed on. %connect_info --key shows it.")
 
     @line_magic
     def qtconsole(self, line: str) -> None:

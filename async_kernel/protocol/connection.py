@@ -49,9 +49,32 @@ class ConnectionInfo(NamedTuple):
         """The same with another port for one channel."""
         return ConnectionInfo(**{**self._asdict(), f"{channel}_port": port})
 
-    def to_text(self) -> str:
-        """The text of the connection file."""
-        return json.dumps(self._asdict(), indent=2) + "\n"
+    def to_text(self, former: str = "{}") -> str:
+        """The text of the connection file; fields of the `former` text that we do not know are left as they are."""
+        return json.dumps({**json.loads(former), **self._asdict()}, indent=2) + "\n"
+
+    def exposures(self) -> list[str]:
+        """In which ways strangers may run code here or read along: none where there is a key, and an address that only
+        this machine reaches.
+
+        TCP is not encrypted, so on another address everything can be read on the network.
+        """
+        found = []
+        if not self.key:
+            found.append(
+                "The connection file has an empty key: whoever reaches the kernel's ports can run code in it. "
+                "Have what starts the kernel write a key."
+            )
+        if self.transport == "tcp" and not _is_of_this_machine(self.ip):
+            found.append(
+                f"The kernel listens on {self.ip} over plain TCP: code, output and input can be read on the network. "
+                "Use 127.0.0.1, with an SSH tunnel for other machines."
+            )
+        return found
+
+
+def _is_of_this_machine(ip: str) -> bool:
+    return ip.startswith("127.") or ip in ("localhost", "::1", "[::1]", "lo")
 
 
 class Registration(NamedTuple):

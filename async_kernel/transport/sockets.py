@@ -34,8 +34,9 @@ LINGER = 1000
 
 
 BIND_SECONDS = 2.0
-"""How long a port is tried that is taken. Whoever chose it found it free, but until a kernel binds it the system may
-give it to a connection of somebody else's, which may be short."""
+"""How long a port is tried that is taken by a connection. The launcher found it free, but until a kernel binds it the
+system may give it to a connection of another process, which may be short. A port on which another process listens is
+not tried again: that process stays, and the client should know at once."""
 
 BIND_PAUSE = 0.02
 
@@ -87,6 +88,10 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
                 socket.set(zmq.MAXMSGSIZE, REQUEST_BYTES)
                 socket.set(zmq.SNDHWM, 0)  # a ROUTER loses what it cannot queue; replies are few and never lost
                 socket.set(zmq.ROUTER_HANDOVER, 1)  # a client that comes back with its identity takes its place
+        for channel in sorted(
+            kinds, key=lambda each: connection.port(each) == 0
+        ):  # or the system gives one of those away
+            socket = sockets[channel]
             if connection.transport == "ipc" and not connection.port(channel):
                 taken = {connection.port(other) for other in Channel}
                 connection = connection.with_port(channel, min(set(range(1, 7)) - taken))
@@ -113,11 +118,29 @@ def _bind(socket: zmq.Socket[bytes], address: str) -> None:
         try:
             socket.bind(address)
         except zmq.ZMQError as error:
-            if error.errno != zmq.EADDRINUSE or time.monotonic() > end:
+            if error.errno != zmq.EADDRINUSE or time.monotonic() > end or _is_listened_on(address):
                 raise
             time.sleep(BIND_PAUSE)
         else:
             return
+
+
+def _is_listened_on(address: str) -> bool:
+    """Whether a process takes connections at a TCP address."""
+    import socket  # for the rare port that is taken
+
+    transport, _, place = address.partition("://")
+    host, _, port = place.rpartition(":")
+    if transport != "tcp":
+        return False
+    try:
+        with socket.create_connection((_ANY.get(host, host), int(port)), timeout=0.2) as connection:
+            return bool(connection.getsockname() != connection.getpeername())  # TCP can connect a socket to itself
+    except OSError:
+        return False
+
+
+_ANY = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1"}
 
 
 def _echo(socket: zmq.Socket[bytes]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import socket
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from async_kernel.command import command_line
+from async_kernel.protocol.connection import ConnectionInfo
 
 DEADLINE = 60.0
 BACKEND = "import sniffio; print(sniffio.current_async_library())"
@@ -35,8 +38,10 @@ def ask(client: Any, code: str) -> str:
 
 
 @contextmanager
-def started(line: str, folder: Path, through: Sequence[str] = ()) -> Iterator[Any]:
-    """A client of the kernel that the line of the command line starts on a connection file of its own."""
+def started(
+    line: str, folder: Path, through: Sequence[str] = (), settled: Callable[[str], bool] = lambda text: True
+) -> Iterator[Any]:
+    """A client of the kernel that the line of the command line starts, once its connection file is `settled`."""
     runtime = folder / "runtime"
     runtime.mkdir(exist_ok=True)
     with (folder / "said").open("wb") as said:
@@ -49,7 +54,7 @@ def started(line: str, folder: Path, through: Sequence[str] = ()) -> Iterator[An
         )
     client = BlockingKernelClient()
     try:
-        client.load_connection_file(str(connection_file(runtime, kernel)))
+        client.load_connection_file(str(connection_file(runtime, kernel, settled)))
         client.start_channels()
         client.wait_for_ready(timeout=DEADLINE)
         yield client
@@ -61,12 +66,13 @@ def started(line: str, folder: Path, through: Sequence[str] = ()) -> Iterator[An
         kernel.wait(DEADLINE)
 
 
-def connection_file(runtime: Path, kernel: subprocess.Popen[bytes]) -> Path:
+def connection_file(runtime: Path, kernel: subprocess.Popen[bytes], settled: Callable[[str], bool]) -> Path:
     """The connection file, once its ports stand in it."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline and kernel.poll() is None:
         for path in runtime.glob("kernel-*.json"):
-            if '"shell_port"' in path.read_text(encoding="utf-8"):
+            text = path.read_text(encoding="utf-8")
+            if '"shell_port"' in text and settled(text):
                 return path
         time.sleep(0.02)
     raise AssertionError("the kernel wrote no connection file")
@@ -101,6 +107,64 @@ def test_a_connection_file_is_written_where_none_is(kernels: Path, tmp_path: Pat
         assert ask(client, "print(6 * 7)") == "42"
     assert not path.exists(), "the kernel takes its file away"
     assert f"Its connection file is {path}" in (tmp_path / "said").read_text()
+
+
+def test_ports_that_the_launcher_left_free_are_written_into_its_file(tmp_path: Path) -> None:
+    (tmp_path / "runtime").mkdir()
+    path = tmp_path / "runtime" / "kernel-mine.json"
+    ports = dict.fromkeys(("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"), 0)
+    path.write_text(json.dumps({**ports, "key": "a key", "theirs": [1], "signature_scheme": "hmac-sha256"}))
+    with started(
+        f"-f {shlex.quote(str(path))}", tmp_path, settled=lambda text: '"shell_port": 0' not in text
+    ) as client:
+        assert ask(client, "print(6 * 7)") == "42"
+        written = json.loads(path.read_text())
+        assert all(written[port] for port in ports)
+        assert (written["theirs"], written["key"]) == ([1], "a key")
+        if os.name == "posix":
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path], "it is the launcher's, who takes it away"
+
+
+def test_a_client_sees_at_once_that_its_ports_were_taken(kernels: Path) -> None:
+    """It has chosen them, and would not hear of others: so the process ends, and says which port it was."""
+    assert command_line(["-a", "mine", f"--folder={kernels}"]) == 0
+    with socket.socket() as taker, (kernels / "said").open("w+b") as said:
+        taker.bind(("127.0.0.1", 0))
+        taker.listen()
+        manager = KernelManager(kernel_name="mine", iopub_port=taker.getsockname()[1])
+        manager.cache_ports = False
+        manager.start_kernel(stdout=said, stderr=said)
+        client = manager.client()
+        try:
+            client.start_channels()
+            with pytest.raises(RuntimeError, match="died"):
+                client.wait_for_ready(timeout=DEADLINE)
+            said.seek(0)
+            assert f"iopub channel cannot be bound to tcp://127.0.0.1:{manager.iopub_port}" in said.read().decode()
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"key": ""}, "empty key"),
+        ({"key": "a key", "ip": "0.0.0.0"}, "plain TCP"),
+        ({"key": "a key"}, ""),
+    ],
+)
+def test_what_strangers_could_do_is_said_once(fields: dict[str, str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "runtime").mkdir()
+    path = tmp_path / "runtime" / "kernel-mine.json"
+    path.write_text(json.dumps({**ConnectionInfo()._asdict(), **fields}))
+    with started(
+        f"-f {shlex.quote(str(path))}", tmp_path, settled=lambda text: '"shell_port": 0' not in text
+    ) as client:
+        assert ask(client, "print(6 * 7)") == "42"
+    text = (tmp_path / "said").read_text()
+    assert text.count(said) == 1 if said else text == ""
 
 
 @pytest.mark.parametrize(

@@ -170,10 +170,22 @@ def test_small_magics(cells: Callable[..., Ran], shell: Shell, tmp_path: Path) -
     assert "Doctest mode is: OFF" in cells("%doctest_mode").text()
     assert "subshell id: None" in cells("%subshell").text()
     assert cells("%connect_info").reply["ename"] == "UsageError"
+
+
+def test_connect_info_shows_the_key_when_it_is_asked_for(
+    cells: Callable[..., Ran], shell: Shell, tmp_path: Path
+) -> None:
+    """A notebook is kept with its output, and passed on."""
     file = tmp_path / "kernel.json"
-    file.write_text('{"shell_port": 1}')
+    file.write_text('{"shell_port": 1, "key": "a secret"}')
     shell.interpreter.shell.connection_file = str(file)
-    assert '{"shell_port": 1}' in cells("%connect_info").text()
+    shown = cells("%connect_info").text()
+    assert '"shell_port": 1' in shown
+    assert f"--existing {file}" in shown
+    assert "a secret" not in shown
+    assert "%connect_info --key" in shown
+    assert '"key": "a secret"' in cells("%connect_info --key").text()
+    assert cells("%connect_info all").reply["ename"] == "UsageError"
 
 
 def test_gui(cells: Callable[..., Ran], shell: Shell) -> None:

@@ -151,3 +151,31 @@ def test_a_wrong_registration_file_is_named(change: dict[str, object]) -> None:
         parse_registration(json.dumps(REGISTRATION | change), "/run/registration.json")
     assert caught.value.path == "/run/registration.json"
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"key": "k"}, []),
+        ({"key": "k", "ip": "127.0.0.2"}, []),
+        ({"key": "k", "ip": "localhost"}, []),
+        ({"key": "k", "ip": "::1"}, []),
+        ({"key": "k", "ip": "0.0.0.0", "transport": "ipc"}, []),
+        ({"key": "k", "ip": "0.0.0.0"}, ["0.0.0.0 over plain TCP"]),
+        ({"key": "k", "ip": "*"}, ["* over plain TCP"]),
+        ({"key": "k", "ip": "192.168.1.7"}, ["192.168.1.7 over plain TCP"]),
+        ({"key": "", "transport": "ipc"}, ["an empty key"]),
+        ({"ip": "::"}, ["an empty key", ":: over plain TCP"]),
+    ],
+)
+def test_what_strangers_could_do_is_said(fields: dict[str, str], said: list[str]) -> None:
+    exposures = ConnectionInfo(**fields).exposures()  # type: ignore[arg-type]
+    assert len(exposures) == len(said)
+    for exposure, words in zip(exposures, said, strict=True):
+        assert words in exposure
+
+
+def test_fields_that_are_not_known_are_written_again() -> None:
+    former = '{"shell_port": 0, "theirs": [1], "key": "old"}'
+    data = json.loads(ConnectionInfo(shell_port=7, key="new").to_text(former))
+    assert (data["shell_port"], data["theirs"], data["key"]) == (7, [1], "new")

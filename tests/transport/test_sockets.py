@@ -32,6 +32,19 @@ def test_the_system_chooses_the_ports_of_zero() -> None:
         sockets.close()
 
 
+@pytest.mark.parametrize("ip", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_that_another_process_listens_on_is_given_up_at_once(ip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(seconds: float) -> None:
+        raise AssertionError("it was waited for")
+
+    monkeypatch.setattr(module.time, "sleep", wait)
+    with socket.socket() as taker:
+        taker.bind(("127.0.0.1", 0))
+        taker.listen()
+        with pytest.raises(ConnectionFileError, match="stdin"):
+            bind_sockets(ConnectionInfo(stdin_port=taker.getsockname()[1], ip=ip))
+
+
 def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BIND_SECONDS", 0.1)
     sockets = bind_sockets(ConnectionInfo())
@@ -66,6 +79,19 @@ def test_a_port_that_is_taken_for_a_moment_is_waited_for(monkeypatch: pytest.Mon
         assert sockets.connection.iopub_port == port
     finally:
         sockets.close()
+
+
+def test_ports_that_are_given_are_bound_before_others_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the system may choose one of them for another channel, whose socket then keeps it."""
+    bound: list[str] = []
+    monkeypatch.setattr(
+        module, "_bind", lambda socket, address: (bound.append(address), socket.bind("tcp://127.0.0.1:*"))
+    )
+    sockets = bind_sockets(ConnectionInfo(stdin_port=50001, iopub_port=50002))
+    sockets.close()
+    assert bound[:2] == ["tcp://127.0.0.1:50001", "tcp://127.0.0.1:50002"]
+    assert set(bound[2:]) == {"tcp://127.0.0.1:*"}
+    assert list(sockets.by_channel) == [Channel.CONTROL, Channel.SHELL, Channel.STDIN, Channel.IOPUB]
 
 
 def test_an_address_that_is_not_ours_is_named() -> None:
