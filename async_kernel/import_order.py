@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
     from typing import TypeGuard
 
-__all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "is_installed", "keep_user_files_out"]
+__all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "keep_user_files_out"]
 
 DEPENDENCIES = frozenset(
     """
@@ -44,34 +44,25 @@ OPTIONAL = frozenset(
 
 
 class ImportOrder:
-    """A finder for `sys.meta_path`, in front of the one that goes through `sys.path`."""
+    """In which folders an import looks, by who asks."""
 
-    def __init__(self, path: "Sequence[str]", working_folder: str, finder: "type[PathFinder]") -> None:
-        """`path` are the entries that are not the user's; `finder` is asked in the end."""
+    def __init__(self, path: "Sequence[str]", working_folder: str) -> None:
+        """`path` are the entries of `sys.path` that are not the user's."""
         self._path = tuple(path)
         self._roots = (os.path.dirname(__file__), *self._path)
         self._working_folder = working_folder
-        self._finder = finder
         self._names = DEPENDENCIES | OPTIONAL | sys.stdlib_module_names
 
-    def find_spec(
-        self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
-    ) -> "ModuleSpec | None":
-        """Where an importer that is no user code finds `fullname`; None leaves it to Python's own order.
+    def path_for(self, name: str, target: "ModuleType | None" = None) -> "list[str] | None":
+        """Where the code that calls looks for the top-level module `name`; None for `sys.path`, as Python has it.
 
-        Raises ModuleNotFoundError where that order would come to a file of the user's.
+        `target` is the module that is read again, if it is one (`importlib.reload`).
         """
-        if path is not None or not self._is_ours(fullname):
+        if name not in self._names and not name.startswith("_sysconfigdata_"):
             return None
         if self._is_users(_file_of(target) if target is not None else _importer()):
             return None
-        spec = self._finder.find_spec(fullname, [entry for entry in sys.path if entry in self._path], target)
-        if spec is None and self._finder.find_spec(fullname, None, target) is not None:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        return spec
-
-    def _is_ours(self, name: str) -> bool:
-        return name in self._names or name.startswith("_sysconfigdata_")
+        return [entry for entry in sys.path if entry in self._path]
 
     def _is_users(self, file: "str | None") -> bool:
         """Whether the code in `file` is the user's. The deepest folder decides: an environment may lie in a project."""
@@ -85,29 +76,36 @@ class ImportOrder:
 
 def keep_user_files_out() -> None:
     """From now on, have the kernel's imports pass the working folder by. Where that was done, nothing happens."""
-    if any(isinstance(finder, ImportOrder) for finder in sys.meta_path):
-        return
     for position, finder in enumerate(sys.meta_path):
         if _is_path_finder(finder):
-            folder = _working_folder()
-            own = [entry for entry in sys.path if entry and not _is_same(entry, folder)]
-            sys.meta_path.insert(position, ImportOrder(own, folder, finder))
+            if not hasattr(finder, "import_order"):
+                folder = _working_folder()
+                own = [entry for entry in sys.path if entry and not _is_same(entry, folder)]
+                sys.meta_path[position] = _in_order(finder, ImportOrder(own, folder))
             return
+
+
+def _in_order(finder: "type[PathFinder]", order: ImportOrder) -> "type[PathFinder]":
+    """A finder like this one, which looks where the order says. It takes its place and keeps its name, by which
+    libraries look for it: a second finder before it could not say that a module is not there."""
+
+    class Ordered(finder):  # type: ignore[misc, valid-type]
+        import_order = order
+
+        @classmethod
+        def find_spec(
+            cls, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+        ) -> "ModuleSpec | None":
+            where = order.path_for(fullname, target) if path is None else path
+            return finder.find_spec(fullname, where, target)
+
+    Ordered.__name__ = Ordered.__qualname__ = finder.__name__
+    return Ordered
 
 
 def _is_path_finder(finder: object) -> "TypeGuard[type[PathFinder]]":
     """Whether it is `importlib.machinery.PathFinder`, or a class that somebody has derived from it and put there."""
     return isinstance(finder, type) and "PathFinder" in [each.__name__ for each in finder.__mro__]
-
-
-def is_installed(name: str) -> bool:
-    """Whether the kernel could import the top-level module `name`. It is not imported."""
-    from importlib.util import find_spec
-
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):  # only the user has a file of this name; a module without a spec
-        return name in sys.modules
 
 
 def _working_folder() -> str:

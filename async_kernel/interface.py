@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from async_kernel.errors import AsyncKernelError, ProtocolError
-from async_kernel.import_order import is_installed
 from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.request import find_request
@@ -153,7 +153,7 @@ class ZMQInterface:
         self._ending.tell_server()
         self._ending.stand_by()
         self.kernel.ending = lambda: self._ending.come_within(GRACE)
-        if is_installed("debugpy"):
+        if find_spec("debugpy") is not None:
             self.kernel.info = kernel_info(debugger=True)
         self._transport.start()
         self._take_signals()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
-from async_kernel.import_order import is_installed
 from async_kernel.kernelspec.listing import Found, find_all, settings_or_none
 from async_kernel.kernelspec.spec import environment_label
 from async_kernel.kernelspec.surroundings import Surroundings
@@ -106,6 +105,7 @@ def _is_conda(here: Surroundings) -> bool:
 def _packages() -> dict[str, Any]:
     """The versions of what is installed, and the loops and toolkits that can be found; nothing of it is imported."""
     from importlib.metadata import PackageNotFoundError, version
+    from importlib.util import find_spec
 
     facts: dict[str, Any] = {}
     for name in _PACKAGES:
@@ -115,7 +115,7 @@ def _packages() -> dict[str, Any]:
             facts[name] = None
     for name in _TOOLKITS:
         if facts.get(name) is None:
-            facts[name] = "found" if is_installed(name) else None
+            facts[name] = "found" if find_spec(name) else None
     return facts
 
 

@@ -59,8 +59,6 @@ def detect(
 def _present(name: str, find_spec: Callable[[str], object | None]) -> bool:
     try:
         return find_spec(name) is not None
-    except ImportError:  # only the working folder has a file of this name (`import_order`)
-        return False
     except ValueError:  # the module is in sys.modules without a spec: somebody's stand-in for it
         return name in sys.modules
 
