@@ -19,7 +19,8 @@ KILL_SECONDS = 0.2
 
 INTERRUPT, TERMINATE, KILL, HANGUP = int(signal.SIGINT), int(signal.SIGTERM), 9, getattr(signal, "SIGHUP", 1)
 
-IGNORED, DEFAULT, INTERRUPT_HANDLER = signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler
+# Numbers, and no members of `signal.Handlers`: those are for `signal.signal`, which `real.signal` is not.
+IGNORED, DEFAULT, INTERRUPT_HANDLER = int(signal.SIG_IGN), int(signal.SIG_DFL), signal.default_int_handler
 
 
 def give_signals_back_in_children() -> None:

@@ -328,3 +328,24 @@ def test_in_a_pid_namespace_numbers_are_its_own(proc: list[str]) -> None:
         pytest.skip("this machine lets nobody make PID namespaces")
     done = subprocess.run([*enter, sys.executable, "-c", NAMESPACE], capture_output=True, text=True, timeout=60)
     assert (done.stdout.split(), done.stderr) == (["-15", "-15", "None"], "")
+
+
+FORK = """
+import os, signal, sys
+from async_kernel.system.children import give_signals_back_in_children
+
+signal.signal(signal.SIGTERM, print)
+signal.signal(signal.SIGINT, print)
+give_signals_back_in_children()
+if os.fork() == 0:
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    assert signal.set_wakeup_fd(-1) == -1
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_forked_child_has_python_s_own_handlers() -> None:
+    ended = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=DEADLINE)
+    assert (ended.returncode, ended.stderr) == (0, "")
