@@ -74,23 +74,9 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
     try:
         for channel, kind in kinds.items():
             socket = sockets[channel] = context.socket(kind)
-            socket.linger = LINGER
-            if channel is Channel.IOPUB:
-                socket.set(zmq.XPUB_MANUAL_LAST_VALUE, 1)  # every subscription is the publisher's to serve
-                socket.set(zmq.XPUB_NODROP, 1)  # refuse what a slow subscriber cannot take, instead of losing it
-                socket.set(zmq.SNDHWM, HIGH_WATER)
-                socket.set(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
-            elif channel is Channel.HB:
-                socket.set(zmq.SNDHWM, HEARTBEATS)
-                socket.set(zmq.RCVHWM, HEARTBEATS)
-                socket.set(zmq.MAXMSGSIZE, HEARTBEAT_BYTES)
-            else:
-                socket.set(zmq.MAXMSGSIZE, REQUEST_BYTES)
-                socket.set(zmq.SNDHWM, 0)  # a ROUTER loses what it cannot queue; replies are few and never lost
-                socket.set(zmq.ROUTER_HANDOVER, 1)  # a client that comes back with its identity takes its place
-        for channel in sorted(
-            kinds, key=lambda each: connection.port(each) == 0
-        ):  # or the system gives one of those away
+            _set_limits(channel, socket)
+        # The given ports first, or the system gives one of them away for a 0.
+        for channel in sorted(kinds, key=lambda each: connection.port(each) == 0):
             socket = sockets[channel]
             if connection.transport == "ipc" and not connection.port(channel):
                 taken = {connection.port(other) for other in Channel}
@@ -110,6 +96,25 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
     heartbeat = ServiceThread("heartbeat", _echo, (sockets.pop(Channel.HB),))
     heartbeat.start()
     return Sockets(context, sockets, heartbeat, connection)
+
+
+def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:
+    """Say how much a socket takes in and keeps, before it is bound."""
+    socket.linger = LINGER
+    if channel is Channel.IOPUB:
+        socket.set(zmq.XPUB_MANUAL_LAST_VALUE, 1)  # every subscription is the publisher's to serve
+        socket.set(zmq.XPUB_NODROP, 1)  # refuse what a slow subscriber cannot take, instead of losing it
+        socket.set(zmq.SNDHWM, HIGH_WATER)
+        socket.set(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
+        return
+    socket.set(zmq.ROUTER_HANDOVER, 1)  # a client that comes back with its identity takes its place
+    if channel is Channel.HB:
+        socket.set(zmq.SNDHWM, HEARTBEATS)
+        socket.set(zmq.RCVHWM, HEARTBEATS)
+        socket.set(zmq.MAXMSGSIZE, HEARTBEAT_BYTES)
+    else:
+        socket.set(zmq.SNDHWM, 0)  # a ROUTER loses what it cannot queue; replies are few and never lost
+        socket.set(zmq.MAXMSGSIZE, REQUEST_BYTES)
 
 
 def _bind(socket: zmq.Socket[bytes], address: str) -> None:

@@ -119,6 +119,23 @@ def test_the_heart_beats(transport: str, tmp_path: Path) -> None:
     assert not sockets.heartbeat.is_alive()
 
 
+def test_the_heart_beats_for_a_client_that_comes_back_with_its_identity() -> None:
+    """Its first connection may be half open, so that only the client knows of its end."""
+    sockets = bind_sockets(ConnectionInfo())
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        hearts = [context.socket(zmq.REQ) for _ in range(3)]
+        for heart in hearts:
+            heart.routing_id = b"client"
+            heart.connect(sockets.connection.address(Channel.HB))
+            heart.send(b"ping")
+            assert heart.poll(DEADLINE_MS)
+            assert heart.recv() == b"ping"
+    finally:
+        context.destroy(linger=0)
+        sockets.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="libzmq has ipc on POSIX systems only")
 def test_ipc_without_ports_gives_each_channel_its_own_address(tmp_path: Path) -> None:
     sockets = bind_sockets(ConnectionInfo(ip=str(tmp_path / "k"), transport="ipc"))
