@@ -1,6 +1,7 @@
 """Signatures: who may speak to the kernel (messaging spec, "The wire protocol").
 
-A digest is checked before anything else is looked at, then remembered, so that a recorded message cannot be sent again.
+A digest is checked before anything else is looked at, then remembered for as long as the process lives, so that a
+recorded message cannot be sent again. A restart with the same key forgets: clients sign no date that could be trusted.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from collections.abc import Iterable
 
 from async_kernel.errors import ConnectionFileError, SignatureError
 
-__all__ = ["REMEMBERED_DIGESTS", "Signer"]
+from .seen import SeenDigests
 
-REMEMBERED_DIGESTS = 65536
-"""How many digests are remembered, at least; between this and twice this many are kept at any time."""
+__all__ = ["Signer"]
 
 
 class Signer:
@@ -37,8 +37,7 @@ class Signer:
                 next_step='Jupyter writes "hmac-sha256".',
             )
         self._hmac = made if key else None
-        self._seen: set[bytes] = set()
-        self._seen_before: set[bytes] = set()
+        self._seen = SeenDigests()
 
     def sign(self, frames: Iterable[bytes]) -> bytes:
         """The hex digest of `frames` (header, parent header, metadata, content), b"" without a key."""
@@ -55,8 +54,5 @@ class Signer:
             return
         if not hmac.compare_digest(self.sign(frames), digest):
             raise SignatureError("The signature of a message is wrong: its sender does not have this kernel's key.")
-        if digest in self._seen or digest in self._seen_before:
+        if not self._seen.add(digest):
             raise SignatureError("A message was seen before: it may have been recorded and sent again.")
-        self._seen.add(digest)
-        if len(self._seen) >= REMEMBERED_DIGESTS:  # two generations bound the memory without sorting by age
-            self._seen_before, self._seen = self._seen, set()

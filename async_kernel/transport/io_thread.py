@@ -9,7 +9,8 @@ Replies on control overtake what cells give, as their requests do. Who gives out
 sending, or waits while somebody else does: never for a subscriber, only for the work that messages make.
 
 Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
-with everything else. Messages on iopub go through the `publisher`, which keeps what a subscriber cannot take yet.
+with everything else. Messages on iopub go through the `publisher`, all others through `replies`: each keeps what a
+client cannot take yet, within a bound.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from .backlog import Build, Note
 from .outbox import SOON_SECONDS, Outbox, Output, Plain
 from .publisher import Publisher
 from .replay import Replay
+from .replies import Replies
 from .sockets import Sockets
 
 __all__ = ["BACKLOG_BYTES", "OUTBOX_MESSAGES", "IOThread"]
@@ -97,6 +99,7 @@ class IOThread:
         self._ended = False
         self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
         self._publisher = Publisher(sockets.by_channel[Channel.IOPUB], welcome, note, backlog, replay)
+        self._replies = Replies(sockets.by_channel)
         self._barriers: deque[Callable[[], None]] = deque()
         self._rung = False
         self._stop_at: float | None = None
@@ -301,7 +304,7 @@ class IOThread:
         """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
         if self._stop_at is None:
             return pause
-        if not (self._outbox or self._publisher.hopeful):
+        if not (self._outbox or self._publisher.hopeful or self._replies.hopeful):
             return 0.0
         left = max(0.0, self._stop_at - real.monotonic())
         return left if pause is None else min(left, pause)
@@ -334,6 +337,7 @@ class IOThread:
         """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
         self._publisher.hear()  # or a new subscriber misses what it could have had
         self._publisher.flush()
+        self._replies.flush()
         end = None if seconds is None else real.monotonic() + seconds
         while self._outbox:
             if (self._wanted or (end is not None and real.monotonic() > end)) and not self._outbox.has_ahead:
@@ -347,8 +351,8 @@ class IOThread:
             elif item.channel is Channel.IOPUB:
                 self._publisher.send(item.message)
             else:
-                self._sockets.by_channel[item.channel].send_multipart(item.message)
-        return self._publisher.pause
+                self._replies.send(item.channel, item.message)
+        return min((pause for pause in (self._publisher.pause, self._replies.pause) if pause is not None), default=None)
 
 
 _all: WeakSet[IOThread] = WeakSet()

@@ -16,7 +16,7 @@ from async_kernel.system.service_thread import ServiceThread
 __all__ = ["HIGH_WATER", "Sockets", "bind_sockets"]
 
 HIGH_WATER = 250
-"""Messages that ZMQ queues for one subscriber before the I/O thread keeps further ones itself, and counts them."""
+"""Messages that ZMQ queues for one client or subscriber; the I/O thread keeps further ones itself, and counts them."""
 
 REQUEST_BYTES = 256 << 20
 """The longest frame of a request: clients send the buffers of widgets. A longer frame ends its connection before any of
@@ -113,7 +113,8 @@ def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:
         socket.set(zmq.RCVHWM, HEARTBEATS)
         socket.set(zmq.MAXMSGSIZE, HEARTBEAT_BYTES)
     else:
-        socket.set(zmq.SNDHWM, 0)  # a ROUTER loses what it cannot queue; replies are few and never lost
+        socket.set(zmq.ROUTER_MANDATORY, 1)  # refuse what a client cannot take, instead of losing it
+        socket.set(zmq.SNDHWM, HIGH_WATER)
         socket.set(zmq.MAXMSGSIZE, REQUEST_BYTES)
 
 

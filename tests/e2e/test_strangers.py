@@ -13,6 +13,8 @@ import psutil
 import pytest
 import zmq
 
+from async_kernel.transport.replies import REPLY_BYTES
+
 from .driver import DEADLINE, KernelDriver, wait_until
 
 GROWTH = 32 << 20
@@ -140,3 +142,17 @@ def test_heartbeats_that_are_not_read_are_not_kept(kernel: KernelDriver, strange
         assert heart.poll(MILLISECONDS)
         assert heart.recv() == b"ping"
     assert memory(kernel) - before < GROWTH
+
+
+def test_replies_that_a_client_does_not_read_are_bounded(kernel: KernelDriver, strange: Strange) -> None:
+    kernel.expects_stderr = True
+    kernel.execute("pass").ok()
+    before = memory(kernel)
+    lazy = strange("shell", zmq.DEALER)
+    content = {"code": "", "silent": True, "user_expressions": {"text": "'y' * 200_000"}}
+    for _ in range(1500):
+        lazy.send_multipart(kernel.client.session.serialize(kernel.client.session.msg("execute_request", content)))
+    for _ in range(20):
+        kernel.execute("pass", seconds=60).ok()  # behind the others: the order is one for all clients
+    assert memory(kernel) - before < 2 * REPLY_BYTES, "beside what is kept, ZMQ holds some"
+    assert kernel.stderr() == "async-kernel: a client reads no replies on shell: from now on they are dropped\n"

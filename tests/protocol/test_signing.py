@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import tracemalloc
 
 import pytest
 
 from async_kernel.errors import ConnectionFileError, SignatureError
-from async_kernel.protocol import signing
 from async_kernel.protocol.signing import Signer
 
 FRAMES = [b"header", b"parent", b"metadata", b"content"]
@@ -73,15 +73,18 @@ def test_an_unknown_scheme_is_a_fault_of_the_connection_file(scheme: str, key: b
         Signer(key, scheme)
 
 
-def test_the_memory_of_digests_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing, "REMEMBERED_DIGESTS", 10)
+def test_every_message_is_remembered_at_eight_bytes_each() -> None:
     sender, signer = Signer(b"key"), Signer(b"key")
-    digests = []
-    for number in range(100):
-        frames = [b"%d" % number]
-        digests.append((sender.sign(frames), frames))
-        signer.verify(*digests[-1])
-        assert len(signer._seen) + len(signer._seen_before) <= 20
-        for digest, again in digests[-10:]:
-            with pytest.raises(SignatureError, match="seen before"):
-                signer.verify(digest, again)
+    messages = [[b"%d" % number] for number in range(140_000)]
+    tracemalloc.start()
+    try:
+        for frames in messages:
+            signer.verify(sender.sign(frames), frames)
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert grown < 16 * len(messages)
+    for frames in (*messages[:100], *messages[-100:]):
+        with pytest.raises(SignatureError, match="seen before"):
+            signer.verify(sender.sign(frames), frames)
+    assert len(signer._seen) == len(messages)
