@@ -99,10 +99,14 @@ def specs(home: Path, peer: str) -> Mapping[str, str]:
     """The kernel spec of each backend, written by the project's own command line: `{"trio": "async-trio", ...}`."""
     if peer:
         return dict.fromkeys(BACKENDS, peer)
-    folder = home / "jupyter" / "kernels"
+    return write_specs(home / "jupyter" / "kernels", sys.executable)
+
+
+def write_specs(folder: Path, python: str) -> Mapping[str, str]:
+    """Have the command line of an interpreter's environment write the spec of each backend; the names of the specs."""
     for backend, options in BACKENDS.items():
         subprocess.run(
-            [sys.executable, "-m", "async_kernel", "-a", f"async-{backend}", f"--folder={folder}", *options],
+            [python, "-m", "async_kernel", "-a", f"async-{backend}", f"--folder={folder}", *options],
             check=True,
             timeout=60,
         )

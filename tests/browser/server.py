@@ -23,6 +23,12 @@ PATIENCE = 60.0
 
 TOKEN = "browser"
 
+JUPYTERLAB = (
+    *(sys.executable, "-m", "jupyterlab"),
+    "--LabApp.expose_app_in_browser=True",  # a test opens its notebook by path, past the file browser
+)
+"""The command that starts a server with front ends; a server without is `python -m jupyter_server`."""
+
 MARKDOWN = "%%markdown\n"
 """A cell whose source begins so is written as a Markdown cell."""
 
@@ -30,9 +36,12 @@ MARKDOWN = "%%markdown\n"
 class Server:
     """`with Server(folder) as server:` starts it, and ends it with all its kernels."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, program: Sequence[str] = JUPYTERLAB
+    ) -> None:
         self.documents = folder / "documents"
         self._home = folder / "home"
+        self._program = program
         self._environment = {**os.environ, **homes(self._home), **(environment or {})}
         self._log = folder / "server.log"
         self.address = f"http://127.0.0.1:{_free_port()}"
@@ -42,10 +51,9 @@ class Server:
         self.documents.mkdir()
         self._write_settings()
         command = [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--allow-root"),
+            *(*self._program, "--no-browser", "--ip=127.0.0.1", "--allow-root"),
             *(f"--port={self.address.rpartition(':')[2]}", "--ServerApp.port_retries=0"),
             *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.documents}"),
-            "--LabApp.expose_app_in_browser=True",  # a test opens its notebook by path, past the file browser
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

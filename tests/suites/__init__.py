@@ -1,5 +1,5 @@
 """Suites that other projects wrote, pointed at this kernel.
 
-`table` lists them, and the tests of theirs that do not pass. `sources` fetches them, `environment` is the environment
-that they run in, `run` runs one of them, `page` writes `docs/suites.md`. `python -m tests.suites` runs a suite by hand.
+`table` lists them, and the tests of theirs that do not pass. `sources` fetches them, `run` runs one of them in an
+environment of `tests.environments`, `page` writes `docs/suites.md`. `python -m tests.suites` runs a suite by hand.
 """

@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ..environments import make
 from .differences import BACKENDS, Outcome
-from .environment import CACHE, make
 from .page import PAGE, page
 from .run import prepare
 from .table import SUITES
@@ -35,7 +35,7 @@ def main() -> int:
         PAGE.write_text(page(), encoding="utf-8")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        python = make(CACHE, os.environ)
+        python = make("suites", os.environ)
         run = prepare(SUITES[asked.suite], "" if asked.ipykernel else asked.backend, python, Path(folder), os.environ)
         run.log = Path("/dev/stdout")
         results = run.run(asked.tests)

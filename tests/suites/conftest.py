@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ..environments import make
 from .differences import Suite
-from .environment import CACHE, make
 from .run import Runner, prepare
 
 MakeRunner = Callable[[Suite, str], Runner]
@@ -17,7 +17,7 @@ MakeRunner = Callable[[Suite, str], Runner]
 @pytest.fixture(scope="session")
 def python(outside: Mapping[str, str]) -> Path:
     """The interpreter of the environment that suites run in."""
-    return make(CACHE, outside)
+    return make("suites", outside)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..environments import ROOT
 from .differences import BACKENDS, Difference, Kind, Suite
-from .environment import ROOT
 from .table import SUITES
 
 __all__ = ["PAGE", "page"]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from ..conftest import BACKENDS
+from ..environments import cache
 from .differences import Outcome, Suite
-from .environment import CACHE
 from .sources import fetch, unpack
 
 __all__ = ["Result", "Runner", "prepare"]
@@ -35,7 +35,7 @@ def prepare(suite: Suite, backend: str, python: Path, folder: Path, variables: M
 
     No backend means ipykernel. `variables` is the environment in which pip finds its configuration.
     """
-    root = unpack(suite, fetch(suite, CACHE / "sources", variables), folder)
+    root = unpack(suite, fetch(suite, cache("suites") / "sources", variables), folder)
     jupyter_path = None
     if backend:
         jupyter_path = folder / "jupyter"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from .environment import LOCK, ROOT
+from ..environments import ROOT, lock
 from .page import PAGE, page
 from .table import SUITES
 
@@ -14,12 +14,12 @@ def test_the_page_is_current() -> None:
 
 
 def test_the_libraries_are_of_the_versions_of_their_suites() -> None:
-    lock = LOCK.read_text(encoding="utf-8")
+    pinned = lock("suites").read_text(encoding="utf-8")
     group = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["suites"]
     for suite in SUITES.values():
         pin = f"{suite.name}=={suite.version}"
         assert pin in group
-        assert f"{pin} " in lock.replace("_", "-") or f"{pin} " in lock
+        assert f"{pin} " in pinned.replace("_", "-") or f"{pin} " in pinned
 
 
 def test_no_test_is_listed_twice_for_a_backend() -> None:

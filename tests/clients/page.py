@@ -1,0 +1,51 @@
+"""Writes `docs/clients.md` from the table and the locks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..environments import ROOT, lock
+from .table import CLIENTS, Client
+
+__all__ = ["PACKAGES", "PAGE", "page"]
+
+PAGE = ROOT / "docs" / "clients.md"
+PACKAGES = Path(__file__).with_name("package-lock.json")
+"""The lock of the clients that npm installs."""
+
+HEAD = """\
+# Clients
+
+Each of these clients does in the tests what stands beside it, with this kernel, on the backends that are named:
+`pytest tests/clients`. The Python packages are installed together, in one environment, with the kernel in it.
+`python -m tests.clients` writes this page.
+
+| client | version | for | on | shown |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page, as it has to be."""
+    return HEAD + "".join(f"{line}\n" for line in rows())
+
+
+def rows() -> Iterator[str]:
+    """One row for each client."""
+    for client in CLIENTS.values():
+        cells = (client.package, version(client), client.what, ", ".join(client.backends), client.shown)
+        yield f"| {' | '.join(cells)} |"
+
+
+def version(client: Client) -> str:
+    """The version that the locks name: "2.7.0"."""
+    npm = json.loads(PACKAGES.read_text(encoding="utf-8"))["packages"].get(f"node_modules/{client.package}")
+    if npm:
+        return str(npm["version"])
+    name = re.escape(re.sub(r"[-_.]+", "-", client.package).lower())
+    pin = re.search(rf"^{name}==([\w.]+)", lock("clients").read_text(encoding="utf-8"), re.M)
+    assert pin, f"{client.package} is in no lock"
+    return pin[1]
