@@ -53,7 +53,10 @@ from async_kernel.transport.replay import Replay
 from async_kernel.transport.sockets import bind_sockets
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from async_kernel.kernel.ports import Comms, Interpreter
+    from async_kernel.loops.frames import Callback
     from async_kernel.loops.hosts import Host
     from async_kernel.loops.plan import Plan
 
@@ -286,7 +289,7 @@ class ZMQInterface:
         """Let the toolkit's callbacks belong to cells, windows live while a cell asks, interrupts reach both."""
         from async_kernel.loops.hosts.callbacks import Callbacks, HostEvent
 
-        callbacks = Callbacks(host, _defer)
+        callbacks = Callbacks(host, self._callback)
         self.kernel.beside = callbacks.current
         self.kernel.wait_with(lambda: HostEvent(host))
         self._interrupter.end_nested = callbacks.end_nested
@@ -298,7 +301,13 @@ class ZMQInterface:
         from async_kernel.loops.frames import LoopCallbacks
         from async_kernel.loops.run import run
 
-        self.kernel.beside = LoopCallbacks(run.__code__, _defer).current
+        self.kernel.beside = LoopCallbacks(run.__code__, self._callback).current
+
+    def _callback(self, frame: FrameType) -> Callback:
+        """What can be interrupted of a callback or task whose outermost frame this is."""
+        from async_kernel.loops.frames import Callback
+
+        return Callback(frame, _defer, self.kernel.end_question)
 
     def _run_thread(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `main` on the plan's backend in the calling thread, which is not the main one: a subshell."""

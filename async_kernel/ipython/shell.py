@@ -25,6 +25,7 @@ from traitlets import Float, Instance, Type, default
 from async_kernel.ipython.cells import Cell, current_cell, nested
 from async_kernel.ipython.commands import Command
 from async_kernel.ipython.compiler import KernelCompiler
+from async_kernel.ipython.debuggers import leave_interrupts_alone
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
@@ -37,6 +38,7 @@ from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_gro
 from async_kernel.ipython.transcript import Transcript
 from async_kernel.kernel.request import find_request
 from async_kernel.protocol.messages import Content
+from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["ZMQInteractiveShell"]
 
@@ -227,6 +229,12 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         self.awaiting_magics = AwaitingMagics(self)
         self.ast_transformers.append(AwaitMagics(self))
 
+    def init_pdb(self) -> None:
+        """Have interrupts end what a debugger has let go on, unless they are those of somebody's program."""
+        super().init_pdb()
+        if self._lent is None:
+            leave_interrupts_alone()
+
     def init_payload(self) -> None:
         """Keep payloads with their cell."""
         self.payload_manager = CellPayloads(parent=self)
@@ -316,9 +324,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         if cell is not None:
             cell.error = None
         shown: BaseException = value
-        if request is not None and request.interrupted:
+        if isinstance(value, FirmInterrupt) or (request is not None and request.interrupted):
             shown = interruption(value) or value
-            if request.reason and type(shown) is KeyboardInterrupt and not shown.args:
+            if request is not None and request.reason and type(shown) is KeyboardInterrupt and not shown.args:
                 shown.args = (request.reason,)
         if has_group(shown):
             self._get_exc_info((type(shown), shown, tb))  # where %tb and %debug look
@@ -327,7 +335,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
                 self.debugger(force=True)
         else:
             given = exc_tuple if shown is value else (type(shown), shown, tb)
-            with suppress(KeyboardInterrupt):  # the cell has failed already: nothing is left to end but the formatting
+            # The cell has failed already: nothing is left to end but the formatting, and the debugger of `%pdb on`.
+            with suppress(KeyboardInterrupt, FirmInterrupt):
                 prepare()
                 super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
         if cell is not None:

@@ -13,6 +13,7 @@ from types import TracebackType
 from IPython.core.interactiveshell import InteractiveShell
 
 from async_kernel.protocol.messages import Content
+from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["cancelled_types", "cut_our_tail", "error_content", "has_group", "interruption", "plain_traceback"]
 
@@ -86,7 +87,7 @@ def interruption(value: BaseException) -> KeyboardInterrupt | None:
     """
     if type(value) is KeyboardInterrupt:
         return value
-    kinds: tuple[type[BaseException], ...] = (KeyboardInterrupt, *cancelled_types())
+    kinds: tuple[type[BaseException], ...] = (KeyboardInterrupt, FirmInterrupt, *cancelled_types())
     if isinstance(value, BaseExceptionGroup):
         if value.split(kinds)[1] is not None:
             return None

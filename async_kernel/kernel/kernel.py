@@ -321,6 +321,11 @@ class Kernel:
         """Have those who ask the client something wait for events of this kind."""
         self._prompts.make_event = make_event
 
+    def end_question(self, claim: Callable[[], bool]) -> None:
+        """End the question to a client that the main thread waits for, if there is one and `claim()` says yes: that of
+        a callback or task that a cell has left behind."""
+        self._prompts.cancel(thread=threading.main_thread().ident, claim=claim)
+
     @contextmanager
     def deadline(self, request: Request, seconds: float | None) -> Iterator[None]:
         """Interrupt the work on `request`, and say so in its stderr, when it takes longer. None or 0: no deadline."""

@@ -13,7 +13,7 @@ __all__ = ["Prompts"]
 
 
 class _Prompt:
-    __slots__ = ("cancelled", "msg_id", "request_id", "send", "settled", "value")
+    __slots__ = ("cancelled", "msg_id", "request_id", "send", "settled", "thread", "value")
 
     def __init__(self, msg_id: str, request_id: str, send: Callable[[str], None], settled: threading.Event) -> None:
         self.msg_id = msg_id
@@ -22,6 +22,7 @@ class _Prompt:
         self.value = ""
         self.cancelled = False
         self.settled = settled
+        self.thread = threading.get_ident()
 
 
 class Prompts:
@@ -70,13 +71,20 @@ class Prompts:
             self._settle([prompt])
         return True
 
-    def cancel(self, request_id: str | None = None, claim: Callable[[], bool] = lambda: True) -> bool:
-        """End the questions of the request `request_id`, or all: their askers get KeyboardInterrupt.
+    def cancel(
+        self, request_id: str | None = None, claim: Callable[[], bool] = lambda: True, *, thread: int | None = None
+    ) -> bool:
+        """End the questions of the request `request_id`, or those that `thread` asks, or all: their askers get
+        KeyboardInterrupt.
 
         Returns whether there were any. They go on when `claim()` says no, which is asked while no answer can come in.
         """
         with self._lock:
-            found = [prompt for prompt in self._queue if request_id in (None, prompt.request_id)]
+            found = [
+                prompt
+                for prompt in self._queue
+                if request_id in (None, prompt.request_id) and thread in (None, prompt.thread)
+            ]
             if found and claim():
                 for prompt in found:
                     prompt.cancelled = True

@@ -25,12 +25,23 @@ PACKAGE = __name__.partition(".")[0]
 
 class Callback:
     """A callback, or a task beside the main one, that is running: what can be interrupted of it
-    (`system.interrupt.Interruptible`). It is known by its outermost frame."""
+    (`system.interrupt.Interruptible`). It is known by its outermost frame.
 
-    def __init__(self, frame: FrameType, defer: Callable[[Callable[[], None]], None]) -> None:
+    `defer(checkpoint)`, called on its thread in its context, has `checkpoint()` called after output.
+    `end_question(claim)`, called from any thread, ends the question to a client that its thread waits for, if there is
+    one and `claim()` says yes.
+    """
+
+    def __init__(
+        self,
+        frame: FrameType,
+        defer: Callable[[Callable[[], None]], None],
+        end_question: Callable[[Callable[[], bool]], object] = lambda claim: None,
+    ) -> None:
         self.thread = threading.main_thread().ident or 0
         self._frame: FrameType | None = frame
         self._defer = defer
+        self._end_question = end_question
 
     def is_at(self, frame: FrameType) -> bool:
         """Whether `frame` is its outermost one."""
@@ -49,7 +60,8 @@ class Callback:
         return False
 
     def end_wait(self, interrupt: Interrupt) -> None:
-        """Nothing: a callback awaits nothing."""
+        """End its question to a client, if it waits for the answer to one. It awaits nothing."""
+        self._end_question(interrupt.claim)
 
     def reach(self, frame: FrameType) -> bool:
         """True: what runs beside the kernel's own work is what this stands for."""
@@ -73,12 +85,12 @@ class Callback:
 class LoopCallbacks:
     """What a loop runs in the main thread beside the kernel: tasks and callbacks that cells have left behind.
 
-    `run` is the function below which the loop runs; `defer` is as for `Callback`.
+    `run` is the function below which the loop runs; `make` makes a `Callback` of its outermost frame.
     """
 
-    def __init__(self, run: CodeType, defer: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, run: CodeType, make: Callable[[FrameType], Callback]) -> None:
         self._run = run
-        self._defer = defer
+        self._make = make
         self._latest: Callback | None = None
 
     def current(self) -> Callback | None:
@@ -94,7 +106,7 @@ class LoopCallbacks:
         if frame is None:
             return None
         if self._latest is None or not self._latest.is_at(frame):
-            self._latest = Callback(frame, self._defer)
+            self._latest = self._make(frame)
         return self._latest
 
 

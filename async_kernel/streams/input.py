@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import CodeType, FrameType
 from typing import Any
 
 from async_kernel.errors import StdinNotAllowedError
-from async_kernel.kernel.request import find_request
+from async_kernel.kernel.request import Request, find_request
+from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["END_OF_INPUT", "make_questions"]
 
@@ -28,7 +31,7 @@ def make_questions(
         try:
             if request is None:
                 raise StdinNotAllowedError("Input was asked for outside any cell, so that there is nobody to ask.")
-            answer = request.ask(prompt, password)
+            answer = _ask(request, prompt, password)
         except StdinNotAllowedError as error:
             raise refusal(error.message, error.next_step) from None
         if answer == END_OF_INPUT:
@@ -39,7 +42,8 @@ def make_questions(
         """Ask the front end of the current cell for a line of text, and return the line without its end.
 
         EOFError when the answer is Ctrl-D, StdinNotImplementedError when the front end allows no input,
-        KeyboardInterrupt when the cell is interrupted meanwhile.
+        KeyboardInterrupt when the cell is interrupted meanwhile, but FirmInterrupt when it was interrupted before, or
+        when a console of Python's asks: a debugger, `code.interact`, a `cmd.Cmd`.
         """
         return ask(str(prompt), password=False)
 
@@ -50,3 +54,34 @@ def make_questions(
         return ask(prompt, password=True)
 
     return input, getpass
+
+
+def _ask(request: Request, prompt: str, password: bool) -> str:
+    """Ask, and end a loop that takes interrupts in: in a terminal Ctrl-D is left to end it, here nothing is."""
+    interrupted = request.interrupted
+    try:
+        return request.ask(prompt, password)
+    except KeyboardInterrupt:
+        if interrupted or _in_console(sys._getframe()):
+            raise FirmInterrupt from None
+        raise
+
+
+def _in_console(frame: FrameType | None) -> bool:
+    """Whether a console of Python's asks at `frame`: pdb and IPython's debugger are derived from `cmd.Cmd`."""
+    consoles = _consoles()
+    while frame is not None:
+        if frame.f_code in consoles:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _consoles() -> set[CodeType]:
+    cmd, code = sys.modules.get("cmd"), sys.modules.get("code")
+    consoles: set[CodeType] = set()
+    if cmd is not None:
+        consoles.add(cmd.Cmd.cmdloop.__code__)
+    if code is not None:
+        consoles.add(code.InteractiveConsole.interact.__code__)
+    return consoles

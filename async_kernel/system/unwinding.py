@@ -15,7 +15,7 @@ from typing import Any
 
 from .real import real
 
-__all__ = ["follow", "insist"]
+__all__ = ["FirmInterrupt", "follow", "insist"]
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -27,6 +27,13 @@ INSIST_SECONDS = 1.0
 
 CLEAN_UP = {opmap[name] for name in ("CLEANUP_THROW", "WITH_EXCEPT_START") if name in opmap}
 """Instructions by which a frame is left, not by which it takes an exception in: of `await`, since 3.12, and `with`."""
+
+
+class FirmInterrupt(BaseException):
+    """An interrupt that `except KeyboardInterrupt` does not take in, while `finally` and `with` do their part.
+
+    For a loop that answers KeyboardInterrupt by asking again, as debuggers do. It is shown as KeyboardInterrupt.
+    """
 
 
 def follow(frame: FrameType | None, entries: Collection[CodeType], again: bool) -> None:

@@ -99,6 +99,95 @@ def test_a_waiting_question_can_be_interrupted(kernel: KernelDriver) -> None:
     assert kernel.finish(cell).ok().result == "'in time'"
 
 
+CONSOLES = {
+    "pdb.set_trace": "import pdb; pdb.set_trace()",
+    "breakpoint": "breakpoint()\nprint('went', 'on')",
+    "again and again": "for number in range(3): breakpoint()",
+    "IPython's debugger": "from IPython.core.debugger import set_trace\nset_trace()\nprint('went', 'on')",
+    "%debug": "%debug",
+    "code.interact": "import code; code.interact()",
+    "cmd": "import cmd\nwhile True:\n    try:\n        cmd.Cmd().cmdloop()\n    except KeyboardInterrupt:\n"
+    "        print('went', 'on')",
+    "a task": "import anyio\nasync def stop(): breakpoint(); print('went', 'on')\n"
+    "async with anyio.create_task_group() as group: group.start_soon(stop)",
+    "an inner loop": "import {library}\nasync def stop(): breakpoint(); print('went', 'on')\n"
+    "{library}.run(stop if {library}.__name__ == 'trio' else stop())",
+}
+"""Cells in which a console of Python's asks. Most take KeyboardInterrupt in and ask again, or have the cell go on."""
+
+
+@pytest.mark.parametrize("console", list(CONSOLES))
+def test_an_interrupt_at_the_prompt_of_a_console_ends_the_cell(kernel: KernelDriver, console: str) -> None:
+    if console == "%debug":
+        assert kernel.execute("1 / 0").status == "error"
+    code = CONSOLES[console].replace("{library}", kernel.library)
+    cell = kernel.start(code, allow_stdin=True)
+    kernel.receive("stdin")
+    kernel.send("interrupt_request", channel="control")
+    ended = kernel.finish(cell)
+    assert ended.reply["ename"] == "KeyboardInterrupt"
+    assert "went on" not in ended.text()
+    assert kernel.execute("import sys; sys.gettrace()").ok().result is None
+
+
+def test_finally_blocks_around_a_console_run(kernel: KernelDriver) -> None:
+    cell = kernel.start("try:\n    breakpoint()\n    int()\nfinally:\n    print('tidied', 'up')", allow_stdin=True)
+    kernel.receive("stdin")
+    kernel.send("interrupt_request", channel="control")
+    ended = kernel.finish(cell)
+    assert ended.reply["ename"] == "KeyboardInterrupt"
+    assert "tidied up\n" in ended.text()
+
+
+def test_a_cell_whose_error_opens_the_debugger_has_failed_by_that_error(kernel: KernelDriver) -> None:
+    kernel.execute("%pdb on").ok()
+    cell = kernel.start("1 / 0", allow_stdin=True)
+    kernel.receive("stdin")
+    kernel.send("interrupt_request", channel="control")
+    assert kernel.finish(cell).reply["ename"] == "ZeroDivisionError"
+    kernel.execute("%pdb off").ok()
+
+
+def test_what_a_debugger_lets_go_on_is_interrupted_like_any_cell(kernel: KernelDriver) -> None:
+    # pdb's `continue` takes SIGINT, to ask again at Ctrl-C, and keeps it beyond the cell.
+    cell = kernel.start("breakpoint()\nimport time; print('in'); time.sleep(60)", allow_stdin=True)
+    answer(kernel, "continue")
+    kernel.wait_printed(cell, "in")
+    kernel.send("interrupt_request", channel="control")
+    assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
+    handler = kernel.execute("import signal; signal.getsignal(signal.SIGINT)").ok().result
+    assert handler is not None
+    assert "pdb" not in handler.lower()
+
+
+def test_a_loop_of_a_cell_takes_in_one_interrupt_of_its_question(kernel: KernelDriver) -> None:
+    loop = "while True:\n    try:\n        input('? ')\n    except KeyboardInterrupt:\n        print('caught')"
+    cell = kernel.start(loop, allow_stdin=True)
+    for _ in range(2):
+        kernel.receive("stdin")
+        kernel.send("interrupt_request", channel="control")
+    ended = kernel.finish(cell)
+    assert ended.reply["ename"] == "KeyboardInterrupt"
+    assert ended.text() == "caught\n"
+
+
+@pytest.mark.parametrize("asks", ["input()", "breakpoint()"])
+def test_what_a_cell_has_left_behind_asks_until_it_is_interrupted(kernel: KernelDriver, asks: str) -> None:
+    if kernel.library == "trio":
+        leave = "import trio\nmanager = trio.open_nursery(); nursery = await manager.__aenter__()\n"
+        start, end = "nursery.start_soon(later)", "await manager.__aexit__(None, None, None)"
+    else:
+        leave, start, end = "import asyncio\n", "task = asyncio.create_task(later())", "await task"
+    code = f"{leave}async def later():\n    await {kernel.library}.sleep(0.1)\n    {asks}\n    return 1\n{start}"
+    cell = kernel.start(code, allow_stdin=True)
+    assert kernel.finish(cell).status == "ok"
+    kernel.receive("stdin")
+    kernel.send("interrupt_request", channel="control")
+    assert kernel.execute("6 * 7").ok().result == "42"
+    ended = kernel.execute(end)
+    assert ended.reply["ename"] == ("BaseExceptionGroup" if kernel.library == "trio" else "KeyboardInterrupt")
+
+
 def test_questions_are_answered_while_input_waits(kernel: KernelDriver) -> None:
     cell = kernel.start("input('Who? ')", allow_stdin=True)
     question = kernel.receive("stdin")

@@ -20,6 +20,7 @@ import anyio
 import anyio.lowlevel
 
 from async_kernel.loops.contexts import carry
+from async_kernel.loops.frames import Callback
 from async_kernel.loops.hosts import current_host
 from async_kernel.loops.hosts.callbacks import Callbacks
 from async_kernel.loops.plan import Plan
@@ -392,7 +393,7 @@ async def nested_loops_leave_sigint_to_whom_it_belonged(window):
     ours, theirs = [], []
     signal.signal(signal.SIGINT, lambda *_: ours.append(1))
     host = current_host()
-    Callbacks(host, lambda checkpoint: None)
+    Callbacks(host, partial(Callback, defer=int))
 
     def their_handler(signum, frame):
         theirs.append(1)

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -51,7 +52,7 @@ class Work:
 @pytest.fixture
 def callbacks():
     host = Host({})
-    host.callbacks = Callbacks(host, lambda checkpoint: None)
+    host.callbacks = Callbacks(host, partial(Callback, defer=int))
     return host.callbacks
 
 

@@ -79,11 +79,6 @@ IPYKERNEL = Suite(
         ),
         Difference(
             Kind.NOT_YET,
-            "pdb asks again after an interrupt at its prompt.",
-            ("tests/test_kernel.py::test_interrupt_during_pdb_set_trace",),
-        ),
-        Difference(
-            Kind.NOT_YET,
             "A comm message that names a subshell is served there, even if a cell of the main shell waits for it.",
             ("tests/test_subshells.py::test_comm_reply_follows_requesting_subshell",),
         ),

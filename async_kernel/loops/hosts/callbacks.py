@@ -101,15 +101,15 @@ class HostEvent(threading.Event):
 class Callbacks:
     """What runs on the host's thread outside the guest's main task.
 
-    `defer(checkpoint)`, called on that thread in the callback's context, has `checkpoint()` called after output. Make
-    it once SIGINT is taken: main loops that user code nests leave it to the handler that is there now.
+    `make` makes a `Callback` of its outermost frame. Construct this once SIGINT is taken: main loops that user code
+    nests leave it to the handler that is there now.
     """
 
-    def __init__(self, host: Host, defer: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, host: Host, make: Callable[[FrameType], Callback]) -> None:
         self._host = host
         self._run = type(host).run.__code__
         self._module = type(host).__module__
-        self._defer = defer
+        self._make = make
         handler = signal.getsignal(signal.SIGINT)
         host.around_nested = lambda: _sigint_kept_by(handler)
         self._latest: Callback | None = None
@@ -121,7 +121,7 @@ class Callbacks:
         if frame is None:
             return None
         if self._latest is None or not self._latest.is_at(frame):
-            self._latest = Callback(frame, self._defer)
+            self._latest = self._make(frame)
         return self._latest
 
     def spares(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
