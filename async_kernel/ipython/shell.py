@@ -342,7 +342,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         if cell is not None:
             if cell.error is None:  # formatting failed or was interrupted; IPython has at best printed something
                 lines = plain_traceback(shown)
-                if "_showtraceback" in vars(self):  # or somebody, such as rich, has shown it in a way of their own
+                # Or somebody, such as rich or jupysql, has shown it in a way of their own.
+                shows = "show_usage_error" if type(shown) is UsageError else "_showtraceback"
+                if shows in vars(self):
                     cell.error = error_content(type(shown), shown, lines)
                 else:
                     self._showtraceback(type(shown), shown, lines)

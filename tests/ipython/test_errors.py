@@ -114,6 +114,18 @@ def test_errors_that_an_extension_shows_are_left_to_it(cells: Callable[..., Ran]
     assert [error["ename"] for error in usage.contents("error")] == ["UsageError"]
 
 
+def test_a_wrong_use_of_a_magic_that_an_extension_shows_is_left_to_it(cells: Callable[..., Ran], shell: Shell) -> None:
+    attributes = vars(shell.interpreter.shell)
+    attributes["show_usage_error"] = lambda error: print("shown:", error)  # as jupysql does
+    try:
+        usage, other = cells("%nosuchmagic"), cells("1/0")
+    finally:
+        del attributes["show_usage_error"]
+    assert usage.text() == "shown: Line magic function `%nosuchmagic` not found.\n"
+    assert (usage.contents("error"), usage.reply["ename"]) == ([], "UsageError")
+    assert [error["ename"] for error in other.contents("error")] == ["ZeroDivisionError"]
+
+
 def test_errors_with_a_handler_of_their_own_are_left_to_it(cells: Callable[..., Ran], shell: Shell) -> None:
     def handle(self: Any, etype: Any, value: BaseException, tb: Any, tb_offset: int | None = None) -> None:
         print(f"handled {value}")
