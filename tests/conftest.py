@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -36,6 +37,32 @@ BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 if sys.platform != "win32":
     # A run under nohup would make every kernel deaf to it: what a cell starts under nohup would be like all else.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+ROOMS = ("browser", "conda", "suites", "clients", "libraries", "packaging")
+"""Folders of tests that share something which takes long to make: a server, an environment. In a run that is spread
+over processes each is for one of them, and they come first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the rooms first, so that no process is left with one of them at the end."""
+    items.sort(key=lambda item: _room(item.nodeid) is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """How tests are spread over processes: by room, else by file, as kernels are shared by the tests of a file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _room(nodeid) or nodeid.partition("::")[0]
+
+    return Scheduling(config, log)
+
+
+def _room(nodeid: str) -> str | None:
+    return next((room for room in ROOMS if nodeid.startswith(f"tests/{room}/")), None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

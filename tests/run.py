@@ -1,9 +1,10 @@
-"""Install async-kernel with what its tests need into an environment of its own, and run them with coverage.
+"""Install async-kernel with what its tests need into an environment of its own, and run them.
 
     python3 tests/run.py [ARGUMENTS OF PYTEST]
 
 Needs CPython 3.11 or newer with venv, and a network for pip. The environment is `build/test-env`; delete it to begin
-afresh. For example `python3 tests/run.py tests/e2e -k trio` runs some of them. The exit status is pytest's.
+afresh. Without arguments all tests run, spread over some processes, and their coverage is shown;
+`python3 tests/run.py tests/e2e -k trio` runs some of them, one after the other. The exit status is pytest's.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ ENVIRONMENT = ROOT / "build" / "test-env"
 GROUPS = ("test", "browser", "conda", "packaging", "docs")
 EXTRAS = "all"
 
+# Tests wait for kernels most of the time: two processes are worth it on a single core, too.
+PROCESSES = max(2, min(4, os.cpu_count() or 1))
+EVERYTHING = [f"--numprocesses={PROCESSES}", "--no-loadscope-reorder", "--cov", "--cov-report=term:skip-covered"]
+
 
 def main(arguments: list[str]) -> int:
-    """Install, test, print the coverage; pytest's exit status."""
+    """Install and test; pytest's exit status."""
     python = install()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    coverage = [str(python), "-m", "coverage"]
-    subprocess.run([*coverage, "erase"], cwd=ROOT, check=True)
-    status = subprocess.call([*coverage, "run", "-m", "pytest", *arguments], cwd=ROOT, env=environment)
-    subprocess.call([*coverage, "combine", "--quiet"], cwd=ROOT)
-    subprocess.call([*coverage, "report", "--skip-covered", "--skip-empty"], cwd=ROOT)
+    status = subprocess.call([str(python), "-m", "pytest", *(arguments or EVERYTHING)], cwd=ROOT, env=environment)
     print(f"pytest ended with exit status {status}: {'all passed' if status == 0 else 'not all passed'}")
     return status
 
