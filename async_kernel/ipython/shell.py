@@ -38,6 +38,7 @@ from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_gro
 from async_kernel.ipython.transcript import Transcript
 from async_kernel.kernel.request import find_request
 from async_kernel.protocol.messages import Content
+from async_kernel.system.reserve import make_room
 from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["ZMQInteractiveShell"]
@@ -319,6 +320,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         if value is None:
             super().showtraceback(exc_tuple, filename, tb_offset, exception_only, running_compiled_code)
             return
+        if isinstance(value, MemoryError):  # what formats it may still have to be imported
+            make_room()
         cut_our_tail(tb)
         cell, request = current_cell(), find_request()
         if cell is not None:
@@ -336,7 +339,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
         else:
             given = exc_tuple if shown is value else (type(shown), shown, tb)
             # The cell has failed already: nothing is left to end but the formatting, and the debugger of `%pdb on`.
-            with suppress(KeyboardInterrupt, FirmInterrupt):
+            with suppress(KeyboardInterrupt, FirmInterrupt, MemoryError):
                 prepare()
                 super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
         if cell is not None:

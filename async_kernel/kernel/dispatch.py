@@ -10,6 +10,7 @@ from typing import Any
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 from async_kernel.system.real import real
+from async_kernel.system.reserve import spared
 
 from .request import Request, error_content, serving
 
@@ -123,16 +124,19 @@ _WITHOUT_REPLY = frozenset({"comm_open", "comm_msg", "comm_close"})
 
 def _busy(request: Request) -> None:
     request.started = real.time()
-    request.publish("status", {"execution_state": "busy"})
+    spared(request.publish, "status", {"execution_state": "busy"})
 
 
 def _done(request: Request, content: Content | None) -> None:
-    if content is not None and request.msg_type not in _WITHOUT_REPLY:
-        if request.msg_type == "execute_request":
-            _reply_to_cell(request, content)
-        else:
-            request.reply(content)
-    request.publish("status", {"execution_state": "idle"})
+    try:
+        if content is not None and request.msg_type not in _WITHOUT_REPLY:
+            reply = _reply_to_cell if request.msg_type == "execute_request" else Request.reply
+            try:
+                spared(reply, request, content)
+            except Exception as error:  # it cannot be said: there is no memory for all of it, or it is no JSON
+                spared(reply, request, _error(request, error))
+    finally:
+        spared(request.publish, "status", {"execution_state": "idle"})
 
 
 def _reply_to_cell(request: Request, content: Content) -> None:

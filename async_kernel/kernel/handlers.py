@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
+from async_kernel.system.reserve import make_room
 
 from .modes import mode_of
 from .ports import Effort
@@ -79,6 +80,7 @@ class Handlers:
                     metadata=metadata,
                 )
             finally:
+                make_room()  # for all that follows: a loop in which an allocation fails may lose its tasks
                 self._kernel.after_cell()
 
     # Comms

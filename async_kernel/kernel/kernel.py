@@ -14,6 +14,7 @@ from async_kernel.errors import RequestError
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
+from async_kernel.system import reserve
 from async_kernel.system.interrupt import TELL_SECONDS, Interruptible
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import ServiceThread
@@ -199,6 +200,7 @@ class Kernel:
         self._parts = load()
         self.info = {**self.info, "banner": self.interpreter.banner}
         self._ready.set()
+        reserve.hold()
         await self.main_lane.serve(portal, lambda: self._closing)
 
     def fail(self, error: BaseException) -> None:

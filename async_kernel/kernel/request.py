@@ -185,7 +185,11 @@ class Request:
             return
         if not self.replied:
             self.replied = True
-            self._outlet.reply(self.message, content, metadata or {}, buffers)
+            try:
+                self._outlet.reply(self.message, content, metadata or {}, buffers)
+            except BaseException:  # it cannot be said, which something else can be
+                self.replied = False
+                raise
         elif self._late is not None:
             late, self._late = self._late, None
             late(content)

@@ -1,8 +1,8 @@
-"""An asyncio loop that outlives KeyboardInterrupt and SystemExit.
+"""An asyncio loop that outlives KeyboardInterrupt, SystemExit and a lack of memory.
 
-A loop of asyncio or uvloop lets these two out of `run_forever`, whichever task or callback raised them. For a program
-whose tasks are other people's code that is the end of everything because of one of them. Nothing of the package is
-known here.
+A loop of asyncio or uvloop lets the first two out of `run_forever`, whichever task or callback raised them. For a
+program whose tasks are other people's code that is the end of everything because of one of them. A MemoryError comes
+out when the loop itself has no memory for what it does.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import asyncio
 from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defined]
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+from async_kernel.system.reserve import free
 
 __all__ = ["resuming"]
 
@@ -36,6 +38,8 @@ def resuming(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], a
                     loop.run_forever()
                 except (KeyboardInterrupt, SystemExit):
                     continue
+                except MemoryError:
+                    free()
             return task.result()
 
         # Not a subclass: a factory may give a loop of any type, and type(loop) stays what users know.

@@ -31,11 +31,12 @@ import zmq
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 from async_kernel.system.real import real
+from async_kernel.system.reserve import free, spared
 from async_kernel.system.service_thread import ServiceThread
 from async_kernel.system.signal_handlers import may_raise_here
 
 from .backlog import Build, Note
-from .outbox import SOON_SECONDS, Outbox, Output, Plain
+from .outbox import SOON_SECONDS, Item, Outbox, Output, Plain
 from .publisher import Publisher
 from .replay import Replay
 from .replies import Replies
@@ -248,6 +249,21 @@ class IOThread:
             poller.register(socket.get(zmq.FD), zmq.POLLIN)
         poller.register(self._alarm, zmq.POLLIN)
         self._pushing.add(threading.get_ident())  # for good: what it puts in itself it sees to anyway
+        try:
+            while not self._serve(poller):
+                pass
+        except BaseException:
+            log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
+            raise
+        finally:
+            with self._turn:
+                self._end()
+            self._alarm.close()
+            self._bell.close()
+            self._sockets.close()
+
+    def _serve(self, poller: zmq.Poller) -> bool:
+        """Move messages until the end. False when there is no memory for that, and it is to be tried again."""
         news: Sequence[object] = ()
         try:
             while True:
@@ -278,17 +294,13 @@ class IOThread:
                     continue  # more may be there, and nothing but looking tells (the descriptors say it once)
                 pause = self._time_left(pause)
                 if pause is not None and pause <= 0:
-                    return
+                    return True
                 news = poller.poll(None if pause is None else max(1, round(pause * 1000)))
-        except BaseException:
-            log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
-            raise
-        finally:
-            with self._turn:
-                self._end()
-            self._alarm.close()
-            self._bell.close()
-            self._sockets.close()
+        except MemoryError:  # what was being taken in is lost
+            free()
+            self._handing_over = self._rung = False
+            real.sleep(SOON_SECONDS)
+            return False
 
     def _drain_in_turn(self) -> float | None:
         """Send what can be sent now, unless somebody does. The seconds until the next try, None when nothing waits."""
@@ -346,13 +358,19 @@ class IOThread:
             item = self._outbox.take(0.0 if self._stop_at is not None else more)
             if isinstance(item, float):
                 return item
-            if not isinstance(item, Plain):
-                self._publisher.show(item)
-            elif item.channel is Channel.IOPUB:
-                self._publisher.send(item.message)
-            else:
-                self._replies.send(item.channel, item.message)
+            try:
+                spared(self._send, item)
+            except MemoryError:
+                log.critical("a message is lost: there is no memory for it")
         return min((pause for pause in (self._publisher.pause, self._replies.pause) if pause is not None), default=None)
+
+    def _send(self, item: Item) -> None:
+        if not isinstance(item, Plain):
+            self._publisher.show(item)
+        elif item.channel is Channel.IOPUB:
+            self._publisher.send(item.message)
+        else:
+            self._replies.send(item.channel, item.message)
 
 
 _all: WeakSet[IOThread] = WeakSet()

@@ -14,7 +14,9 @@ import pytest
 from async_kernel.errors import UsageError
 from async_kernel.loops.imports import load
 from async_kernel.loops.plan import Plan
+from async_kernel.loops.resume import resuming
 from async_kernel.loops.run import loop_path, run
+from async_kernel.system import reserve
 
 TRIO = Plan("trio", "", None, {}, {}, {})
 ASYNCIO = [Plan("asyncio", loop, None, {}, {}, {}) for loop in ("asyncio", "uvloop")]
@@ -97,6 +99,30 @@ def test_a_task_keeps_what_it_raised_and_main_lives(plan, error):
 
     run(plan, main)
     assert seen == [error, error, error, "alive"]
+
+
+def test_a_loop_that_lacks_memory_goes_on():
+    class Short(asyncio.SelectorEventLoop):
+        failures = 3
+
+        def _run_once(self):
+            if self.failures:
+                self.failures -= 1
+                raise MemoryError
+            super()._run_once()
+
+    async def main():
+        await asyncio.sleep(0)
+        return "alive"
+
+    reserve.hold()
+    loop = resuming(Short)()
+    try:
+        assert loop.run_until_complete(main()) == "alive"
+    finally:
+        loop.close()
+    assert loop.failures == 0
+    assert reserve._held is None, "it was set free"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
