@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
     from typing import TypeGuard
 
-__all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "keep_user_files_out"]
+__all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "keep_user_files_out", "working_folder"]
 
 DEPENDENCIES = frozenset(
     """
@@ -60,11 +60,11 @@ class ImportOrder:
         """
         if name not in self._names and not name.startswith("_sysconfigdata_"):
             return None
-        if self._is_users(_file_of(target) if target is not None else _importer()):
+        if self.is_users(_file_of(target) if target is not None else _importer()):
             return None
         return [entry for entry in sys.path if entry in self._path]
 
-    def _is_users(self, file: "str | None") -> bool:
+    def is_users(self, file: "str | None") -> bool:
         """Whether the code in `file` is the user's. The deepest folder decides: an environment may lie in a project."""
         if file is None:
             return True
@@ -79,7 +79,7 @@ def keep_user_files_out() -> None:
     for position, finder in enumerate(sys.meta_path):
         if _is_path_finder(finder):
             if not hasattr(finder, "import_order"):
-                folder = _working_folder()
+                folder = working_folder()
                 own = [entry for entry in sys.path if entry and not _is_same(entry, folder)]
                 sys.meta_path[position] = _in_order(finder, ImportOrder(own, folder))
             return
@@ -108,10 +108,11 @@ def _is_path_finder(finder: object) -> "TypeGuard[type[PathFinder]]":
     return isinstance(finder, type) and "PathFinder" in [each.__name__ for each in finder.__mro__]
 
 
-def _working_folder() -> str:
+def working_folder() -> str:
+    """The working folder; "" where it was deleted: nothing can lie in it."""
     try:
         return os.getcwd()
-    except OSError:  # it was deleted: nothing can lie in it
+    except OSError:
         return ""
 
 

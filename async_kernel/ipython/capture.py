@@ -49,6 +49,10 @@ class _CapturedRequest(Request):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._behind, name)
 
+    def heir(self) -> Request:
+        """That of the request behind it: what works for others is not kept back for ever."""
+        return self._behind.heir()
+
     def writer(self, name: str) -> Callable[[str], object]:
         """What keeps text, or passes it on."""
         kept = self._captured.stderr if name == "stderr" else self._captured.stdout

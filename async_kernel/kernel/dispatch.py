@@ -128,6 +128,7 @@ def _busy(request: Request) -> None:
 
 
 def _done(request: Request, content: Content | None) -> None:
+    request.ended = True
     try:
         if content is not None and request.msg_type not in _WITHOUT_REPLY:
             reply = _reply_to_cell if request.msg_type == "execute_request" else Request.reply

@@ -26,7 +26,7 @@ from .modes import Mode
 from .open_requests import OpenRequests
 from .ports import RunLoop, Transport
 from .prompts import Prompts
-from .request import Request
+from .request import Request, Turn
 
 __all__ = ["Lane"]
 
@@ -74,6 +74,7 @@ class Lane:
         """What the lane is serving now."""
         self.idle_since = 0.0
         """When it was done with the latest, by `time.time()`."""
+        self._turn = Turn()
         self._beside: list[Execution] = []
         self._open = OpenRequests()
         self._context = contextvars.copy_context()  # what comm messages are served in when it is not their turn
@@ -113,6 +114,7 @@ class Lane:
 
         RequestError when the lane is closed.
         """
+        request.turn = self._turn
         with self._lock:
             self._check_open()
             self._arrived += 1
@@ -122,6 +124,7 @@ class Lane:
         """Queue a comm message, which may be served before its turn, beside a cell. RequestError when the lane is
         closed."""
         message = CommMessage(request, start)
+        request.turn = self._turn
         with self._lock:
             self._check_open()
             self._arrived += 1
@@ -262,6 +265,8 @@ class Lane:
             else:
                 if begun is None:
                     self._context = contextvars.copy_context()
+                    if not request.content.get("silent"):  # front ends look into variables with silent cells
+                        self._turn.latest = request
                 if self._comms.cell_began():
                     portal.call(self._look_for_early)
             try:

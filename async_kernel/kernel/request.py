@@ -22,10 +22,13 @@ __all__ = [
     "Outlet",
     "Record",
     "Request",
+    "Turn",
     "adopt",
     "current_request",
     "find_request",
     "follow_fallback",
+    "follow_latest",
+    "lent",
     "serving",
     "set_fallback",
     "sources",
@@ -75,12 +78,22 @@ class Record(Protocol):
         """A message was published."""
 
 
+class Turn:
+    """The cells of one shell: `latest` is the one that runs in its turn, or ran last; None before there is one."""
+
+    __slots__ = ("latest",)
+
+    def __init__(self) -> None:
+        self.latest: Request | None = None
+
+
 class Request:
     """One message and the means to answer it.
 
     `message` is what came in; `count()` gives the number of the latest cell in the history; `started` is the time at
     which its serving began, by `time.time()`, 0.0 before. `interrupted` becomes True once an interrupt was delivered to
-    the work on this request, and `reason` says why, unless the client asked for it.
+    the work on this request, and `reason` says why, unless the client asked for it. `ended` becomes True when all is
+    done but the reply and idle; `turn` has the cells of its shell, once it is in a lane.
     `checkpoint`, when it is not None, waits to be called by what user code calls and is of this package, directly and
     as its last deed: what writes output, displays, sends, starts threads. It may raise KeyboardInterrupt. All methods
     may be called from any thread. `record`, when it is set before anything was written, keeps the output.
@@ -93,12 +106,14 @@ class Request:
         "allow_stdin",
         "checkpoint",
         "count",
+        "ended",
         "interrupted",
         "message",
         "reason",
         "record",
         "replied",
         "started",
+        "turn",
     )
 
     def __init__(self, message: Message, outlet: Outlet, count: Callable[[], int] = lambda: 0) -> None:
@@ -107,6 +122,8 @@ class Request:
         self.count = count
         self.started = 0.0
         self.replied = False
+        self.ended = False
+        self.turn: Turn | None = None
         self.interrupted = False
         self.reason = ""
         self._over = False
@@ -128,6 +145,12 @@ class Request:
     def is_answered_by(self, outlets: Collection[Outlet]) -> bool:
         """Whether its answers go to one of these: whether it came to their kernel."""
         return self._outlet in outlets
+
+    def heir(self) -> Request:
+        """The request that the output of what outlives this one, and may work for others, belongs to: this one until
+        it has ended, then the latest cell of its shell."""
+        latest = self.turn.latest if self.ended and self.turn is not None else None
+        return self if latest is None else latest
 
     def as_dict(self) -> dict[str, Any]:
         """The message as the dict that jupyter_client makes of one, which is what users' callbacks know."""
@@ -230,6 +253,7 @@ class Request:
 _current: ContextVar[Request | None] = ContextVar("async_kernel_request", default=None)
 _fallback: list[Request] = []
 _followers: WeakSet[threading.Thread] | None = None  # made when there is one: most kernels never pay for looking
+_served: WeakSet[threading.Thread] = WeakSet()  # see `follow_latest`
 
 _elsewhere: Callable[[str, Content], None] | None = None
 
@@ -247,7 +271,7 @@ def find_request() -> Request | None:
     """The current request, else the one that code without a context of its own belongs to (see `set_fallback`)."""
     request = _current.get()
     if request is not None and (_followers is None or threading.current_thread() not in _followers):
-        return request
+        return request.heir() if request.ended and threading.current_thread() in _served else request
     return _fallback[0] if _fallback else None
 
 
@@ -262,6 +286,26 @@ def follow_fallback(thread: threading.Thread) -> None:
     if _followers is None:
         _followers = WeakSet()
     _followers.add(thread)
+
+
+def follow_latest(thread: threading.Thread) -> None:
+    """Let what `thread` does for a request that has ended belong to the heir of that: it works for others by then."""
+    _served.add(thread)
+
+
+@contextmanager
+def lent(request: Request) -> Iterator[None]:
+    """Have what the calling thread does within the block belong to `request` and to no heir of it: work that was handed
+    to a thread which also works for others."""
+    thread = threading.current_thread()
+    follows = thread in _served
+    _served.discard(thread)
+    try:
+        with serving(request):
+            yield
+    finally:
+        if follows:
+            _served.add(thread)
 
 
 def speak_elsewhere(show: Callable[[str, Content], None]) -> None:

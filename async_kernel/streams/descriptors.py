@@ -3,9 +3,10 @@
 """File descriptors 1 and 2: what C code and child processes write there goes to the cell.
 
 Each cell gets pipes of its own. Its children inherit them, so that what a child writes belongs to the cell that started
-it, however late; what the process itself writes goes to the cell that began last among those that run, or ran. A thread
-reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order with them, and a
-cell at its end, reads them too.
+it, however late; what the process itself writes goes to the cell that began last among those that run, or ran. A child
+that works for others when the cell has ended gets pipes by which it speaks in their cells (`workers` says which). A
+thread reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order with
+them, and a cell at its end, reads them too.
 
 Only for POSIX systems: on Windows there is no waiting for pipes. Knows nothing of `sys.stdout`.
 """
@@ -20,11 +21,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from async_kernel.kernel.request import Request
 from async_kernel.system.service_thread import ServiceThread
+
+from .starters import is_of_library
 
 __all__ = ["Capture"]
 
@@ -42,20 +45,33 @@ Python's lock at each line."""
 
 
 class _Pipe:
-    """What was put in place of one descriptor for one cell; `write_end` is kept until the cell has ended."""
+    """What was put in place of one descriptor for one cell, or `lent` for its children that will work for others, too.
+    `write_end` is kept until the cell has ended."""
 
-    __slots__ = ("decoder", "identity", "name", "number", "open", "read_end", "request", "write_end")
+    __slots__ = ("decoder", "identity", "lent", "name", "number", "open", "read_end", "request", "write_end")
 
-    def __init__(self, number: int, name: str, request: Request) -> None:
+    def __init__(self, number: int, name: str, request: Request, lent: bool) -> None:
         self.number = number
         self.name = name
         self.request = request
+        self.lent = lent
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.open = True
         self.read_end, self.write_end = _make_pipe()
         os.set_blocking(self.read_end, False)
         _widen(self.read_end)
         self.identity = _identity(self.read_end)
+
+
+class _Cell:
+    """The pipes of one cell: those in place of the descriptors, and those that it lends, each by its descriptor."""
+
+    __slots__ = ("lent", "pipes", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.pipes: dict[int, _Pipe] = {}
+        self.lent: dict[int, _Pipe] = {}
 
 
 class Capture:
@@ -86,14 +102,15 @@ class Capture:
         self._lock: Any = threading.RLock()  # reentrant: a signal handler may print
         self._pipes: dict[int, _Pipe] = {}  # by read end
         self._placed: dict[int, _Pipe] = {}  # by descriptor
-        self._running: list[list[_Pipe]] = []  # of the cells that run, in the order of their begin
-        self._current: dict[int, _Pipe] = {}  # those of the cells that run, or ran last
-        self._poll = select.poll()  # over these
+        self._running: list[_Cell] = []  # in the order of their begin
+        self._latest: _Cell | None = None  # whose pipes were put in place last
+        self._lending: tuple[AbstractContextManager[object], dict[int, int]] | None = None  # while a fork is under way
+        self._poll = select.poll()  # over all pipes
         self._selector = selectors.DefaultSelector()
         self._wake, self._waker = os.pipe()
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._ended = False
-        os.register_at_fork(after_in_child=self._forget)
+        os.register_at_fork(before=self._prepare_fork, after_in_parent=self._forked, after_in_child=self._forget)
         self._thread = ServiceThread("descriptors", self._run)
         self._thread.start()
 
@@ -102,15 +119,37 @@ class Capture:
         """Have what is written during the block, and by the children that are started in it, belong to `request`.
 
         When the block is left all that was written in it has been said."""
-        pipes = self._begin(request)
+        cell = self._begin(request)
         try:
             yield
         finally:
-            self._end(pipes)
+            self._end(cell)
+
+    @contextmanager
+    def lending(self) -> Iterator[dict[int, int]]:
+        """The descriptors to give a process in place of the captured ones when it will work for later cells, too: what
+        it writes belongs to the cell that runs now until that has ended, then to the heir of its request.
+
+        For example `{1: 17, 2: 19}`; what a cell has redirected is left out. The process is to be started within the
+        block.
+        """
+        with self._lock:
+            cell = self._running[-1] if self._running else self._latest
+            if self._ended or cell is None:
+                yield {}
+                return
+            try:
+                with suppress(OSError):  # out of descriptors: it speaks in this cell for ever
+                    for number in self._names.keys() - cell.lent.keys():
+                        cell.lent[number] = self._make(number, cell.request, lent=True)
+                yield {number: pipe.write_end for number, pipe in cell.lent.items() if self._is_ours(number)}
+            finally:
+                if cell not in self._running:
+                    self._stop_lending(cell)
 
     def bring_in(self) -> None:
-        """Say what was written until now by the cells that run, and by their children. Callable from any thread;
-        returns at once."""
+        """Say what was written until now by the cells that run, and by children. Callable from any thread; returns at
+        once."""
         # Not in a signal handler that has come upon its own thread in here, nor for a thread that waits with the lock
         # for what this one holds: what is not said now is said by the thread.
         if self._lock._is_owned():
@@ -118,7 +157,7 @@ class Capture:
         try:
             if self._lock.acquire(timeout=PATIENCE_SECONDS):
                 for read_end, _ in self._poll.poll(0):  # one call for all of them, as there is mostly nothing
-                    self._read(self._current[read_end])
+                    self._read(self._pipes[read_end])
         finally:
             # A signal handler of the user's may raise behind any call, that of `acquire` for one: no other comes first.
             try:  # noqa: SIM105
@@ -158,40 +197,55 @@ class Capture:
 
     # Cells
 
-    def _begin(self, request: Request) -> list[_Pipe]:
+    def _begin(self, request: Request) -> _Cell:
         with self._lock:
-            pipes: list[_Pipe] = []
+            cell = _Cell(request)
             if self._ended:
-                return pipes
+                return cell
             with suppress(OSError):  # out of descriptors: the cell goes on in what is there
-                for number, name in self._names.items():
-                    pipe = _Pipe(number, name, request)
-                    self._pipes[pipe.read_end] = pipe
+                for number in self._names:
+                    cell.pipes[number] = pipe = self._make(number, request, lent=False)
                     self._ours.add(pipe.identity)
-                    # While the thread waits: the selectors of pipes that systems have (epoll, kqueue) allow for it.
-                    self._selector.register(pipe.read_end, selectors.EVENT_READ, pipe)
-                    pipes.append(pipe)
-            self._running.append(pipes)
-            self._take(pipes)
+            self._running.append(cell)
+            self._take(cell)
             self.busy = False
-            return pipes
+            return cell
 
-    def _end(self, pipes: list[_Pipe]) -> None:
+    def _make(self, number: int, request: Request, *, lent: bool) -> _Pipe:
+        pipe = _Pipe(number, self._names[number], request, lent)
+        self._pipes[pipe.read_end] = pipe
+        self._poll.register(pipe.read_end, select.POLLIN)
+        # While the thread waits: the selectors of pipes that systems have (epoll, kqueue) allow for it.
+        self._selector.register(pipe.read_end, selectors.EVENT_READ, pipe)
+        return pipe
+
+    def _end(self, cell: _Cell) -> None:
         if self._ended:
             return
         self._prepared.wait()
         self._flush()
         with self._lock:
-            self._running.remove(pipes)
-            for pipe in pipes:
+            self._running.remove(cell)
+            for pipe in cell.pipes.values():
                 self._close_write_end(pipe)
                 self._read(pipe)
+            self._stop_lending(cell)
+            for pipe in [*self._pipes.values()]:
+                if pipe.lent:  # by whatever cell: who wrote into it may have worked for this one
+                    self._read(pipe)
             if self._running:
                 self._take(self._running[-1])
 
-    def _take(self, pipes: list[_Pipe]) -> None:
-        """Put `pipes` in place. What they replace is read to its end, which is now unless a child holds it."""
-        for pipe in pipes:
+    def _stop_lending(self, cell: _Cell) -> None:
+        for pipe in cell.lent.values():
+            self._close_write_end(pipe)
+        cell.lent = {}
+
+    def _take(self, cell: _Cell) -> None:
+        """Put the pipes of a cell in place. What they replace is read to its end, which is now unless a child holds
+        it."""
+        self._latest = cell
+        for pipe in cell.pipes.values():
             before = self._placed.get(pipe.number)
             if before is pipe:
                 continue
@@ -202,23 +256,21 @@ class Capture:
             if before is not None:
                 self._selector.register(before.read_end, selectors.EVENT_READ, before)
                 self._read(before)
-        self._look_at({*self._placed.values(), *(pipe for running in self._running for pipe in running)})
-
-    def _look_at(self, pipes: set[_Pipe]) -> None:
-        """Have `bring_in` read these."""
-        for read_end in self._current:
-            self._poll.unregister(read_end)
-        self._current = {pipe.read_end: pipe for pipe in pipes}
-        for read_end in self._current:
-            self._poll.register(read_end, select.POLLIN)
 
     def _place(self, number: int, end: int) -> bool:
         """Make `number` lead where `end` does, unless a cell has redirected it: then it stays as it is."""
-        with suppress(OSError):  # a cell that has closed it must not silence the next one
-            if _identity(number) not in self._ours:
-                return False
+        if not self._is_ours(number):
+            return False
         os.dup2(end, number)
         return True
+
+    def _is_ours(self, number: int) -> bool:
+        """Whether a descriptor leads where it did at first, or into the pipe of a cell, or is closed: a cell that has
+        closed it must not silence the next one."""
+        try:
+            return _identity(number) in self._ours
+        except OSError:
+            return True
 
     # Pipes: with the lock
 
@@ -243,7 +295,8 @@ class Capture:
             return
         text = pipe.decoder.decode(data, final=not data)
         if text:
-            pipe.request.stream(pipe.name, text)
+            request = pipe.request.heir() if pipe.lent else pipe.request
+            request.stream(pipe.name, text)
 
     def _close_write_end(self, pipe: _Pipe) -> None:
         if pipe.write_end >= 0:
@@ -254,9 +307,8 @@ class Capture:
         pipe.open = False
         self._close_write_end(pipe)
         self._selector.unregister(pipe.read_end)
+        self._poll.unregister(pipe.read_end)
         del self._pipes[pipe.read_end]
-        if self._current.pop(pipe.read_end, None) is not None:
-            self._poll.unregister(pipe.read_end)
         self._ours.discard(pipe.identity)
         if self._placed.get(pipe.number) is pipe:
             del self._placed[pipe.number]
@@ -278,17 +330,35 @@ class Capture:
                     self._read(key.data)  # a pipe that was dropped meanwhile is no longer open
             time.sleep(PAUSE_SECONDS)
 
+    # Forks
+
+    def _prepare_fork(self) -> None:
+        """Before a fork. What is lent stays open, since the lock is held until it has come to pass."""
+        if not self._ended and is_of_library(sys._getframe(1)):
+            lending = self.lending()
+            ends = lending.__enter__()
+            self._lending = lending, ends
+
+    def _forked(self) -> None:
+        """In the parent of a fork, or after one that failed."""
+        if self._lock._is_owned() and self._lending is not None:
+            (lending, _), self._lending = self._lending, None
+            lending.__exit__(None, None, None)
+
     def _forget(self) -> None:
         """In a forked child: it writes, and the parent reads."""
         if self._ended:
             return
         self._ended = True
+        if self._lock._is_owned() and self._lending is not None:
+            for number, end in self._lending[1].items():
+                os.dup2(end, number)
         self._lock = threading.RLock()  # another thread may have held it
         for pipe in self._pipes.values():
             os.close(pipe.read_end)
-            self._close_write_end(pipe)
+            if not pipe.lent:  # a program that is being started may get it
+                self._close_write_end(pipe)
         self._pipes = {}
-        self._current = {}
         self._poll = select.poll()
 
 

@@ -19,6 +19,7 @@ from .forked import end_child
 from .input import make_questions
 from .output import RequestStream
 from .threads import carry_requests
+from .workers import lend_pipes
 
 __all__ = ["Streams", "install_streams"]
 
@@ -97,6 +98,7 @@ class _Captured:
         self._had_faulthandler = faulthandler.is_enabled()
         faulthandler.enable(self.logs[2])
         self._restore_faulthandler = keep_from_cells(self._log_of)
+        self._take_back_pipes = lend_pipes(capture)
         sources.append(capture.bring_in)
 
     def _log_of(self, descriptor: int) -> TextIO | None:
@@ -107,6 +109,7 @@ class _Captured:
         import faulthandler
 
         self._restore_faulthandler()
+        self._take_back_pipes()
         sources.remove(self.capture.bring_in)
         self._buffers.restore()
         for log in self.logs.values():

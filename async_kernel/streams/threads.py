@@ -1,8 +1,10 @@
-"""Threads speak in the cell that started them, jobs of an executor in the cell that submitted them.
+"""Threads speak in the cell that started them, jobs of an executor in the cell that submitted them, callbacks of its
+futures in the cell that added them.
 
 Before Python 3.14 a thread starts in an empty context. Here the request of the starter, and nothing else of its
 context, is handed to it: to `threading.Thread` at its start, to the jobs of a `ThreadPoolExecutor` one by one, since
 its threads outlive cells. Tasks, callbacks of loops, and `to_thread` of asyncio, anyio and trio bring their context.
+A thread that a library has started for itself goes on for the latest cell when its own has ended (`starters`).
 
 Knows nothing of what is written; that is `output`'s.
 """
@@ -15,7 +17,17 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from async_kernel.kernel.request import Request, adopt, current_request, follow_fallback
+from async_kernel.kernel.request import (
+    Request,
+    adopt,
+    current_request,
+    find_request,
+    follow_fallback,
+    follow_latest,
+    lent,
+)
+
+from .starters import is_thread_of_library
 
 __all__ = ["carry_requests", "follow_current_cell"]
 
@@ -47,11 +59,12 @@ def follow_current_cell(thread: threading.Thread | None = None) -> None:
 
 
 def carry_requests() -> Callable[[], None]:
-    """Hand the request of the starter to threads and to the jobs of thread pools from now on; return what ends that.
+    """Hand the request of the starter to threads, to the jobs of thread pools and to callbacks of futures from now on;
+    return what ends that.
 
     What somebody else has patched over it meanwhile stays, and then only passes calls on.
     """
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    start, submit, add = threading.Thread.start, ThreadPoolExecutor.submit, Future.add_done_callback
     ended = False
 
     def start_with_request(self: threading.Thread) -> None:
@@ -59,6 +72,8 @@ def carry_requests() -> Callable[[], None]:
         if request is None:
             start(self)
             return
+        if is_thread_of_library(self, sys._getframe(1)):
+            follow_latest(self)
         own = vars(self).get("run")
         run = self.run
 
@@ -89,8 +104,16 @@ def carry_requests() -> Callable[[], None]:
             request.checkpoint()
         return future
 
+    def add_with_request(self: Future[T], fn: Callable[[Future[T]], object]) -> None:
+        # One that is called at once is in its own cell.
+        request = None if ended or self.done() else _request_of_code()
+        add(self, fn if request is None else _Callback(request, fn))
+        if request is not None and request.checkpoint is not None:
+            request.checkpoint()
+
     threading.Thread.start = start_with_request  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = submit_with_request  # type: ignore[method-assign,assignment]
+    Future.add_done_callback = add_with_request  # type: ignore[method-assign]
 
     def restore() -> None:
         nonlocal ended
@@ -99,6 +122,8 @@ def carry_requests() -> Callable[[], None]:
             threading.Thread.start = start  # type: ignore[method-assign]
         if ThreadPoolExecutor.submit is submit_with_request:
             ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+        if Future.add_done_callback is add_with_request:
+            Future.add_done_callback = add  # type: ignore[method-assign]
 
     return restore
 
@@ -118,8 +143,22 @@ class _Job:
         return self._function(*args, **kwargs)
 
 
+class _Callback:
+    """A callback of a future, and the request that it belongs to. A pool's thread calls it, amid other work."""
+
+    __slots__ = ("_function", "_request")
+
+    def __init__(self, request: Request, function: Callable[[Future[Any]], object]) -> None:
+        self._request = request
+        self._function = function
+
+    def __call__(self, future: Future[Any]) -> None:
+        with lent(self._request):
+            self._function(future)
+
+
 def _request_of_code() -> Request | None:
-    request = current_request()
+    request = find_request() if current_request() is not None else None
     return request if request is not None and request.msg_type in _RUN_CODE else None
 
 
