@@ -11,6 +11,8 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 
+from async_kernel.system.service_thread import later
+
 __all__ = ["PAUSE_SECONDS", "Preparation", "prepare"]
 
 PAUSE_SECONDS = 1.0
@@ -25,14 +27,12 @@ class Preparation:
     """Imports it in a thread of its own, a moment from now. `close()` leaves it, if it has not begun."""
 
     def __init__(self) -> None:
-        self._timer = threading.Timer(PAUSE_SECONDS, prepare)
-        self._timer.name = "preparation"
-        self._timer.daemon = True
-        self._timer.start()
+        self._timer = later(PAUSE_SECONDS, prepare)
 
     def close(self) -> None:
         """Do not begin any more."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def prepare() -> None:

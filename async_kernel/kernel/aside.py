@@ -2,7 +2,8 @@
 
 An aside is offered to the loop of its shell, which takes it up at once when it idles or its cell awaits. When the cell
 keeps the thread to itself, the service thread takes the aside after a short while: whoever comes first serves it. It is
-told with how much effort: what the service thread says has to come without any of the user's code being run.
+told with how much effort: what the service thread says has to come without any of the user's code being run. Without a
+service thread, as a process may be given none, an aside that would have to wait for the cell is refused.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import time
 from collections.abc import Callable
 
 from async_kernel.concurrency.portal import Portal
+from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
-from async_kernel.system.service_thread import ServiceThread
+from async_kernel.system.service_thread import Standby
 
-from .dispatch import serve_now
+from .dispatch import refuse, serve_now
 from .execution import is_held
 from .lanes import Lane
 from .ports import Effort
@@ -58,6 +60,12 @@ class _Aside:
         """Serve it in the service thread, unless that of its shell has taken it."""
         self._run(Effort.STATIC)
 
+    def refuse(self) -> None:
+        """Answer that it cannot be served now, unless it has been."""
+        if self._lock.acquire(blocking=False):
+            reason = "A cell is running, and no thread can be started to answer beside it."
+            refuse(self._request, RequestError(reason, "End some threads or processes, or ask again after the cell."))
+
     def _run(self, effort: Effort) -> None:
         if self._lock.acquire(blocking=False):
             self.taken.set()
@@ -69,7 +77,7 @@ class Asides:
 
     def __init__(self) -> None:
         self._offered: queue.SimpleQueue[_Aside | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._standby = Standby("asides", self._serve)
 
     def put(self, request: Request, handler: AsideHandler, lane: Lane) -> None:
         """Have `request` served beside the cells of `lane`. Returns at once."""
@@ -78,10 +86,10 @@ class Asides:
         if portal is None:  # the shell is still starting
             return
         portal.call(aside.run_at_home)
-        if self._thread is None:
-            self._thread = ServiceThread("asides", self._serve)
-            self._thread.start()
-        self._offered.put(aside)
+        if self._standby.wake():
+            self._offered.put(aside)
+        elif aside.is_kept_waiting():
+            aside.refuse()
 
     def close(self) -> None:
         """End the service thread, once it has served what it was offered. From any thread."""

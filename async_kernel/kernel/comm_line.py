@@ -207,7 +207,10 @@ class CommLine:
     def _start_thread(self) -> None:
         if self._rules.in_thread() and not self._closed:
             self._thread = threading.Thread(target=self._watch, name="comms", daemon=True)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError:  # the system gives none: they are served by the loop, and the next one tries again
+                self._thread = None
 
     def _watch(self) -> None:
         while (message := self._take_late()) is not None:

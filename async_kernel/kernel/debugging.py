@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
-from async_kernel.system.service_thread import ServiceThread
+from async_kernel.system.service_thread import Standby
 
-from .dispatch import serve_now
+from .dispatch import refuse, serve_now
 from .ports import Debugger
 from .request import Request
 
@@ -29,14 +29,16 @@ class Debugging:
         self._ready = ready
         self._debugger: Debugger | None = None
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._standby = Standby("debug requests", self._serve)
 
     def put(self, request: Request) -> None:
         """Have a request served."""
-        if self._thread is None:
-            self._thread = ServiceThread("debug requests", self._serve)
-            self._thread.start()
-        self._requests.put(request)
+        if self._standby.wake():
+            self._requests.put(request)
+        else:
+            refuse(
+                request, RequestError("No thread can be started for the debugger.", "End some threads or processes.")
+            )
 
     def let_go(self) -> None:
         """Let what is stopped go on: it is to be interrupted."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.system.interrupt import Interrupt
 from async_kernel.system.real import real
+from async_kernel.system.service_thread import later
 from async_kernel.system.unwinding import insist
 
 from .dispatch import Handler, give_up
@@ -135,9 +136,7 @@ class Execution:
 
     def when_overdue(self, move: Callable[[Execution], None]) -> None:
         """Call `move(self)` when a thread that was given up has had its time to come back."""
-        timer = threading.Timer(RETURN_SECONDS, move, (self,))
-        timer.daemon = True
-        timer.start()
+        later(RETURN_SECONDS, move, self)
 
     def defer(self, checkpoint: Callable[[], None]) -> None:
         """Have what writes output for this request call `checkpoint()` when it is done."""

@@ -17,7 +17,7 @@ from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.system import reserve
 from async_kernel.system.interrupt import TELL_SECONDS, Interruptible
 from async_kernel.system.real import real
-from async_kernel.system.service_thread import ServiceThread
+from async_kernel.system.service_thread import ServiceThread, later
 
 from .aside import Asides
 from .clocks import ClientClocks
@@ -315,9 +315,7 @@ class Kernel:
                 interrupts.interrupt(holder)
 
         if any(lane.beside for lane in self._lanes()):
-            timer = threading.Timer(HELD_SECONDS, look)
-            timer.daemon = True
-            timer.start()
+            later(HELD_SECONDS, look)
 
     def wait_with(self, make_event: Callable[[], threading.Event]) -> None:
         """Have those who ask the client something wait for events of this kind."""
@@ -342,9 +340,9 @@ class Kernel:
                     request.stream("stderr", f"{request.reason}\n")
                     self.interrupts.interrupt(execution)
 
-        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), end)
-        timer.daemon = True
-        timer.start()
+        timer = later(min(seconds, threading.TIMEOUT_MAX), end)
+        if timer is None:
+            raise RequestError("No thread can be started to end this cell in time.", "End some threads or processes.")
         try:
             yield
         finally:

@@ -64,10 +64,16 @@ class Subshells:
                     self._give_up(subshell_id, lane, error)
 
         thread = self._threads[subshell_id] = threading.Thread(target=run, name=f"subshell {subshell_id}", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._give_up(subshell_id, lane, error)
+            raise RequestError(
+                "No thread can be started for a subshell.", "End some threads or processes, or delete a subshell."
+            ) from None
 
     def _give_up(self, subshell_id: str, lane: Lane, error: BaseException) -> None:
-        """End a subshell whose loop has failed."""
+        """End a subshell whose loop has failed, or that has no thread."""
         self._lanes.pop(subshell_id, None)
         self._threads.pop(subshell_id, None)
         for left in lane.end():

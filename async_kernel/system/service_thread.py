@@ -1,11 +1,14 @@
-"""Threads of the kernel's own, which run none of the user's code."""
+"""Threads of the kernel's own, which run none of the user's code, and what happens when the system gives none.
+
+A process may have as many threads as it is allowed. What needs one then does without, and tries again the next time.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 
-__all__ = ["ServiceThread"]
+__all__ = ["ServiceThread", "Standby", "later"]
 
 
 class ServiceThread(threading.Thread):
@@ -17,3 +20,36 @@ class ServiceThread(threading.Thread):
 
     def __init__(self, name: str, target: Callable[..., object], args: Sequence[object] = ()) -> None:
         super().__init__(name=name, target=target, args=tuple(args), daemon=True)
+
+
+class Standby:
+    """A service thread that is started when it is needed for the first time: `target()` runs in it for good."""
+
+    def __init__(self, name: str, target: Callable[[], object]) -> None:
+        self._name = name
+        self._target = target
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> bool:
+        """Whether it runs. False when no thread is to be had now; the next call tries again."""
+        if self._thread is None:
+            thread = ServiceThread(self._name, self._target)
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self._thread = thread
+        return True
+
+
+def later(seconds: float, function: Callable[..., object], *arguments: object) -> threading.Timer | None:
+    """Call `function(*arguments)` in a thread after so many seconds; what cancels that. None when no thread is to be
+    had: then it is not called."""
+    timer = threading.Timer(seconds, function, arguments)
+    timer.daemon = True
+    timer.name = f"later: {getattr(function, '__name__', function)}"
+    try:
+        timer.start()
+    except RuntimeError:
+        return None
+    return timer
