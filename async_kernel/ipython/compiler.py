@@ -13,7 +13,7 @@ from IPython.core.compilerop import CachingCompiler
 from async_kernel.ipython.line_numbers import count_empty
 from async_kernel.protocol.murmur2 import murmur2
 
-__all__ = ["CELL_SUFFIX", "KernelCompiler", "cell_file", "cell_folder"]
+__all__ = ["CELL_SUFFIX", "KernelCompiler", "cell_file", "cell_folder", "cell_name"]
 
 CELL_SUFFIX = ".py"
 
@@ -37,6 +37,13 @@ def cell_file(code: str) -> str:
     return os.path.join(cell_folder(), name)  # noqa: PTH118
 
 
+def cell_name(code: str) -> str:
+    """The name that the code of a cell is compiled under: that of its file, or the one that the environment variable
+    `IPYKERNEL_CELL_NAME` gives to all cells, so that no output differs from run to run by it. A debugger finds no cell
+    under such a name, as under ipykernel."""
+    return os.environ.get("IPYKERNEL_CELL_NAME") or cell_file(code)
+
+
 class KernelCompiler(CachingCompiler):  # type: ignore[misc]
     """Names a cell's code like a file of the kernel's, and gives its lines the numbers that they have in the cell.
 
@@ -47,7 +54,7 @@ class KernelCompiler(CachingCompiler):  # type: ignore[misc]
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         """The name for the code of one cell."""
-        return cell_file(raw_code)
+        return cell_name(raw_code)
 
     def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
         """Keep the lines of a cell for tracebacks; return its file name. The empty lines at its top, which IPython has

@@ -6,6 +6,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from async_kernel.namesakes.ipykernel.compiler import get_file_name
+
 from .harness import Ran
 from .test_process import python
 
@@ -58,3 +62,9 @@ def test_a_cell_that_replaces_getpid_changes_no_name(cells: Callable[..., Ran]) 
     mocked = cells("getpid, os.getpid = os.getpid, lambda: 1", "(lambda: 1).__code__.co_filename")
     cells("os.getpid = getpid")
     assert Path(mocked.result).parent == Path(name).parent
+
+
+def test_one_name_is_given_to_all_cells_on_request(cells: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IPYKERNEL_CELL_NAME", "<a cell>")
+    named = cells("(lambda: 0).__code__.co_filename")
+    assert named.result == repr(get_file_name("anything")) == "'<a cell>'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from async_kernel.ipython.compiler import KernelCompiler, cell_file, cell_folder
+from async_kernel.ipython.compiler import KernelCompiler, cell_folder, cell_name
 from async_kernel.namesakes.installed import rest_of
 
 __all__ = ["XCachingCompiler", "get_file_name", "get_tmp_directory", "get_tmp_hash_seed"]
@@ -23,8 +23,8 @@ def get_tmp_hash_seed() -> int:
 
 
 def get_file_name(code: str) -> str:
-    """The name of the file of a cell with this code."""
-    return cell_file(code)
+    """The name that the code of a cell is compiled under."""
+    return cell_name(code)
 
 
 __getattr__ = rest_of(__name__)
