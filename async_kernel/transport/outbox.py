@@ -17,10 +17,25 @@ from async_kernel.system.real import real
 
 from .backlog import Build, size_of
 
-__all__ = ["GATHER_CHARACTERS", "GATHER_SECONDS", "SOON_SECONDS", "Item", "Outbox", "Output", "Plain", "Text"]
+__all__ = [
+    "BATCH_GATHER_SECONDS",
+    "GATHER_CHARACTERS",
+    "GATHER_SECONDS",
+    "SOON_SECONDS",
+    "Item",
+    "Outbox",
+    "Output",
+    "Plain",
+    "Text",
+]
 
 GATHER_SECONDS = 0.02
 """After text was sent, how long the next text of the same key is gathered before it follows."""
+
+BATCH_GATHER_SECONDS = 0.2
+"""The same for requests that no question may be asked of, and there for the first line too. These are batch runs: nobody
+watches, and nbclient keeps each message as an output of its own, so that a notebook would change from run to run with
+the speed of its prints."""
 
 GATHER_CHARACTERS = 1 << 18
 """The length that makes gathered text leave before its time is up, and about the longest that one message holds."""
@@ -32,7 +47,7 @@ SOON_SECONDS = 0.001
 class Text:
     """Text under way: what was written in one piece, and what joined it while it waited. It may be dropped."""
 
-    __slots__ = ("build", "followed", "has_line", "key", "pieces", "since", "size")
+    __slots__ = ("batch", "build", "followed", "has_line", "key", "pieces", "since", "size")
 
     def __init__(self, key: tuple[Message, str], text: str, build: Build) -> None:
         self.key = key
@@ -40,6 +55,7 @@ class Text:
         self.size = len(text)
         self.build = build
         self.has_line = text.endswith("\n")  # a whole one, which may be due at once
+        self.batch = key[0].content.get("allow_stdin") is False
         self.followed = False  # by something else, so that nothing may join it any more
         self.since = real.monotonic()
 
@@ -56,8 +72,14 @@ class Text:
     @property
     def due(self) -> float:
         """When it is to leave, if none of the same key was sent just before: a line that is whole at once, one that is
-        not (`print` writes its line end by itself) after the gathering time."""
-        return self.since if self.pieces[-1].endswith("\n") else self.since + GATHER_SECONDS
+        not (`print` writes its line end by itself) after the gathering time, as is all of a batch run."""
+        at_once = self.pieces[-1].endswith("\n") and not self.batch
+        return self.since if at_once else self.since + self.gathered
+
+    @property
+    def gathered(self) -> float:
+        """The gathering time."""
+        return BATCH_GATHER_SECONDS if self.batch else GATHER_SECONDS
 
     def frames(self) -> Sequence[Buffer]:
         """The message that it has become."""
@@ -178,5 +200,5 @@ class Outbox:
         self._ahead = deque(maxlen=0)
 
     def _wait_of(self, text: Text) -> float:
-        quiet = 0.0 if text.key != self._last_key else self._last_text + GATHER_SECONDS
+        quiet = 0.0 if text.key != self._last_key else self._last_text + text.gathered
         return max(text.due, quiet) - real.monotonic()

@@ -47,3 +47,16 @@ def test_the_first_line_of_a_key_waits_for_nothing_and_the_next_is_gathered(monk
     wait = outbox.take()
     assert isinstance(wait, float)
     assert 0 < wait <= 3600.0
+
+
+def test_text_of_a_batch_run_is_gathered_from_its_first_line_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_kernel.transport.outbox.BATCH_GATHER_SECONDS", 3600.0)
+    outbox = Outbox()
+    message, name = KEY
+    batch = message._replace(content={"allow_stdin": False}), name
+    for text in ("a\n", "b\n"):
+        outbox.gather(batch, build, None, text)
+        assert isinstance(outbox.take(), float)
+    outbox.gather(KEY, build, None, "c\n")  # of another request: it closes what was gathered
+    taken = [outbox.take(), outbox.take()]
+    assert [item.frames() for item in taken if isinstance(item, Text)] == [[b"a\nb\n"], [b"c\n"]]
