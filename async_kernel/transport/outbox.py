@@ -33,7 +33,7 @@ GATHER_SECONDS = 0.02
 """After text was sent, how long the next text of the same key is gathered before it follows."""
 
 BATCH_GATHER_SECONDS = 0.2
-"""The same for requests that no question may be asked of, and there for the first line too. These are batch runs: nobody
+"""The same for requests that may ask for no input, and there for the first line too. These are batch runs: nobody
 watches, and nbclient keeps each message as an output of its own, so that a notebook would change from run to run with
 the speed of its prints."""
 
