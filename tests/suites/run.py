@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,18 @@ from .sources import fetch, unpack
 
 __all__ = ["Result", "Runner", "prepare"]
 
-DEADLINE = 600
+DEADLINE = 900
 FOLDER = "{folder}/"
 """Stands in an id for the folder of the suite, which differs from run to run: nbval's ids have paths of notebooks."""
+
+LAUNCHER = """\
+# nbval's option for the kernel of its own environment runs `python -m ipykernel_launcher -f FILE`.
+import runpy
+import sys
+
+sys.argv += {options}
+runpy.run_module("async_kernel", run_name="__main__", alter_sys=True)
+"""
 
 INSIDE = Path(__file__).with_name("inside.py")
 
@@ -36,26 +46,30 @@ def prepare(suite: Suite, backend: str, python: Path, folder: Path, variables: M
     No backend means ipykernel. `variables` is the environment in which pip finds its configuration.
     """
     root = unpack(suite, fetch(suite, cache("suites") / "sources", variables), folder)
-    jupyter_path = None
-    if backend:
-        jupyter_path = folder / "jupyter"
-        command = ["-a", "python3", f"--folder={jupyter_path / 'kernels'}", *BACKENDS[backend]]
-        subprocess.run([str(python), "-m", "async_kernel", *command], check=True, timeout=60, capture_output=True)
-    return Runner(suite, python, root, jupyter_path)
+    if not backend:
+        return Runner(suite, python, root, {})
+    kernels = folder / "jupyter" / "kernels"
+    command = ["-a", "python3", f"--folder={kernels}", *BACKENDS[backend]]
+    subprocess.run([str(python), "-m", "async_kernel", *command], check=True, timeout=60, capture_output=True)
+    argv = json.loads((kernels / "python3" / "kernel.json").read_text(encoding="utf-8"))["argv"]
+    launcher = folder / "launcher"
+    launcher.mkdir()
+    (launcher / "ipykernel_launcher.py").write_text(LAUNCHER.format(options=argv[5:]), encoding="utf-8")
+    return Runner(suite, python, root, {"JUPYTER_PATH": str(kernels.parent), "PYTHONPATH": str(launcher)})
 
 
 class Runner:
     """Runs the tests of a suite under the kernel whose spec is called `python3`.
 
-    `python` is the interpreter of the suites' environment, `root` the unpacked distribution, `jupyter_path` the folder
-    with the kernel spec (none: ipykernel's own).
+    `python` is the interpreter of the suites' environment, `root` the unpacked distribution; by `variables`, of the
+    environment, Jupyter finds the kernel (none: ipykernel's own).
     """
 
-    def __init__(self, suite: Suite, python: Path, root: Path, jupyter_path: Path | None) -> None:
+    def __init__(self, suite: Suite, python: Path, root: Path, variables: Mapping[str, str]) -> None:
         self.suite = suite
         self.python = python
         self.root = root
-        self.jupyter_path = jupyter_path
+        self.variables = variables
         self.log = root.parent / "log.txt"
 
     def run(self, tests: Sequence[str] = (), without: Sequence[str] = ()) -> dict[str, Result]:
@@ -104,10 +118,8 @@ class Runner:
 
     def _variables(self) -> dict[str, str]:
         """The environment variables of the run: some suites leave tests out where `CI` says that nobody watches."""
-        variables = {**os.environ, "CI": "1", "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"}
-        if self.jupyter_path:
-            variables["JUPYTER_PATH"] = str(self.jupyter_path)
-        return variables
+        path = f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "CI": "1", "PATH": path, **self.variables}
 
 
 def differing(results: dict[str, Result], expected: dict[str, Outcome]) -> dict[str, Result]:

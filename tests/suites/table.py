@@ -90,5 +90,29 @@ IPYKERNEL = Suite(
     ),
 )
 
-SUITES = {suite.name: suite for suite in (IPYKERNEL,)}
+NBCLIENT = Suite(
+    name="nbclient",
+    version="0.11.0",
+    sha256="04a134a5b087f2c5887f228aca155db50169b8cd9334dee6942c8e927e56081a",
+    covers="Whole notebooks, as nbconvert and papermill run them: their outputs compared with those of ipykernel, "
+    "errors, timeouts, kernels that die, widgets, several notebooks at once.",
+    tests=("tests/test_client.py", "tests/test_cli.py"),
+    differences=(
+        Difference(
+            Kind.ON_PURPOSE,
+            "The error of `input()` where none is allowed says how to go on; the test compares its words.",
+            ("tests/test_client.py::TestExecute::test_disable_stdin",),
+        ),
+        Difference(
+            Kind.NOT_YET,
+            "A cell that runs while SIGTERM arrives is answered with `ok`.",
+            (
+                "tests/test_client.py::TestExecute::test_error_notebook_hook",
+                "tests/test_client.py::TestExecute::test_kernel_death_during_execution",
+            ),
+        ),
+    ),
+)
+
+SUITES = {suite.name: suite for suite in (IPYKERNEL, NBCLIENT)}
 """Each suite by its name."""
