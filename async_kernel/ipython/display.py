@@ -16,6 +16,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.payload import PayloadManager
 
 from async_kernel.ipython.cells import current_cell
+from async_kernel.kernel.parents import NamesParents
 from async_kernel.kernel.request import Request, find_request
 from async_kernel.protocol.messages import Buffer, Content
 
@@ -37,7 +38,7 @@ def mime_bundle(data: Mapping[str, Any] | None) -> Content:
     }
 
 
-class KernelDisplayHook(DisplayHook):  # type: ignore[misc]
+class KernelDisplayHook(NamesParents, DisplayHook):  # type: ignore[misc]
     """`sys.displayhook` while a cell runs: publishes `execute_result`."""
 
     @property
@@ -90,7 +91,7 @@ class KernelDisplayHook(DisplayHook):  # type: ignore[misc]
         self._is_active = False
 
 
-class KernelDisplayPublisher(DisplayPublisher):  # type: ignore[misc]
+class KernelDisplayPublisher(NamesParents, DisplayPublisher):  # type: ignore[misc]
     """What `display()`, `update_display()` and `clear_output()` end in."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

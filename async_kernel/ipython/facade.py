@@ -7,9 +7,11 @@ notebook helpers use `session`, `send_response` and `shell`. Knows no sockets: m
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from async_kernel.kernel.request import find_request
+from async_kernel.kernel.parents import speak_for
+from async_kernel.kernel.request import Request, find_request
 
 if TYPE_CHECKING:
     from async_kernel.ipython.shell import ZMQInteractiveShell
@@ -17,10 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["KernelFacade", "parent_message"]
 
 
-def parent_message() -> dict[str, Any]:
-    """The message that the calling context works on, as a dict; empty outside any."""
-    request = find_request()
+def parent_message(channel: str | None = None) -> dict[str, Any]:
+    """The message that the calling context works on, as a dict; for the channel "control" the one that came there last.
+    Empty where there is none."""
+    request = _parent(channel)
     return {} if request is None else request.as_dict()
+
+
+def _parent(channel: str | None) -> Request | None:
+    request = find_request()
+    return request if request is None or channel != "control" else request.latest.get(channel)
 
 
 class SessionFacade:
@@ -84,8 +92,21 @@ class KernelFacade:
         return self.shell.execution_count
 
     def get_parent(self, channel: str | None = None) -> dict[str, Any]:
-        """The request that the calling context works on, as a message."""
-        return parent_message()
+        """The request that the calling context works on, as a message; for the channel "control" the one that came
+        there last."""
+        return parent_message(channel)
+
+    def set_parent(self, ident: Any, parent: Mapping[str, Any], channel: str = "shell") -> None:
+        """Let what the calling context prints and displays from now on belong to `parent`: see `speak_for`."""
+        speak_for(parent)
+
+    @property
+    def _parent_ident(self) -> dict[str, list[bytes]]:
+        """Who sent these: the ZMQ identities, by channel."""
+        parents = {channel: _parent(channel) for channel in ("shell", "control")}
+        return {
+            channel: [] if parent is None else list(parent.message.identities) for channel, parent in parents.items()
+        }
 
     @property
     def _parent_header(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import ModuleType, TracebackType
 from typing import Any
@@ -36,7 +36,8 @@ from async_kernel.ipython.preparation import prepare
 from async_kernel.ipython.shells import display, leave, shell_here, shells
 from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
 from async_kernel.ipython.transcript import Transcript
-from async_kernel.kernel.request import find_request
+from async_kernel.kernel.parents import NamesParents
+from async_kernel.kernel.request import Request, adopt, current_request, find_request
 from async_kernel.protocol.messages import Content
 from async_kernel.system.reserve import make_room
 from async_kernel.system.unwinding import FirmInterrupt
@@ -67,7 +68,7 @@ class Events(EventManager):  # type: ignore[misc]
             raise cell.failed
 
 
-class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
+class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
     """The shell behind `get_ipython()`.
 
     It has the class name that rich, pandas and many scripts look for to see that they run in a Jupyter kernel, and
@@ -386,18 +387,21 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
     # -- what libraries written for ipykernel call -------------------------------------------------------------------
 
-    def get_parent(self) -> dict[str, Any]:
-        """The request that the calling context works on, as a message: `{"header": {"msg_id": ...}, ...}`."""
-        return parent_message()
+    def get_parent(self, channel: str | None = None) -> dict[str, Any]:
+        """The request that the calling context works on, as a message: `{"header": {"msg_id": ...}, ...}`; for the
+        channel "control" the one that came there last."""
+        return parent_message(channel)
 
-    def set_parent(self, parent: dict[str, Any]) -> None:
-        """Nothing: output belongs to the request of its context. ipywidgets' `Output` calls this."""
+    def set_thread_parent(self, parent: Mapping[str, Any]) -> Request | None:
+        """As `set_parent`; what comes back is for `reset_thread_parent`."""
+        before = current_request()
+        self.set_parent(parent)
+        return before
 
-    @property
-    def parent_header(self) -> dict[str, Any]:
-        """The header of the request that the calling context works on."""
-        header: dict[str, Any] = self.get_parent().get("header", {})
-        return header
+    def reset_thread_parent(self, before: Request | None) -> None:
+        """Let the calling thread go back to the cell that it had; when that has ended, to the latest cell, which is
+        what a thread without a parent does in ipykernel."""
+        adopt(None if before is None or before.ended else before)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

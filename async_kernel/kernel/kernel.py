@@ -94,6 +94,7 @@ class Kernel:
             channel: ChannelOutlet(channel, codec, transport, self._prompts)
             for channel in (Channel.SHELL, Channel.CONTROL)
         }
+        self._latest: dict[str, Request] = {}
         self.main_lane = self._new_lane(run_loop)
         self.subshells = Subshells(lambda serve: self._new_lane(run_loop, serve), run_loop, self._ready)
         self.detached = Detached()
@@ -120,7 +121,9 @@ class Kernel:
             if route is None or route.order is not Order.STDIN or not self._prompts.answer(message):
                 log.debug("dropped a message on stdin that answers no open question: %s", message.header.msg_type)
             return
-        request = Request(message, self._outlets[channel], self._count)
+        request = Request(message, self._outlets[channel], self._count, self._latest)
+        if channel is Channel.CONTROL:
+            self._latest[channel] = request
         try:
             self._route(request, route, channel)
         except RequestError as error:

@@ -16,10 +16,12 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from async_kernel.errors import StdinNotAllowedError
-from async_kernel.protocol.messages import Buffer, Content, Message
+from async_kernel.protocol.codec import to_json
+from async_kernel.protocol.messages import Buffer, Content, Header, Message
 
 __all__ = [
     "Outlet",
+    "Parent",
     "Record",
     "Request",
     "Turn",
@@ -93,7 +95,8 @@ class Request:
     `message` is what came in; `count()` gives the number of the latest cell in the history; `started` is the time at
     which its serving began, by `time.time()`, 0.0 before. `interrupted` becomes True once an interrupt was delivered to
     the work on this request, and `reason` says why, unless the client asked for it. `ended` becomes True when all is
-    done but the reply and idle; `turn` has the cells of its shell, once it is in a lane.
+    done but the reply and idle; `turn` has the cells of its shell, once it is in a lane. `latest` has the request that
+    came last, by channel, for channels without lanes.
     `checkpoint`, when it is not None, waits to be called by what user code calls and is of this package, directly and
     as its last deed: what writes output, displays, sends, starts threads. It may raise KeyboardInterrupt. All methods
     may be called from any thread. `record`, when it is set before anything was written, keeps the output.
@@ -108,6 +111,7 @@ class Request:
         "count",
         "ended",
         "interrupted",
+        "latest",
         "message",
         "reason",
         "record",
@@ -116,10 +120,17 @@ class Request:
         "turn",
     )
 
-    def __init__(self, message: Message, outlet: Outlet, count: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        message: Message,
+        outlet: Outlet,
+        count: Callable[[], int] = lambda: 0,
+        latest: Mapping[str, Request] | None = None,
+    ) -> None:
         self.message = message
         self._outlet = outlet
         self.count = count
+        self.latest = {} if latest is None else latest
         self.started = 0.0
         self.replied = False
         self.ended = False
@@ -155,8 +166,8 @@ class Request:
     def as_dict(self) -> dict[str, Any]:
         """The message as the dict that jupyter_client makes of one, which is what users' callbacks know."""
         message = self.message
-        return {
-            "header": message.header._asdict(),
+        values = {
+            "header": self.header_as_dict(),
             "msg_id": message.header.msg_id,
             "msg_type": message.header.msg_type,
             "parent_header": message.parent_header,
@@ -164,6 +175,18 @@ class Request:
             "content": message.content,
             "buffers": list(message.buffers),
         }
+        return Parent(self, values)
+
+    def header_as_dict(self) -> dict[str, Any]:
+        """The header of that."""
+        return Parent(self, self.message.header._asdict())
+
+    def beside(self, header: Mapping[str, Any]) -> Request:
+        """A request with another header, whose output reaches the same clients: one that is not known any more, or was
+        never sent."""
+        known = Header(*(str(header.get(name, "")) for name in Header._fields[:-1]))
+        message = Message(known, to_json(dict(header)), {}, {}, {}, self.message.identities)
+        return Request(message, self._outlet, self.count, self.latest)
 
     def publish(
         self,
@@ -248,6 +271,19 @@ class Request:
         if _elsewhere is not None:
             raise StdinNotAllowedError("A forked child asked for input.", "Ask in the cell, before it forks.")
         return self._outlet.ask(self.message, prompt, password)
+
+
+class Parent(dict[str, Any]):
+    """A message, or the header of one, that knows its request. A copy is a plain dict."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: Request, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.request = request
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
 
 
 _current: ContextVar[Request | None] = ContextVar("async_kernel_request", default=None)

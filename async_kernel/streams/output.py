@@ -9,10 +9,12 @@ from contextlib import suppress
 from time import monotonic
 from typing import TextIO
 
+from async_kernel.kernel.parents import NamesParents
 from async_kernel.kernel.request import Request, find_request
 
 from .descriptors import Capture
 from .forked import is_child
+from .threads import ThreadParents
 
 __all__ = ["RequestStream"]
 
@@ -21,7 +23,7 @@ UNBROKEN_SECONDS = 1e-5
 half the time of a print in a loop would go into that."""
 
 
-class RequestStream(io.TextIOBase):
+class RequestStream(NamesParents, io.TextIOBase):
     """A text stream whose text belongs to the request that the writer works on.
 
     `name` is "stdout" or "stderr". Text that belongs to no request goes to `original`, the stream of the process; with
@@ -68,6 +70,18 @@ class RequestStream(io.TextIOBase):
     def buffer(self) -> io.RawIOBase:
         """The same stream for bytes, which are read as UTF-8."""
         return self._binary
+
+    @property
+    def _thread_to_parent(self) -> ThreadParents:
+        """By which libraries such as ipyparallel let go of the cell that started a thread; in some versions of
+        ipykernel `_thread_to_parent_header` is a second one."""
+        return ThreadParents()
+
+    _thread_to_parent_header = _thread_to_parent
+
+    def _is_master_process(self) -> bool:
+        """Whether this process is the kernel, and no forked child of it. ipykernel's tests and others ask for it."""
+        return not is_child()
 
     def write(self, text: str) -> int:
         """Write `text`; return its length. Never blocks."""

@@ -29,7 +29,7 @@ from async_kernel.kernel.request import (
 
 from .starters import is_thread_of_library
 
-__all__ = ["carry_requests", "follow_current_cell"]
+__all__ = ["ThreadParents", "carry_requests", "follow_current_cell"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +56,21 @@ def follow_current_cell(thread: threading.Thread | None = None) -> None:
         adopt(None)
     else:
         follow_fallback(thread)
+
+
+class ThreadParents(dict[int, Any]):
+    """As ipykernel has them: whose output belongs to the cell that started it, by the idents of threads. Taking one out
+    has it follow the latest cell once its own has ended."""
+
+    def __bool__(self) -> bool:
+        return True  # it is asked before anything is taken out
+
+    def pop(self, ident: int, default: Any = None) -> Any:
+        """Take out a thread. What belongs to it is not told: `default` comes back."""
+        for thread in threading.enumerate():
+            if thread.ident == ident:
+                follow_latest(thread)
+        return default
 
 
 def carry_requests() -> Callable[[], None]:

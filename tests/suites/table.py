@@ -60,25 +60,6 @@ IPYKERNEL = Suite(
         ),
         Difference(
             Kind.NOT_YET,
-            "Streams have no `_is_master_process`, by which the tests ask whether a process is the kernel or a fork.",
-            (
-                "tests/test_kernel.py::test_simple_print",
-                "tests/test_kernel.py::test_subprocess_print",
-                "tests/test_kernel.py::test_subprocess_noprint",
-                "tests/test_kernel.py::test_subprocess_error",
-            ),
-        ),
-        Difference(
-            Kind.NOT_YET,
-            "`get_ipython().set_thread_parent`, `kernel.get_parent(channel)` and `kernel._parent_ident` are missing.",
-            (
-                "tests/test_kernel.py::test_print_to_correct_cell_from_thread[thread-local]",
-                "tests/test_kernel.py::test_print_to_correct_cell_from_child_thread",
-                "tests/test_kernel.py::test_parent_header_and_ident",
-            ),
-        ),
-        Difference(
-            Kind.NOT_YET,
             "A comm message that names a subshell is served there, even if a cell of the main shell waits for it.",
             ("tests/test_subshells.py::test_comm_reply_follows_requesting_subshell",),
         ),
