@@ -25,7 +25,7 @@ DEADLINE = 120.0
 
 DRIVERS = Path(__file__).with_name("drivers")
 
-Run = Callable[..., str]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -51,19 +51,21 @@ def environment(home: Path, specs: Mapping[str, str], python: Path) -> Mapping[s
 
 @pytest.fixture
 def run(python: Path, environment: Mapping[str, str], tmp_path: Path) -> Run:
-    """Run a program of that environment in the test's folder: `run("papermill", ...)`; gives its stdout.
+    """Run a program of that environment in the test's folder: `run("papermill", ...)`; its status has to be 0.
 
-    All that it wrote is in the error if it fails.
+    All that it wrote is in the error if it is not.
     """
 
-    def run(program: str, *arguments: str, folder: Path = tmp_path, **variables: str) -> str:
+    def run(
+        program: str, *arguments: str, folder: Path = tmp_path, status: int = 0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         command = [shutil.which(program, path=environment["PATH"]) or program, *arguments]
         done = subprocess.run(
             command, cwd=folder, env={**os.environ, **environment, **variables}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=DEADLINE, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, f"{program}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        assert done.returncode == status, f"{program}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
 
     return run
 
@@ -108,9 +110,9 @@ def server(running: Server) -> Iterator[Server]:
     assert objections(running.log()[logged:], allowed) == []
 
 
-def seen_by(package: str, output: str) -> dict[str, Any]:
+def seen_by(package: str, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """The report of a driver, its last line; the steps have to be those of the table."""
-    seen: dict[str, Any] = json.loads(output.splitlines()[-1])
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert ", ".join(seen) == CLIENTS[package].shown
     return seen
 

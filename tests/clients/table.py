@@ -33,6 +33,18 @@ CLIENTS = {
             "interrupt a blocking cell, interrupt an awaiting cell, comm from the front end, comm from the kernel, "
             "comms that are open, subshell, debugger, restart, restart a busy kernel, death, shutdown",
         ),
+        Client(
+            "papermill",
+            "notebooks with parameters, from a command line",
+            ("asyncio", "trio"),
+            "parameters, bars of progress, the log of outputs, a failing cell",
+        ),
+        Client("nbconvert", "notebooks executed and turned into documents", ("asyncio",), "--execute"),
+        Client("jupytext", "notebooks as scripts", ("asyncio",), "a notebook made a script, and executed"),
+        Client("nbval", "a plugin of pytest: outputs compared", ("asyncio",), "a notebook that passes, one that fails"),
+        Client("nbmake", "a plugin of pytest", ("asyncio",), "a notebook that passes, one that fails"),
+        Client("pytest-notebook", "a plugin of pytest", ("asyncio",), "a notebook that passes, one that fails"),
+        Client("myst-nb", "pages of Sphinx that are executed", ("asyncio",), "cells, values within text"),
     )
 }
 """Each client by its package."""
