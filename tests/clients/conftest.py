@@ -119,4 +119,4 @@ def seen_by(package: str, done: subprocess.CompletedProcess[str]) -> dict[str, A
 
 def address(server: Server) -> Sequence[str]:
     """The arguments of a driver that name a server."""
-    return [f"{server.address}/", TOKEN]
+    return [server.address, TOKEN]

@@ -34,6 +34,18 @@ CLIENTS = {
             "comms that are open, subshell, debugger, restart, restart a busy kernel, death, shutdown",
         ),
         Client(
+            "jupyter_kernel_client",
+            "a kernel behind a Jupyter server, from Python; agents use it",
+            ("asyncio",),
+            "information, execute, error, input, variables, list of variables, interrupt, restart",
+        ),
+        Client(
+            "qtconsole",
+            "a console in a window of Qt",
+            ("asyncio",),
+            "banner, execute, error, complete, inspect, several lines, input, help, interrupt, restart, exit",
+        ),
+        Client(
             "papermill",
             "notebooks with parameters, from a command line",
             ("asyncio", "trio"),

@@ -56,7 +56,7 @@ async function run(kernel, code, options) {
   return [reply.content.status, cell.text, ...cell.outputs];
 }
 
-const serverSettings = ServerConnection.makeSettings({ baseUrl: address, token, appendToken: true });
+const serverSettings = ServerConnection.makeSettings({ baseUrl: `${address}/`, token, appendToken: true });
 const manager = new KernelManager({ serverSettings });
 const kernel = await manager.startNew({ name });
 
