@@ -15,6 +15,8 @@ ALLOWED: Mapping[str, str] = MappingProxyType(
     {
         r"\[W .* ServerApp\] Notebook .* is not trusted": "the test has written the notebook, not this server",
         r"\[W .* ServerApp\] The websocket_ping_timeout": "the server's own defaults contradict each other",
+        r"\[W .* ServerApp\] Got events for closed stream": "the server has closed a socket by which it asked a kernel "
+        "whether it is ready, and the kernel has answered twice",
         r"async-kernel: No such comm( target registered)?: ": "JupyterLab asks every kernel for ipywidgets",
     }
 )

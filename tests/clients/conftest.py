@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ..browser.conftest import browser as browser
 from ..browser.log import ALLOWED, objections
 from ..browser.server import TOKEN, Server
 from ..conftest import BACKENDS, write_specs

@@ -46,6 +46,12 @@ CLIENTS = {
             "banner, execute, error, complete, inspect, several lines, input, help, interrupt, restart, exit",
         ),
         Client(
+            "voila",
+            "notebooks as pages, by a Jupyter server; here in a browser",
+            ("asyncio", "trio"),
+            "a page, a slider that is moved",
+        ),
+        Client(
             "papermill",
             "notebooks with parameters, from a command line",
             ("asyncio", "trio"),
