@@ -39,7 +39,7 @@ from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.protocol.refusals import Refusals
 from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
-from async_kernel.system.children import end_children, give_signals_back_in_children
+from async_kernel.system.children import give_signals_back_in_children
 from async_kernel.system.ending import Ending
 from async_kernel.system.guardian import Guardian, start_guardian
 from async_kernel.system.interrupt import Interrupter, wake_main_thread
@@ -145,6 +145,7 @@ class ZMQInterface:
         self._subscribed = threading.Event()
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None
+        self._leave_cells: Callable[[], None] = lambda: None
         self._restore: list[Callable[[], None]] = []
         self._ending = Ending(log)
 
@@ -155,6 +156,8 @@ class ZMQInterface:
         returns the exit status."""
         self._ending.tell_server()
         self._ending.stand_by()
+        self._ending.again = self.kernel.interrupt_all
+        self._ending.before_exit = self._before_exit
         self.kernel.ending = lambda: self._ending.come_within(GRACE)
         if find_spec("debugpy") is not None:
             self.kernel.info = kernel_info(debugger=True)
@@ -185,11 +188,12 @@ class ZMQInterface:
         finally:
             self._ending.come_within(GRACE)  # it may end without a shutdown
             self.kernel.settle(CELLS_GRACE)
-            end_children(CHILDREN_GRACE)
+            self._ending.run_exit_functions(THREADS_GRACE)  # while all is there that the cells have left
+            self._ending.end_children(CHILDREN_GRACE)
             self._close()
             if guardian is not None:
                 guardian.dismiss()
-            self._ending.wait_for_threads(THREADS_GRACE, status)
+            self._ending.leave(status)
         return status
 
     def _run_main(self) -> None:
@@ -273,6 +277,7 @@ class ZMQInterface:
             capture = alone and self._settings.attributes.get("kernel.capture_fd") is not False
             installed = load_interface(STREAMS)(echo=echo, capture=capture, refusal=stdin_refusal())
             self.kernel.around_cell = installed.around_cell
+            self._leave_cells = installed.leave_cells
             self._restore.append(installed.restore)
         return interpreter, comms
 
@@ -315,6 +320,13 @@ class ZMQInterface:
 
         assert self._plan is not None
         run(self._plan._replace(host=None, host_options={}), main)
+
+    def _before_exit(self) -> None:
+        """No cell follows, but exit functions of users, which may hang: keep what is to be kept, and have what they
+        write go to the log."""
+        self._leave_cells()
+        if self._interpreter is not None:
+            self._interpreter.save()
 
     def _close(self) -> None:
         """Give everything back, in the order that lets what is said meanwhile still go out."""

@@ -161,6 +161,10 @@ class IPythonInterpreter:
         """Past input, as the content of a history_request says: the content of a history_reply."""
         return history(self.shell.history_manager, content)
 
+    def save(self) -> None:
+        """Store the history."""
+        self.shell.save()
+
     def close(self, restart: bool) -> None:
         """Store the history, stop its thread, remove temporary files, give back `__main__` and the hooks of `sys`."""
         self._preparation.close()

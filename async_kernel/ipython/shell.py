@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -30,6 +31,7 @@ from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, Kernel
 from async_kernel.ipython.facade import KernelFacade, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history_file import DelayedSave, HistoryFile
+from async_kernel.ipython.letting_go import let_go
 from async_kernel.ipython.line_numbers import keep_line_numbers
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.preparation import prepare
@@ -101,6 +103,7 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
         self._next_number = 1
         self._numbering = threading.Lock()
         super().__init__(**kwargs)
+        atexit.unregister(self.atexit_operations)  # `close` does it, when the exit functions of users have run
         self.kernel = KernelFacade(self)
 
     @classmethod
@@ -405,19 +408,26 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
+    def save(self) -> None:
+        """Store the history, for good: exit functions follow, one of which closes its file."""
+        if self.history_manager is not None:
+            self._delayed_save.close()
+            self.history_manager.end_session()
+
     def close(self) -> None:
         """Store the history, stop its thread, remove temporary files and give back what the shell took."""
-        import atexit
-
-        atexit.unregister(self.atexit_operations)
         module = self.user_module
         name, previous = module.__name__, self._orig_sys_modules_main_mod
-        self._delayed_save.close()
+        self.save()
         if self._lent is not None:  # IPython clears the namespace at its end; this one is the program's
             for ours in self.user_ns_hidden.keys() - self._lent:
                 self.user_ns.pop(ours, None)
             emptied = ModuleType(name)
             self.user_module, self.user_ns = emptied, vars(emptied)
+        else:  # IPython would take the names away in any order
+            if self.displayhook.do_full_cache:
+                self.displayhook.flush()
+            let_go(self.user_ns, name)
         try:
             self.atexit_operations()
         finally:

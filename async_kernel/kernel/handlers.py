@@ -71,7 +71,7 @@ class Handlers:
         self._kernel.debugging.before_cell()
         with self._kernel.around_cell(request), self._kernel.deadline(request, timeout):
             try:
-                return await self._kernel.interpreter.execute(
+                reply = await self._kernel.interpreter.execute(
                     _code(content),
                     silent=silent,
                     store_history=_field(content, "store_history", not silent) and not silent,
@@ -82,6 +82,7 @@ class Handlers:
             finally:
                 make_room()  # for all that follows: a loop in which an allocation fails may lose its tasks
                 self._kernel.after_cell()
+        return _cut_short(request, reply) if self._kernel.closing and request.interrupted else reply
 
     # Comms
 
@@ -159,6 +160,17 @@ class Handlers:
     def list_subshell(self, request: Request) -> Content:
         """JEP 91, "List subshells"."""
         return {"status": "ok", "subshell_id": self._kernel.subshells.ids()}
+
+
+def _cut_short(request: Request, reply: Content) -> Content:
+    """The reply to a cell that the end of the kernel has interrupted. One that took the interrupt in and went on to its
+    end has not done what it was to do: a client that writes down results must not take it for done."""
+    if reply["status"] != "ok":
+        return reply
+    evalue = "The kernel ended while this cell ran."
+    error = {"ename": "KeyboardInterrupt", "evalue": evalue, "traceback": [f"KeyboardInterrupt: {evalue}"]}
+    request.publish("error", error)
+    return {**reply, **error, "status": "error"}
 
 
 def _field(content: Content, name: str, default: T) -> T:

@@ -368,11 +368,15 @@ class Kernel:
         self._asides.close()
         self._control.put(None)
         self.debugging.close()
+        self.interrupt_all()
+        self._ended.set()
+
+    def interrupt_all(self) -> None:
+        """Interrupt all that goes on, in whichever shell. Returns at once."""
         if self.interrupts is not None:
             for execution in self.executions():
                 self.interrupts.interrupt(execution)
             self._interrupt_beside(self.interrupts)
-        self._ended.set()
 
     def settle(self, seconds: float) -> None:
         """Wait, for up to so many `seconds`, until what runs in threads of its own has ended and said so."""

@@ -197,5 +197,8 @@ class Interpreter(Protocol):
     def history(self, content: Content) -> Content:
         """Past input: range, tail or search, as the request's content says."""
 
+    def save(self) -> None:
+        """Store what is to outlive the kernel. No cell will follow; a second call does nothing. Any thread."""
+
     def close(self, restart: bool) -> None:
-        """Run the exit functions and let go of files and threads. Called once, on the main thread."""
+        """Let go of the namespace, of files and threads. Called once, on the main thread."""

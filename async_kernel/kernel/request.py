@@ -311,9 +311,10 @@ def find_request() -> Request | None:
     return _fallback[0] if _fallback else None
 
 
-def set_fallback(request: Request) -> None:
-    """Name the request that owns what is written outside any context: the latest cell of the main shell."""
-    _fallback[:] = [request]
+def set_fallback(request: Request | None) -> None:
+    """Name the request that owns what is written outside any context: the latest cell of the main shell. With None it
+    belongs to no request."""
+    _fallback[:] = [] if request is None else [request]
 
 
 def follow_fallback(thread: threading.Thread) -> None:

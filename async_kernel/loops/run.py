@@ -27,6 +27,8 @@ def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     a callback does not end the run (see `loops.resume`); trio's own rules hold on trio. With a host, the thread
     belongs to the toolkit's main loop, and open windows or an application that was quit make no difference.
     """
+    if plan.backend == "asyncio":
+        main = _leaving_threads(main)
     if plan.host is not None:
         from async_kernel.loops.hosts.guest import run_as_guest
 
@@ -43,6 +45,23 @@ def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if plan.loop == "asyncio" and sys.platform != "win32":
             main = _woken(main)
     anyio.run(main, backend=plan.backend, backend_options=options)
+
+
+def _leaving_threads(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    """`main`, whose loop does not wait at its end for what runs in threads (`asyncio.to_thread`).
+
+    asyncio waits for five minutes, up to 3.11 for ever. Who ends the process waits for all threads."""
+
+    async def leaving() -> None:
+        try:
+            await main()
+        finally:
+            from asyncio import get_running_loop
+            from concurrent.futures import ThreadPoolExecutor
+
+            get_running_loop().set_default_executor(ThreadPoolExecutor())
+
+    return leaving
 
 
 def _woken(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:

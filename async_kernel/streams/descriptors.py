@@ -174,6 +174,13 @@ class Capture:
             identity = _identity(descriptor)
             return next((pipe.number for pipe in self._pipes.values() if pipe.identity == identity), None)
 
+    def leave_cells(self) -> None:
+        """Have the descriptors lead where they led at first, unless somebody else has taken them. What was started
+        before goes on writing into the pipe that it has."""
+        with self._lock:
+            for number, original in self.originals.items():
+                self._place(number, original)
+
     def restore(self) -> None:
         """Give the descriptors back, unless somebody else has taken them. Children that still write into their pipes
         go on writing: to where the descriptors lead now."""

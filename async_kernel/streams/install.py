@@ -6,11 +6,11 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TextIO
 
 from async_kernel.errors import StdinNotAllowedError
-from async_kernel.kernel.request import Request, sources
+from async_kernel.kernel.request import Request, set_fallback, sources
 
 from .buffers import Buffers
 from .descriptors import Capture
@@ -29,17 +29,22 @@ class Streams:
     `around_cell(request)` is to be entered around each cell: on leaving it, all that the cell wrote is said, and a
     forked child of the cell is ended."""
 
-    def __init__(
-        self, restore: Callable[[], None], capture: Callable[[Request], AbstractContextManager[object]] = nullcontext
-    ) -> None:
+    def __init__(self, restore: Callable[[], None], capture: Capture | None = None) -> None:
         self.restore = restore
         self._capture = capture
+
+    def leave_cells(self) -> None:
+        """Have what is written outside any cell go where the streams of the process led, and no longer to the latest
+        cell: no cell will follow."""
+        set_fallback(None)
+        if self._capture is not None:
+            self._capture.leave_cells()
 
     @contextmanager
     def around_cell(self, request: Request) -> Iterator[None]:
         """Around one cell: see the class."""
         try:
-            with self._capture(request):
+            with nullcontext() if self._capture is None else self._capture.cell(request):
                 yield
         finally:
             end_child()
@@ -78,7 +83,7 @@ def install_streams(
         if captured is not None:
             captured.restore()
 
-    return Streams(restore) if captured is None else Streams(restore, captured.capture.cell)
+    return Streams(restore, captured.capture if captured is not None else None)
 
 
 class _Captured:

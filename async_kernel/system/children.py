@@ -33,9 +33,9 @@ def give_signals_back_in_children() -> None:
         os.register_at_fork(after_in_child=_give_back)
 
 
-def end_children(grace: float) -> None:
+def end_children(grace: float, stops: Callable[[], bool] = lambda: False) -> None:
     """End what this process has started and that still runs, and what that has started: by SIGTERM, and by SIGKILL what
-    is there after `grace` seconds. Returns when they have ended.
+    is there after `grace` seconds. Returns when they have ended, or once `stops()`.
 
     Only processes are told that provably descend from this one, or are in the session that it leads. What was detached
     on purpose stays: what has a session of its own (`start_new_session=True`, `setsid`), and what was told to ignore
@@ -47,6 +47,8 @@ def end_children(grace: float) -> None:
         from .processes import family, list_processes, own_number
 
         def find() -> frozenset[Process]:
+            if stops():
+                return frozenset()
             processes = list_processes()
             found = family(own_number(), processes) - _helpers()
             return frozenset(process for process in processes if process.pid in found)

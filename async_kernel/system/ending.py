@@ -6,22 +6,28 @@ import faulthandler
 import logging
 import math
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
 from .children import end_children
+from .exit_functions import ExitFunctions
 from .real import real
 from .service_thread import ServiceThread
 
 __all__ = ["Ending"]
 
+CHILDREN_PART, AGAIN_PART, HURRY_PART = 1 / 6, 1 / 3, 0.7
+"""When, in parts of the time that the process has, its children are told to end, whatever still runs is interrupted
+again, and what is to run at exit is run at the latest. In good order each has been done by then."""
+
+HURRY_PAUSE = 0.2
+"""Seconds that each exit function has from then on."""
+
 CHILDREN_GRACE = 0.1
 """Seconds that children have when the process is ended by force: they were told before, or nobody could tell them."""
-
-LOOK_SECONDS = 0.1
-"""How long the main thread has before it is looked at again, when it is still on its way to its end."""
 
 FINALIZER_GRACE = 0.5
 """How much later the process is ended without the help of Python, which no longer runs threads when it ends itself."""
@@ -30,20 +36,36 @@ FINALIZER_GRACE = 0.5
 class Ending:
     """How a process ends that has a log and nothing of a program around it. Nothing is done before a method is called.
 
-    `log` is where it says what it has to say.
+    `log` is where it says what it has to say. `again()` interrupts what still runs; `before_exit()` is called before
+    exit functions are run, `at_last()` before the process is ended by force. All three return soon, in any thread.
     """
 
     def __init__(self, log: logging.Logger) -> None:
+        self.again: Callable[[], None] = lambda: None
+        self.at_last: Callable[[], None] = lambda: None
         self._log = log
         self._stream: TextIO | None = None
         self._grace = self._deadline = math.inf
-        self._changed = real.lock()  # released when the deadline has become an earlier one
+        self._deeds: list[tuple[float, Callable[[], None]]] = []  # what the thread is to do, and when
+        self._lock = real.lock()  # over the three
+        self._changed = real.lock()  # released when there is a new deed
         self._changed.acquire()
+        self._exit_functions = ExitFunctions(log)
+        self._has_ended_children = False
+
+    @property
+    def before_exit(self) -> Callable[[], None]:
+        """See the class."""
+        return self._exit_functions.before
+
+    @before_exit.setter
+    def before_exit(self, function: Callable[[], None]) -> None:
+        self._exit_functions.before = function
 
     def stand_by(self) -> None:
-        """Start the thread that ends the process by force. When it is needed the process may be given none any more."""
+        """Start the thread that sees to the end. When it is needed the process may be given none any more."""
         with suppress(RuntimeError, MemoryError):
-            ServiceThread("end", self._wait).start()
+            ServiceThread("end", self._serve).start()
 
     def tell_server(self) -> None:
         """Send the log to the stderr that the process was started with, which Jupyter shows in its own log, and nowhere
@@ -63,56 +85,83 @@ class Ending:
 
     def come_within(self, grace: float) -> None:
         """End the process and its children `grace` seconds from now, unless it is to end before, whatever still holds
-        it: threads that are not daemons, C calls that never return, code that catches everything."""
-        deadline = real.monotonic() + grace
-        if deadline >= self._deadline:
-            return
-        self._grace, self._deadline = grace, deadline
-        with suppress(RuntimeError):  # it is released already
-            self._changed.release()
+        it: threads that are not daemons, C calls that never return, code that catches everything.
+
+        Meanwhile what hangs is pressed, in three steps, so that all else has its turn before.
+        """
+        now = real.monotonic()
+        with self._lock:
+            if now + grace >= self._deadline:
+                return
+            self._grace, self._deadline = grace, now + grace
+            self._deeds = [
+                (now + CHILDREN_PART * grace, self._tell_children),
+                (now + AGAIN_PART * grace, self.again),
+                (now + HURRY_PART * grace, self._hurry),
+                (self._deadline, self._end_by_force),
+            ]
+        self._wake()
         with suppress(RuntimeError, MemoryError):  # no thread can be started any more
             if self._stream is not None:
                 real.dump_traceback_later(grace + FINALIZER_GRACE, exit=True, file=self._stream)
 
-    def _wait(self) -> None:
-        while (left := self._deadline - real.monotonic()) > 0:
-            self._changed.acquire(timeout=min(left, threading.TIMEOUT_MAX))
+    def run_exit_functions(self, threads_grace: float) -> None:
+        """Do what Python does before it takes the interpreter apart: see `ExitFunctions.run`. Threads that are no
+        daemons have `threads_grace` seconds to end. To be called in the main thread."""
+        self._do_in(threads_grace, self._exit_functions.leave_threads)
+        self._exit_functions.run()
+
+    def end_children(self, grace: float) -> None:
+        """End what this process has started: see `children.end_children`. What is started later stays."""
+        end_children(grace)
+        self._has_ended_children = True
+
+    def leave(self, status: int) -> None:
+        """End the process with `status` if Python cannot do that, since it would wait for threads that hang. To be
+        called in the main thread, as its last deed."""
+        if self._exit_functions.left_threads:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(Exception):
+                    stream.flush()
+            real.exit(status)
+
+    # The thread that sees to it
+
+    def _do_in(self, seconds: float, deed: Callable[[], None]) -> None:
+        with self._lock:
+            self._deeds.append((real.monotonic() + seconds, deed))
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # it is released already
+            self._changed.release()
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                due = min((moment for moment, _ in self._deeds), default=math.inf)
+                ready = [one for one in self._deeds if one[0] <= real.monotonic()]
+                self._deeds = [one for one in self._deeds if one not in ready]
+            for _, deed in ready:
+                with suppress(BaseException):  # the end comes all the same
+                    deed()
+            if not ready:
+                self._changed.acquire(timeout=min(max(due - real.monotonic(), 0), threading.TIMEOUT_MAX))
+
+    def _tell_children(self) -> None:
+        """What waits for a child hears of no interrupt: `os.system`, or an executor that waits for its processes."""
+        grace = self._grace / 3
+        ServiceThread("end of children", end_children, (grace, lambda: self._has_ended_children)).start()
+
+    def _hurry(self) -> None:
+        self._do_in(HURRY_PAUSE, self._hurry)
+        self._exit_functions.hurry()
+
+    def _end_by_force(self) -> None:
         with suppress(BaseException):  # logging looks at the clock, and at more that a cell may have replaced
             self._log.critical("ended by force, %s s after its shutdown", self._grace)
         with suppress(BaseException):
+            self.at_last()
+        with suppress(BaseException):
             end_children(CHILDREN_GRACE)
         real.exit(1)
-
-    def wait_for_threads(self, grace: float, status: int) -> None:
-        """Should the main thread, which is about to end, wait `grace` seconds from now for threads that do not: run
-        what is to run at exit without it, and end the process with `status`. To be called as its last deed."""
-
-        def look() -> None:
-            if not _waits_for_threads():
-                _later(LOOK_SECONDS, look)
-                return
-            main = threading.main_thread()
-            held = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not main]
-            self._log.warning("threads that do not end are left to themselves: %s", ", ".join(held))
-            real.run_exit_functions()
-            real.exit(status)
-
-        _later(grace, look)
-
-
-def _later(seconds: float, function: Callable[[], None]) -> None:
-    def run() -> None:
-        real.sleep(seconds)
-        function()
-
-    ServiceThread("end of threads", run).start()
-
-
-def _waits_for_threads() -> bool:
-    """Whether the main thread stands where Python waits for threads that are not daemons, before it ends."""
-    frame = real.frames().get(threading.main_thread().ident or 0)
-    while frame is not None:
-        if frame.f_code is threading._shutdown.__code__:  # type: ignore[attr-defined]
-            return True
-        frame = frame.f_back
-    return False

@@ -14,6 +14,7 @@ import atexit
 import faulthandler
 import os
 import sys
+import threading
 import time
 from typing import Final
 
@@ -28,6 +29,7 @@ class _Real:
     kill = staticmethod(os.kill)
     exit = staticmethod(os._exit)
     run_exit_functions = staticmethod(atexit._run_exitfuncs)
+    shut_down_threads = staticmethod(threading._shutdown)  # type: ignore[attr-defined]
 
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)

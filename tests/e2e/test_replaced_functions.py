@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from .driver import KernelDriver, wait_until
-from .test_shutdown import STUBBORN, StartKernel, is_gone
+from .test_exit_functions import UNENDING
+from .test_shutdown import StartKernel, is_gone
 
 if sys.platform == "win32":
     pytest.skip("POSIX: the children of cells are ended by signals", allow_module_level=True)
@@ -107,7 +108,7 @@ def test_the_end_by_force_comes_all_the_same(
     monkeypatch.setitem(REPLACED, what, FORCED[what])
     child = replace(kernel, what, victim)
     try:
-        kernel.start(STUBBORN.replace("print('in')", "pathlib.Path('in').touch()"))
+        kernel.start(UNENDING.replace("print('in', flush=True)", "pathlib.Path('in').touch()"))
         wait_until((kernel.folder / "in").exists, "the cell to run")
         kernel.send("shutdown_request", {"restart": False}, channel="control")
         assert kernel.wait_exit() == 1

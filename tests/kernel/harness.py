@@ -146,6 +146,9 @@ class FakeInterpreter:
     def history(self, content: Content) -> Content:
         return {"status": "ok", "history": []}
 
+    def save(self) -> None:
+        pass
+
     def close(self, restart: bool) -> None:
         pass
 

@@ -1,32 +1,87 @@
-"""The end of a process that waits for threads."""
+"""The end of a process: what it presses on its way, and that threads which hang do not hold it."""
 
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from async_kernel.system import ending
 from async_kernel.system.ending import Ending
 from async_kernel.system.real import real
 
 DEADLINE = 20.0
 
 
-def test_a_main_thread_that_is_late_to_its_end_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, statuses = threading.Event(), []
-    looks = iter([False, False, True])
+def test_a_process_with_threads_that_hang_is_left_with_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[int] = []
+    monkeypatch.setattr(real, "exit", statuses.append)
+    ending = Ending(logging.getLogger("nowhere"))
+    ending.leave(3)
+    assert statuses == []
+    ending._exit_functions.left_threads = True
+    ending.leave(3)
+    assert statuses == [3]
+
+
+def test_what_hangs_is_pressed_in_this_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    deeds: list[str] = []
+    ended = threading.Event()
+
+    def end_children(grace: float, stops: object = None) -> None:
+        deeds.append("children")
 
     def end(status: int) -> None:
-        statuses.append(status)
+        deeds.append(f"exit {status}")
         ended.set()
+        while True:  # nothing comes after an exit
+            real.sleep(DEADLINE)
 
-    monkeypatch.setattr(ending, "LOOK_SECONDS", 0.001)
-    monkeypatch.setattr(ending, "_waits_for_threads", lambda: next(looks))
-    monkeypatch.setattr(real, "run_exit_functions", int)
+    monkeypatch.setattr("async_kernel.system.ending.end_children", end_children)
+    monkeypatch.setattr(real, "run_exit_functions", lambda: deeds.append("exit functions"))
     monkeypatch.setattr(real, "exit", end)
-    Ending(logging.getLogger("nowhere")).wait_for_threads(0.001, 3)
+    ending = Ending(logging.getLogger("nowhere"))
+    ending.again = lambda: deeds.append("again")
+    ending.before_exit = lambda: deeds.append("before")
+    ending.at_last = lambda: deeds.append("at last")
+    ending.stand_by()
+    ending.come_within(DEADLINE)
+    ending.come_within(0.6)  # the earlier one counts
     assert ended.wait(DEADLINE)
-    assert statuses == [3]
-    assert list(looks) == []
+    assert deeds == ["children", "again", "before", "exit functions", "at last", "children", "exit 1"]
+
+
+SCRIPT = """
+import atexit, logging, sys, threading, time
+from async_kernel.system.ending import Ending
+logging.basicConfig(stream=sys.stdout, format='%(message)s')
+ending = Ending(logging.getLogger())
+ending.stand_by()
+def note(word): print(word, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal ends waits for locks and threads")
+def test_threads_and_exit_functions_that_hang_are_left() -> None:
+    code = (
+        "atexit.register(note, 'the last')\n"
+        "held = threading.Lock(); held.acquire(); atexit.register(held.acquire)\natexit.register(note, 'the first')\n"
+        "threading._register_atexit(note, 'of threads')\n"
+        "threading.Thread(target=time.sleep, args=[300], name='mine').start()\n"
+        "ending.come_within(60)\nending._deeds = [(ending._deadline - 59.5, ending._hurry)]\n"
+        "ending.run_exit_functions(0.1)\nending.leave(3)"
+    )
+    done = subprocess.run([sys.executable, "-c", SCRIPT + code], capture_output=True, text=True, timeout=DEADLINE)
+    lines = ["of threads", "threads that do not end are left to themselves: mine", "the first", "the last"]
+    assert done.stdout.splitlines() == lines
+    assert "KeyboardInterrupt" in done.stderr
+    assert done.returncode == 3
+
+
+def test_where_nothing_hangs_python_ends_the_process() -> None:
+    """It finds the exit functions done."""
+    code = "atexit.register(note, 'once')\nending.run_exit_functions(1)\nending.leave(3)\nsys.exit(4)"
+    done = subprocess.run([sys.executable, "-c", SCRIPT + code], capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.stdout, done.stderr, done.returncode) == ("once\n", "", 4)

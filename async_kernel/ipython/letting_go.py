@@ -1,0 +1,39 @@
+"""Letting go of a namespace at the end, so that each `__del__` finds what it needs, as at the end of a script."""
+
+from __future__ import annotations
+
+import gc
+from types import BuiltinFunctionType, FunctionType, ModuleType
+
+__all__ = ["let_go"]
+
+_NEEDED = (BuiltinFunctionType, FunctionType, ModuleType, type, str, bytes, int, float, complex, type(None))
+"""What others use, and has no `__del__` of its own."""
+
+
+def let_go(namespace: dict[str, object], module: str) -> None:
+    """Take all names out of `namespace`, which is that of `module`, but for its name and its builtins.
+
+    A `__del__` that knows these names is one of a class of the module. So the instances of such classes go first, then
+    other objects, and modules, functions, classes and plain values last. Of each kind the latest goes first.
+
+    >>> names = {"__name__": "m", "mine": [1]}
+    >>> let_go(names, "m")
+    >>> names
+    {'__name__': 'm'}
+    """
+
+    def rank(name: str) -> int:
+        value = namespace[name]
+        if issubclass(type(value), _NEEDED):  # `isinstance` would ask a `__class__` of the user's
+            return 2
+        return 0 if type(value).__module__ == module else 1
+
+    kept = {"__name__", "__builtin__", "__builtins__"}
+    names = sorted((name for name in reversed(namespace) if name not in kept), key=rank)
+    needed = [name for name in names if rank(name) == 2]
+    for name in names[: len(names) - len(needed)]:
+        namespace.pop(name, None)
+    gc.collect()  # objects that hold each other have their turn before what they need goes, too
+    for name in needed:
+        namespace.pop(name, None)
