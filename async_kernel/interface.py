@@ -40,13 +40,13 @@ from async_kernel.protocol.refusals import Refusals
 from async_kernel.protocol.signing import Signer
 from async_kernel.settings import Settings
 from async_kernel.system.children import give_signals_back_in_children
+from async_kernel.system.end_signals import take_end_signals
 from async_kernel.system.ending import Ending
 from async_kernel.system.guardian import Guardian, start_guardian
 from async_kernel.system.interrupt import Interrupter, wake_main_thread
 from async_kernel.system.parent_watch import find_parent, watch_parent
 from async_kernel.system.real import real
 from async_kernel.system.signal_handlers import guard_handlers
-from async_kernel.system.sigterm import take_sigterm
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
 from async_kernel.transport.registration import register
 from async_kernel.transport.replay import Replay
@@ -146,6 +146,7 @@ class ZMQInterface:
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None
         self._leave_cells: Callable[[], None] = lambda: None
+        self._end_soon: Callable[[], None] = lambda: None
         self._restore: list[Callable[[], None]] = []
         self._ending = Ending(log)
 
@@ -220,10 +221,10 @@ class ZMQInterface:
         await self.kernel.serve(portal, lambda: self._load(streams=True))
 
     def _take_signals(self) -> None:
-        """An interrupt while the kernel still starts has nothing to end; SIGTERM is a shutdown."""
+        """An interrupt while the kernel still starts has nothing to end; SIGTERM and SIGHUP are a shutdown."""
         self._interrupter.install()
         self.kernel.after_cell = lambda: guard_handlers(self._interrupter.entries)
-        take_sigterm(self.kernel.shut_down)
+        self._end_soon = take_end_signals(self.kernel.shut_down)
         give_signals_back_in_children()
         if sys.platform == "win32":
             from async_kernel.system.interrupt_event import interrupt_event_of, watch_interrupt_event
@@ -237,7 +238,7 @@ class ZMQInterface:
         if sys.platform != "win32":
             from async_kernel.system.signal_relay import SignalRelay
 
-            relay = SignalRelay()
+            relay = SignalRelay(end=self._end_soon)
             relay.listen()
             self._restore.append(relay.close)
             self.kernel.before_cell = relay.listen  # the loop, or a cell, may have taken the descriptor back

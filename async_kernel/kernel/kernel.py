@@ -87,6 +87,7 @@ class Kernel:
         self._failure: BaseException | None = None
         self.debugging = Debugging(self._ready)
         self._closing = False
+        self._first_end = real.lock()  # taken for good
         self._ended = threading.Event()
         self._clocks = ClientClocks()
         self._prompts = Prompts()
@@ -358,10 +359,13 @@ class Kernel:
 
     def shut_down(self) -> None:
         """End the kernel: take nothing new, abort what is queued, interrupt what runs. `serve` and `fail` return.
+        Nothing more happens at a second call, from any thread.
 
         Not to be called by a signal handler: it takes locks that the interrupted code may hold.
         """
         self._closing = True
+        if not self._first_end.acquire(blocking=False):
+            return
         self.ending()
         for request in self.main_lane.end() + self.subshells.end():
             abort(request)

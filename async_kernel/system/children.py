@@ -24,7 +24,7 @@ IGNORED, DEFAULT, INTERRUPT_HANDLER = int(signal.SIG_IGN), int(signal.SIG_DFL), 
 
 
 def give_signals_back_in_children() -> None:
-    """Have forked children start with Python's own handlers of SIGINT and SIGTERM, and wake nobody by a signal.
+    """Have forked children start with Python's own handlers of SIGINT, SIGTERM and SIGHUP, and wake nobody by a signal.
 
     A worker that inherited the kernel's handlers would not end when its pool terminates it, and the bytes of the
     wakeup descriptor would go to the parent's loop.
@@ -90,3 +90,5 @@ def _give_back() -> None:
     real.set_wakeup_fd(-1)
     real.signal(INTERRUPT, INTERRUPT_HANDLER)
     real.signal(TERMINATE, DEFAULT)
+    if real.getsignal(HANGUP) != IGNORED:
+        real.signal(HANGUP, DEFAULT)

@@ -13,10 +13,11 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from types import FrameType
 
+from .end_signals import END_SIGNALS
 from .real import real
 from .service_thread import ServiceThread
 
@@ -34,10 +35,16 @@ class SignalRelay:
 
     A knock is a signal of its own, SIGURG, which does nothing unless a program asks for it (out-of-band data of
     sockets). When its handler runs, those of all signals that came before have run.
+
+    `end()` is called, in another thread, when a signal has arrived that asks for the end: its handler may be late,
+    since there are C calls that no signal ends, `os.system` for one.
     """
 
-    def __init__(self, relayed: Collection[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+    def __init__(
+        self, relayed: Collection[int] = (signal.SIGINT, *END_SIGNALS), end: Callable[[], None] = lambda: None
+    ) -> None:
         self._relayed = frozenset(relayed)
+        self._end = end
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._lock = threading.Lock()
@@ -94,6 +101,8 @@ class SignalRelay:
                 return
             if arrived:
                 self._pass_on(arrived)
+                if not END_SIGNALS.isdisjoint(arrived):
+                    self._end()
             if arrived and not self._relayed.isdisjoint(arrived):
                 self._knocks += 1
                 pause = FIRST_PAUSE

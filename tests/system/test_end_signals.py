@@ -1,25 +1,27 @@
-"""SIGTERM is served by another thread, whatever the main one holds."""
+"""SIGTERM and SIGHUP are served by another thread, whatever the main one holds."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from async_kernel.system import sigterm
-from async_kernel.system.sigterm import take_sigterm
+from async_kernel.system import end_signals
+from async_kernel.system.end_signals import END_SIGNALS, take_end_signals
 
 DEADLINE = 20.0
 
 
 @pytest.fixture(autouse=True)
 def given_back() -> Iterator[None]:
-    """SIGTERM is whose it was."""
-    before = signal.getsignal(signal.SIGTERM)
+    """The signals are whose they were."""
+    before = {number: signal.getsignal(number) for number in END_SIGNALS}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_a_lock_that_the_main_thread_holds_may_be_needed() -> None:
@@ -31,7 +33,7 @@ def test_a_lock_that_the_main_thread_holds_may_be_needed() -> None:
         with lock:
             ended.set()
 
-    take_sigterm(end)
+    take_end_signals(end)
     with lock:
         signal.raise_signal(signal.SIGTERM)
         assert not ended.is_set()
@@ -40,14 +42,14 @@ def test_a_lock_that_the_main_thread_holds_may_be_needed() -> None:
 
 
 def test_the_main_thread_stands_aside_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sigterm, "ASIDE_SECONDS", DEADLINE)
+    monkeypatch.setattr(end_signals, "ASIDE_SECONDS", DEADLINE)
     ended: list[bool] = []
 
     def end() -> None:
         threading.Event().wait(0.05)
         ended.append(True)
 
-    take_sigterm(end)
+    take_end_signals(end)
     for times in (1, 2):  # a second one is as good as the first
         signal.raise_signal(signal.SIGTERM)
         assert ended == [True] * times
@@ -63,7 +65,25 @@ def test_one_that_comes_during_the_end_of_another_is_heard() -> None:
             signal.raise_signal(signal.SIGTERM)  # its handler runs in the main thread all the same
         ended.release()
 
-    take_sigterm(end)
+    take_end_signals(end)
     signal.raise_signal(signal.SIGTERM)
     for _ in range(2):
         assert ended.acquire(timeout=DEADLINE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_the_end_of_the_terminal_is_one_unless_it_is_ignored() -> None:
+    ended = threading.Semaphore(0)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    take_end_signals(ended.release)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    take_end_signals(ended.release)
+    signal.raise_signal(signal.SIGHUP)
+    assert ended.acquire(timeout=DEADLINE)
+
+
+def test_one_that_somebody_sees_before_its_handler_runs_is_served() -> None:
+    ended = threading.Event()
+    take_end_signals(ended.set)()
+    assert ended.wait(DEADLINE)
