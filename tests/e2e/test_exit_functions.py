@@ -119,8 +119,10 @@ def test_a_thread_that_a_cell_awaits_is_left_to_itself(start_kernel: StartKernel
     kernel = start_kernel(backend)
     kernel.expects_stderr = True
     kernel.execute(AT_EXIT if backend == "trio" else PATIENT + AT_EXIT).ok()
-    call = {"asyncio": "asyncio.to_thread(time.sleep, 300)", "trio": "trio.to_thread.run_sync(time.sleep, 300)"}
-    kernel.start_until_printed(f"import {kernel.library}, time; print('in'); await {call[kernel.library]}", "in")
+    call = {"asyncio": "asyncio.to_thread", "trio": "trio.to_thread.run_sync"}[kernel.library]
+    work = "def work(): pathlib.Path('in').touch(); time.sleep(300)"
+    kernel.start(f"import {kernel.library}, pathlib, time\n{work}\nawait {call}(work)")
+    wait_until((kernel.folder / "in").exists, "the thread")
     kernel.send("shutdown_request", {"restart": False}, channel="control")
     # trio waits for a thread whatever happens, so there the process is ended by force.
     assert kernel.wait_exit() == (1 if backend == "trio" else 0)
