@@ -34,6 +34,7 @@ from .ports import Comms, Interpreter, Interrupts, RunLoop, Transport
 from .prompts import Prompts
 from .request import Request, current_request
 from .routes import ROUTES, Order, Route
+from .statuses import Statuses
 from .subshells import Subshells
 
 __all__ = ["Kernel"]
@@ -91,8 +92,9 @@ class Kernel:
         self._ended = threading.Event()
         self._clocks = ClientClocks()
         self._prompts = Prompts()
+        statuses = Statuses()
         self._outlets = {
-            channel: ChannelOutlet(channel, codec, transport, self._prompts)
+            channel: ChannelOutlet(channel, codec, transport, self._prompts, statuses)
             for channel in (Channel.SHELL, Channel.CONTROL)
         }
         self._latest: dict[str, Request] = {}

@@ -11,6 +11,7 @@ from async_kernel.protocol.names import Channel, reply_type, topic_of
 
 from .ports import Transport
 from .prompts import Prompts
+from .statuses import Statuses
 
 __all__ = ["ChannelOutlet"]
 
@@ -19,13 +20,17 @@ _DISPENSABLE = frozenset({"display_data", "update_display_data"})
 
 
 class ChannelOutlet:
-    """Answers the requests that come on `channel` (see `request.Outlet`)."""
+    """Answers the requests that come on `channel` (see `request.Outlet`). All outlets of a kernel share
+    its `statuses`."""
 
-    def __init__(self, channel: Channel, codec: Codec, transport: Transport, prompts: Prompts) -> None:
+    def __init__(
+        self, channel: Channel, codec: Codec, transport: Transport, prompts: Prompts, statuses: Statuses
+    ) -> None:
         self._channel = channel
         self._codec = codec
         self._transport = transport
         self._prompts = prompts
+        self._statuses = statuses
 
     def publish(
         self,
@@ -37,6 +42,22 @@ class ChannelOutlet:
         topic: bytes,
     ) -> None:
         """Publish on iopub."""
+        if msg_type == "status":
+            self._statuses.publish(
+                parent, content, lambda request, state: self._send(request, msg_type, state, metadata, buffers, topic)
+            )
+        else:
+            self._send(parent, msg_type, content, metadata, buffers, topic)
+
+    def _send(
+        self,
+        parent: Message,
+        msg_type: str,
+        content: Content,
+        metadata: Content,
+        buffers: Sequence[Buffer],
+        topic: bytes,
+    ) -> None:
         frames = self._codec.encode(
             msg_type,
             content,

@@ -34,6 +34,18 @@ def test_kernel_info_on_control_is_the_same(kernel: KernelDriver) -> None:
     assert kernel.request("kernel_info_request", channel="control")["content"] == on_shell
 
 
+@pytest.mark.parametrize("msg_type", ["kernel_info_request", "complete_request"])
+def test_a_cell_that_still_runs_is_said_to_be_busy_again(kernel: KernelDriver, msg_type: str) -> None:
+    """Else a server takes the kernel for idle, shows it so, and ends it if it was told to end idle ones."""
+    hold, let_go = kernel.gate()
+    cell = kernel.start_until_printed(f"print('in')\n{hold}", "in")
+    kernel.request(msg_type, {"code": "pri", "cursor_pos": 3})
+    (again,) = kernel.publication(cell, lambda message: True)
+    assert again["content"] == {"execution_state": "busy"}
+    let_go()
+    assert kernel.finish(cell).ok().contents("status")[-1] == {"execution_state": "idle"}
+
+
 def test_connect_gives_the_ports(kernel: KernelDriver) -> None:
     content = kernel.request("connect_request")["content"]
     ports = kernel.manager.get_connection_info()

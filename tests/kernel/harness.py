@@ -381,8 +381,10 @@ class Harness:
         return self.so_far(msg_id)
 
     def so_far(self, msg_id: str) -> list[Sent]:
-        """What was sent for a request until now."""
-        return [sent for sent in list(self.transport.sent) if sent.parent == msg_id]
+        """What was sent for a request until now; that it is busy counts once (see `kernel.statuses`)."""
+        sent = [one for one in list(self.transport.sent) if one.parent == msg_id]
+        first = next((one for one in sent if one.what == "busy"), None)
+        return [one for one in sent if one is first or one.what != "busy"]
 
     def whats(self, msg_id: str) -> list[str]:
         """The types of what was sent for a request, once it is idle."""

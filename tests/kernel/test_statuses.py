@@ -192,6 +192,37 @@ def test_output_belongs_to_its_request(kernel: Harness) -> None:
         assert kernel.served(msg_id)[1].message.content == {"name": "stdout", "text": str(number)}
 
 
+BESIDE = ["kernel_info_request", "complete_request", "comm_msg", "list_subshell_request", "no_such_request"]
+
+
+@pytest.mark.parametrize("msg_type", BESIDE)
+def test_the_latest_status_is_busy_as_long_as_a_cell_is(kernel: Harness, msg_type: str) -> None:
+    """Front ends show it as the kernel's, and a server that ends idle kernels believes it."""
+    cell = kernel.execute("block gate")
+    kernel.interpreter.wait_for("block gate")
+    beside = kernel.send(msg_type, {"code": "a", "comm_id": "1"})
+    kernel.served(beside)
+    kernel.wait(lambda sent: (sent[-1].parent, sent[-1].what) == (cell, "busy"))
+    kernel.interpreter.release("gate")
+    kernel.served(cell)
+    assert [one.what for one in kernel.transport.sent if one.what in ("busy", "idle")] == [
+        *("busy", "busy", "idle", "busy", "idle")
+    ]
+
+
+def test_the_latest_status_is_that_of_any_cell_that_runs(kernel: Harness) -> None:
+    subshell = str(kernel.ask("create_subshell_request")["subshell_id"])
+    cells = [kernel.execute("hold a"), kernel.execute("hold b", subshell_id=subshell)]
+    for cell in cells:
+        kernel.wait(lambda sent, cell=cell: any(one.parent == cell and one.what == "stream" for one in sent))
+    kernel.interpreter.release("b")
+    kernel.served(cells[1])
+    kernel.wait(lambda sent: (sent[-1].parent, sent[-1].what) == (cells[0], "busy"))
+    kernel.interpreter.release("a")
+    kernel.served(cells[0])
+    assert kernel.transport.sent[-1].what == "idle"
+
+
 def test_kernel_info_is_answered_before_anybody_serves(unserved: Harness) -> None:
     assert unserved.ask("kernel_info_request") == {"status": "ok", "implementation": "fake"}
     unserved.start()
