@@ -16,7 +16,7 @@ from async_kernel.kernel.request import Request, find_request
 if TYPE_CHECKING:
     from async_kernel.ipython.shell import ZMQInteractiveShell
 
-__all__ = ["KernelFacade", "parent_message"]
+__all__ = ["KernelFacade", "end_kernel", "parent_message"]
 
 
 def parent_message(channel: str | None = None) -> dict[str, Any]:
@@ -29,6 +29,13 @@ def parent_message(channel: str | None = None) -> dict[str, Any]:
 def _parent(channel: str | None) -> Request | None:
     request = find_request()
     return request if request is None or channel != "control" else request.latest.get(channel)
+
+
+def end_kernel(*, restart: bool) -> None:
+    """End the kernel when no cell runs any more, as the calling context asks for; outside any cell nothing happens."""
+    request = find_request()
+    if request is not None:
+        request.end_kernel(restart)
 
 
 class SessionFacade:
@@ -117,3 +124,10 @@ class KernelFacade:
     ) -> None:
         """Publish a message for the request that the calling context works on."""
         self.session.send(stream, msg_or_type, content, *args, **kwargs)
+
+    def do_shutdown(self, restart: bool) -> dict[str, Any]:
+        """End the kernel when no cell runs any more; the content of a shutdown_reply. A Jupyter server starts a kernel
+        that has ended anew, whatever `restart` says.
+        """
+        end_kernel(restart=bool(restart))
+        return {"status": "ok", "restart": restart}

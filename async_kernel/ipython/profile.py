@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.shellapp import InteractiveShellApp
 from traitlets import TraitError, default
-from traitlets.config import Config
+from traitlets.config import Application, Config
 
 from async_kernel.errors import UsageError
 from async_kernel.ipython.settings import config_sections, set_attributes
@@ -69,6 +69,11 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
     def _log_default(self) -> logging.Logger:
         return _log
 
+    def be_the_application(self) -> None:
+        """Be what `traitlets.config.Application.instance()` gives, as the one of ipykernel is: notebooks restart their
+        kernel by `IPython.Application.instance().kernel.do_shutdown(True)`."""
+        Application._instance = _InstanceOfBases(self)
+
     def init_crash_handler(self) -> None:
         """None: an exception of user code is no crash of IPython."""
 
@@ -87,6 +92,17 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
     def exit(self, exit_status: int | str | None = 0) -> None:
         """Called by IPython for a profile that it cannot use: say so by an exception instead of ending the process."""
         raise ProfileError(f"the profile in {self.ipython_dir} cannot be used")
+
+
+class _InstanceOfBases:
+    """In the place of `Application._instance`: `app` for the classes that it is an instance of, None for all others,
+    so that a cell can make another application (`NbConvertApp.instance()`)."""
+
+    def __init__(self, app: IPKernelApp) -> None:
+        self._app = app
+
+    def __get__(self, nothing: object, owner: type) -> IPKernelApp | None:
+        return self._app if isinstance(self._app, owner) else None
 
 
 class ProfileError(Exception):
@@ -123,6 +139,8 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
             given = ", ".join(f"--{name}={value}" for name, value in attributes.items())
             raise UsageError(f"The shell does not take its settings ({given}): {error}") from error
     shell: ZMQInteractiveShell = app.shell
+    if namespace is None:
+        app.be_the_application()
     set_attributes(shell, rest)
     for step in (app.init_gui_pylab, app.init_extensions, app.init_code):
         try:

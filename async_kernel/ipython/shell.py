@@ -28,7 +28,7 @@ from async_kernel.ipython.commands import Command
 from async_kernel.ipython.compiler import KernelCompiler
 from async_kernel.ipython.debuggers import leave_interrupts_alone
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
-from async_kernel.ipython.facade import KernelFacade, parent_message
+from async_kernel.ipython.facade import KernelFacade, end_kernel, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history_file import DelayedSave, HistoryFile
 from async_kernel.ipython.letting_go import let_go
@@ -299,9 +299,14 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
             raise KeyboardInterrupt
 
     def ask_exit(self) -> None:
-        """Ask the front end to end the session (`exit`, `quit`); it may keep the kernel."""
+        """Ask the front end to end the session (`exit`, `quit`), and end the kernel, since consoles alone read that.
+
+        `exit(keep_kernel=True)` lets the kernel live on.
+        """
         keep = bool(self.keepkernel_on_exit)
         self.payload_manager.write_payload({"source": "ask_exit", "keepkernel": keep})
+        if not keep:
+            end_kernel(restart=False)
 
     def set_next_input(self, s: str, replace: bool = False) -> None:
         """Have the front end put `s` into the next cell, or into this one when `replace` is set."""

@@ -46,6 +46,10 @@ kernel could not read it, and then it is read before another cell has run for th
 HELD_SECONDS = 0.05
 """How long another cell may keep the thread to itself of one that is to be interrupted, before it is ended too."""
 
+QUIET_SECONDS = 1.0
+"""How long no cell has run when a kernel ends that a cell has asked to. Consoles end it themselves in this time, and a
+batch run sends its next cell."""
+
 log = logging.getLogger(__name__)
 
 
@@ -89,6 +93,7 @@ class Kernel:
         self.debugging = Debugging(self._ready)
         self._closing = False
         self._first_end = real.lock()  # taken for good
+        self._leaves = False
         self._ended = threading.Event()
         self._clocks = ClientClocks()
         self._prompts = Prompts()
@@ -124,7 +129,7 @@ class Kernel:
             if route is None or route.order is not Order.STDIN or not self._prompts.answer(message):
                 log.debug("dropped a message on stdin that answers no open question: %s", message.header.msg_type)
             return
-        request = Request(message, self._outlets[channel], self._count, self._latest)
+        request = Request(message, self._outlets[channel], self._count, self._latest, self.end_when_quiet)
         if channel is Channel.CONTROL:
             self._latest[channel] = request
         try:
@@ -358,6 +363,23 @@ class Kernel:
         """Shut down once the request that the control thread is serving has been answered."""
         self.restart = restart
         self._closing = True
+
+    def end_when_quiet(self, restart: bool) -> None:
+        """Shut down, as a cell asks for, once no cell has run for QUIET_SECONDS. Returns at once; any thread."""
+        self.restart = restart
+        if not self._leaves:
+            ServiceThread("exit", self._end_when_quiet).start()
+            self._leaves = True
+
+    def _end_when_quiet(self) -> None:
+        pause = QUIET_SECONDS
+        while pause > 0:
+            real.sleep(min(pause, QUIET_SECONDS))  # somebody may set the clock
+            lanes = self._lanes()
+            pause = max(lane.idle_since for lane in lanes) + QUIET_SECONDS - real.time()
+            if any(lane.is_busy for lane in lanes):
+                pause = QUIET_SECONDS
+        self.shut_down()
 
     def shut_down(self) -> None:
         """End the kernel: take nothing new, abort what is queued, interrupt what runs. `serve` and `fail` return.

@@ -92,7 +92,8 @@ class Turn:
 class Request:
     """One message and the means to answer it.
 
-    `message` is what came in; `count()` gives the number of the latest cell in the history; `started` is the time at
+    `message` is what came in; `count()` gives the number of the latest cell in the history; `end_kernel(restart)`
+    ends the kernel when no cell runs any more (see `Kernel.end_when_quiet`); `started` is the time at
     which its serving began, by `time.time()`, 0.0 before. `interrupted` becomes True once an interrupt was delivered to
     the work on this request, and `reason` says why, unless the client asked for it. `ended` becomes True when all is
     done but the reply and idle; `turn` has the cells of its shell, once it is in a lane. `latest` has the request that
@@ -109,6 +110,7 @@ class Request:
         "allow_stdin",
         "checkpoint",
         "count",
+        "end_kernel",
         "ended",
         "interrupted",
         "latest",
@@ -126,11 +128,13 @@ class Request:
         outlet: Outlet,
         count: Callable[[], int] = lambda: 0,
         latest: Mapping[str, Request] | None = None,
+        end_kernel: Callable[[bool], object] = lambda restart: None,
     ) -> None:
         self.message = message
         self._outlet = outlet
         self.count = count
         self.latest = {} if latest is None else latest
+        self.end_kernel = end_kernel
         self.started = 0.0
         self.replied = False
         self.ended = False

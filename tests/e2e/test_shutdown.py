@@ -38,6 +38,31 @@ def test_shutdown_is_replied_to_where_it_was_asked(
     assert (kernel.folder / "gone").read_text() == "atexit ran"
 
 
+def test_exit_ends_the_kernel_behind_the_cells_that_are_queued(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    kernel.execute(AT_EXIT).ok()
+    cell = kernel.start("exit")
+    after = kernel.start("import time; time.sleep(1.5); 6 * 7")  # for longer than it has to be quiet
+    assert kernel.finish(cell).ok().reply["payload"] == [{"source": "ask_exit", "keepkernel": False}]
+    assert kernel.finish(after).ok().result == "42"
+    assert kernel.wait_exit() == 0
+    assert (kernel.folder / "gone").read_text() == "atexit ran"
+
+
+ENDS = {
+    "a thread": "import threading; threading.Thread(target=exit).start()",
+    "do_shutdown": "get_ipython().kernel.do_shutdown(True)",
+    "the application": "import IPython; IPython.Application.instance().kernel.do_shutdown(restart=False)",
+}
+
+
+@pytest.mark.parametrize("asks", list(ENDS))
+def test_a_cell_ends_its_kernel(start_kernel: StartKernel, asks: str) -> None:  # as `exit` does, which has all backends
+    kernel = start_kernel("asyncio")
+    kernel.execute(ENDS[asks]).ok()
+    assert kernel.wait_exit() == 0
+
+
 BUSY = {
     "time.sleep": "import time; print('in'); time.sleep(60)",
     "while True": "print('in')\nwhile True: pass",

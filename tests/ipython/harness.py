@@ -30,10 +30,12 @@ class Recorded(NamedTuple):
 
 
 class Recorder:
-    """An outlet that keeps what is said; neighbouring texts of a stream become one message, as on the wire."""
+    """An outlet that keeps what is said; neighbouring texts of a stream become one message, as on the wire. `ends` has,
+    for each time that the end of the kernel was asked for, whether for a restart."""
 
     def __init__(self) -> None:
         self.messages: list[Recorded] = []
+        self.ends: list[bool] = []
 
     def publish(
         self,
@@ -87,7 +89,8 @@ def new_request(
     """A request and the recorder of what it gives rise to."""
     recorder = Recorder()
     header = Header(f"m{next(_numbers)}", msg_type, "session")
-    return Request(Message(header, b"{}", content or {}, {}, {}, (), buffers), recorder), recorder
+    message = Message(header, b"{}", content or {}, {}, {}, (), buffers)
+    return Request(message, recorder, end_kernel=recorder.ends.append), recorder
 
 
 class Ran(NamedTuple):

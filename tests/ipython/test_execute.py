@@ -179,6 +179,23 @@ PAGE = {"source": "page", "data": {"text/plain": "text"}, "start": 3}
 
 
 @pytest.mark.parametrize(
+    ("code", "ends"),
+    [
+        ("exit", [False]),
+        ("quit()", [False]),
+        ("def leave(): exit()\nleave()", [False]),
+        ("exit(keep_kernel=True)", []),
+        ("get_ipython().kernel.do_shutdown(True)", [True]),
+        ("import sys; sys.exit(3)", []),
+        ("raise SystemExit", []),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:To exit")
+def test_what_ends_the_kernel(cells: Callable[..., Ran], code: str, ends: list[bool]) -> None:
+    assert cells(code).recorder.ends == ends
+
+
+@pytest.mark.parametrize(
     ("code", "payload"),
     [
         ("exit", {"source": "ask_exit", "keepkernel": False}),
