@@ -23,6 +23,7 @@ from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
 from traitlets import Float, Instance, Type, default
 
+from async_kernel.ipython.autoawait import OWN_LOOP, AutoAwaitMagics, inner_runner
 from async_kernel.ipython.cells import Cell, current_cell, nested
 from async_kernel.ipython.commands import Command
 from async_kernel.ipython.compiler import KernelCompiler
@@ -148,7 +149,9 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
         if outer is None or not outer.begun:
             if outer is not None:
                 outer.begun = True
-            return await super().run_cell_async(raw_cell, store_history, silent, *args, **kwargs)
+            cell = super().run_cell_async(raw_cell, store_history, silent, *args, **kwargs)
+            runner = inner_runner(self, kwargs.get("transformed_cell") or raw_cell)
+            return await cell if runner is None else runner(cell)
         if store_history and not silent:
             inner = self.begin_cell(raw_cell, stored=True)
         else:
@@ -167,7 +170,7 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
 
     @default("loop_runner")
     def _default_loop_runner(self) -> Any:
-        return _no_nested_loop
+        return OWN_LOOP
 
     def init_displayhook(self) -> None:
         """Have results of all shells of the process go through one trap: their cells overlap."""
@@ -227,7 +230,7 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
         from async_kernel.ipython.magics import KernelMagics
 
         super().init_magics()
-        self.register_magics(KernelMagics, DirectiveMagics)
+        self.register_magics(KernelMagics, DirectiveMagics, AutoAwaitMagics)
         self.input_transformers_cleanup.insert(0, take_directive)
         manager = self.input_transformer_manager
         manager.token_transformers = keep_line_numbers(manager.token_transformers)
@@ -447,9 +450,3 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)
-
-
-def _no_nested_loop(coroutine: Any) -> Any:
-    """Run by IPython when a magic runs a cell with an `await` in it, which needs the loop that is running already."""
-    coroutine.close()
-    raise RuntimeError("This magic cannot run code that awaits: it would need the event loop that runs the cell.")

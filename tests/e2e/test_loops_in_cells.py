@@ -140,3 +140,14 @@ def test_nest_asyncio_does_no_harm(start_kernel: Callable[..., KernelDriver], ba
     for _ in range(2):
         assert kernel.execute("asyncio.run(work())").ok().result == "42"
     assert kernel.execute(f"import {kernel.library}; await {kernel.library}.sleep(0.001) or 42").ok().result == "42"
+
+
+def test_a_cell_that_runs_on_another_library_is_interrupted(kernel: KernelDriver) -> None:
+    other = "asyncio" if kernel.library == "trio" else "trio"
+    kernel.execute(f"import {other}\n%autoawait {other}").ok()
+    running = kernel.start_until_printed(f"print('in')\nawait {other}.sleep(60)", "in")
+    kernel.send("interrupt_request", channel="control")
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.execute(f"await {other}.sleep(0)\n6 * 7").ok().result == "42"
+    kernel.execute(f"%autoawait {kernel.library}").ok()
+    assert kernel.execute(f"import {kernel.library}; await {kernel.library}.sleep(0)\n6 * 7").ok().result == "42"
