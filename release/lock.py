@@ -3,8 +3,9 @@
     python release/lock.py    # needs: pip install uv
 
 `test-environment.txt` is the environment of the tests, `suites-environment.txt` that of the suites of other projects
-(tests/suites), `clients-environment.txt` that of clients (tests/clients). All are for all systems and Pythons that the
-project supports (markers say which); no line names an index, so whoever installs from one chooses where from:
+(tests/suites), `clients-environment.txt` that of clients (tests/clients), `libraries-environment.txt` that of
+libraries (tests/libraries). All are for all systems and Pythons that the project supports (markers say which); no line
+names an index, so whoever installs from one chooses where from:
 `pip install --require-hashes -r release/test-environment.txt`, then `pip install --no-deps -e .`.
 """
 
@@ -38,6 +39,7 @@ LOCKS = (
     Lock(Path("release", "test-environment.txt"), ("all",), ("test", "browser", "conda", "packaging", "check", "docs")),
     Lock(Path("release", "suites-environment.txt"), ("trio", "uvloop", "debugger"), ("suites",)),
     Lock(Path("release", "clients-environment.txt"), ("trio", "uvloop", "debugger"), ("clients",)),
+    Lock(Path("release", "libraries-environment.txt"), ("trio", "uvloop"), ("libraries",)),
 )
 
 

@@ -129,15 +129,15 @@ def specs(home: Path, peer: str) -> Mapping[str, str]:
     return write_specs(home / "jupyter" / "kernels", sys.executable)
 
 
-def write_specs(folder: Path, python: str) -> Mapping[str, str]:
+def write_specs(folder: Path, python: str, prefix: str = "async") -> Mapping[str, str]:
     """Have the command line of an interpreter's environment write the spec of each backend; the names of the specs."""
     for backend, options in BACKENDS.items():
         subprocess.run(
-            [python, "-m", "async_kernel", "-a", f"async-{backend}", f"--folder={folder}", *options],
+            [python, "-m", "async_kernel", "-a", f"{prefix}-{backend}", f"--folder={folder}", *options],
             check=True,
             timeout=60,
         )
-    return {backend: f"async-{backend}" for backend in BACKENDS}
+    return {backend: f"{prefix}-{backend}" for backend in BACKENDS}
 
 
 @pytest.fixture(scope="session", params=list(BACKENDS))

@@ -1,0 +1,114 @@
+"""Writes `docs/moving-from-ipykernel.md` from the tables of libraries and of ipykernel's own suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..environments import ROOT
+from ..suites.differences import Kind as SuiteKind
+from ..suites.table import SUITES
+from .cells import NOTEBOOKS, read
+from .differences import BACKENDS, Kind
+from .table import ABOUT, DIFFERENCES
+
+__all__ = ["PAGE", "page"]
+
+PAGE = ROOT / "docs" / "moving-from-ipykernel.md"
+
+HEAD = """\
+# Moving from ipykernel
+
+Notebooks, libraries and front ends need no change. Install the package into the environment of the notebook, choose
+the kernel `async` in the front end, or make a spec of your own: [the command line](command-line.md).
+ipykernel may stay installed beside it, and need not.
+
+The tables are those of the tests, which run the same cells and suites under both kernels; so they are true.
+`python -m tests.libraries` writes this page.
+"""
+
+SAME = """\
+## The same
+
+- **Cells**: IPython's shell, magics, configuration (`ipython_config.py`, `--InlineBackend.figure_formats=...`),
+  history, completion by jedi, `Out`, `%pip`.
+- **The protocol**: the messages of ipykernel's own tests, [with the differences below](suites.md), and
+  [the clients](clients.md) that people use.
+- **What libraries ask for** to recognise a notebook, and what they import from `ipykernel`:
+  [libraries that look for ipykernel](kernel.md#libraries-that-look-for-ipykernel).
+- **Widgets, figures, tables, progress bars, processes, servers in tasks**: each of these cells was executed under
+  ipykernel {version} and under this kernel, on {backends}, and what it showed was compared: text, displays, results,
+  errors, comms with the state of every widget.
+
+| in the cells | cells | that differ |
+|---|---|---|
+"""
+
+BETTER = """\
+## Better
+
+- **Interrupts** end what awaits as well as what computes, and spare the tasks beside it:
+  [interrupts](kernel.md#interrupts).
+- **Loops within the loop**: `asyncio.run` and libraries that call it work in a cell, without `nest_asyncio`:
+  [await in cells](kernel.md#await-in-cells).
+- **Widgets live while a cell runs**, and so do completion and tooltips:
+  [beside a running cell](kernel.md#beside-a-running-cell).
+- **Output stays with the cell that it comes from**, also that of tasks, threads, C code and other programs, and nothing
+  is lost to a slow reader: [output](kernel.md#output).
+- **trio, uvloop, and the windows of tk and Qt**, each a kernel of its own: [the command line](command-line.md),
+  [hosts](hosts.md).
+- **The debugger** stops in cells that await, and an interrupt ends a stopped cell: [debugging](kernel.md#debugging).
+- **Child processes end** with the kernel: [exit](kernel.md#exit).
+"""
+
+DIFFERENT = """\
+## Different, and why
+"""
+
+NOT_YET = """\
+## Not yet
+
+What is missing beside this stands in [using the kernel](kernel.md#not-yet).
+"""
+
+
+def page() -> str:
+    """The page, as it has to be."""
+    ipykernel = SUITES["ipykernel"]
+    same = SAME.format(version=ipykernel.version, backends=" and ".join(BACKENDS))
+    parts = [
+        HEAD,
+        same + "".join(f"{line}\n" for line in overview()),
+        BETTER + table(of_cells(Kind.BETTER)),
+        DIFFERENT + table([*of_suite(SuiteKind.ON_PURPOSE), *of_cells(Kind.DIFFERENT)]),
+    ]
+    if missing := [*of_suite(SuiteKind.NOT_YET), *of_cells(Kind.NOT_YET)]:
+        parts.append(NOT_YET + table(missing))
+    return "\n".join(parts)
+
+
+def overview() -> Iterator[str]:
+    """One row for each notebook."""
+    for notebook in NOTEBOOKS:
+        differ = {each.cell for each in DIFFERENCES if each.notebook == notebook}
+        yield f"| {ABOUT[notebook]} | {len(read(notebook))} | {len(differ)} |"
+
+
+def table(rows: Iterable[tuple[str, str]]) -> str:
+    """A table of what differs, and the reason; without rows, nothing."""
+    lines = [f"| {seen} | {reason} |\n" for seen, reason in rows]
+    return "".join(["\n| seen in | how, and why |\n|---|---|\n", *lines]) if lines else ""
+
+
+def of_cells(kind: Kind) -> Iterator[tuple[str, str]]:
+    """The cells that differ in a way."""
+    for each in DIFFERENCES:
+        if each.kind is kind:
+            backends = "" if each.backends == BACKENDS else f" (on {', '.join(each.backends)})"
+            yield f"{each.notebook}: {each.cell}{backends}", each.reason
+
+
+def of_suite(kind: SuiteKind) -> Iterator[tuple[str, str]]:
+    """The tests of ipykernel's suite that differ in a way."""
+    for each in SUITES["ipykernel"].differences:
+        if each.kind is kind:
+            yield "<br>".join(f"`{test.removeprefix('tests/')}`" for test in each.tests), each.reason

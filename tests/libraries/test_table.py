@@ -1,0 +1,35 @@
+"""The notebooks, the table of cells that differ, and the page that is written from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from ..environments import lock
+from ..suites.table import SUITES
+from .cells import NOTEBOOKS, read
+from .page import PAGE, page
+from .table import ABOUT, DIFFERENCES
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.libraries`"
+
+
+def test_the_table_is_about_cells_that_are_there() -> None:
+    assert set(ABOUT) == set(NOTEBOOKS)
+    for each in DIFFERENCES:
+        [cell] = [cell for cell in read(each.notebook) if cell.name == each.cell]
+        assert all(cell.runs_on(backend) for backend in each.backends), each.cell
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_cells_have_names_of_their_own(notebook: str) -> None:
+    names = Counter(cell.name for cell in read(notebook))
+    assert not [name for name, count in names.items() if count > 1]
+    assert all(cell.code for cell in read(notebook))
+
+
+def test_the_ipykernel_that_cells_are_compared_with_is_that_of_its_suite() -> None:
+    assert f"\nipykernel=={SUITES['ipykernel'].version} " in lock("libraries").read_text(encoding="utf-8")
