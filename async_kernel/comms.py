@@ -41,8 +41,16 @@ class KernelComm(BaseComm):
 
     def __init__(self, *args: Any, outlet: Publish | None = None, home: str | None = None, **kwargs: Any) -> None:
         self._outlet = outlet
-        self.home = home
+        self._home = home
+        self._asking: Request | None = None  # the latest cell that has spoken by it
         super().__init__(*args, **kwargs)
+
+    @property
+    def home(self) -> str | None:
+        """The subshell where its callbacks are called; None for the main shell. While a cell runs that has spoken by
+        it, and may wait for the answer, that is the shell of this cell."""
+        asking = self._asking
+        return self._home if asking is None or asking.ended else asking.message.header.subshell_id
 
     def publish_msg(
         self,
@@ -56,6 +64,8 @@ class KernelComm(BaseComm):
         content = {"data": data or {}, "comm_id": self.comm_id, **keys}
         request = find_request()
         if request is not None:
+            if request.msg_type == "execute_request":
+                self._asking = request
             request.publish(msg_type, content, metadata, buffers or (), self.topic)
             if request.checkpoint is not None:  # code that sends and sends is in here nearly all of the time
                 request.checkpoint()
@@ -127,7 +137,8 @@ class CommHandlers:
         return str(content.get("comm_id", "")) in self.manager.comms
 
     def home(self, request: Request) -> str | None:
-        """The id of the subshell whose cell has made the comm of a message; None for the main shell.
+        """The id of the subshell whose cell has made the comm of a message, or speaks by it now; None for the main
+        shell.
 
         It is there that callbacks are called, whichever shell a message is sent to: JupyterLab sends those of all
         widgets to subshells of its own, lest a cell hold them up. Their futures and figures belong to the main thread.

@@ -10,6 +10,7 @@
     │   ├── SignatureError           the digest is wrong, or was seen before
     │   └── MalformedMessageError    the frames are not a Jupyter message
     └── RequestError                 an authenticated request that cannot be served: becomes its error reply
+        ├── UnknownSubshellError     there is no subshell of the id that it names
         ├── StdinNotAllowedError     input was asked for while the front end allows none
         └── HistoryUnavailableError  the history file is locked, read-only or out of reach, or its disk is full
 
@@ -31,6 +32,7 @@ __all__ = [
     "SignatureError",
     "SpecError",
     "StdinNotAllowedError",
+    "UnknownSubshellError",
     "UsageError",
 ]
 
@@ -105,6 +107,14 @@ class MalformedMessageError(ProtocolError):
 
 class RequestError(AsyncKernelError):
     """An authenticated request cannot be served. The dispatcher turns it into the request's error reply."""
+
+
+class UnknownSubshellError(RequestError):
+    """There is no subshell `subshell_id` (JEP 91). Name and words are those that ipykernel's clients know."""
+
+    def __init__(self, subshell_id: str) -> None:
+        super().__init__(f"Unknown subshell_id {subshell_id!r}")
+        self.subshell_id = subshell_id
 
 
 class StdinNotAllowedError(RequestError):

@@ -14,7 +14,19 @@ from async_kernel.system.reserve import spared
 
 from .request import Request, error_content, serving
 
-__all__ = ["Handler", "Start", "SyncHandler", "abort", "finish", "give_up", "refuse", "serve", "serve_now", "start_now"]
+__all__ = [
+    "Handler",
+    "Start",
+    "SyncHandler",
+    "abort",
+    "decline",
+    "finish",
+    "give_up",
+    "refuse",
+    "serve",
+    "serve_now",
+    "start_now",
+]
 
 Handler = Callable[[Request], Awaitable[Content | None]]
 """Serves a request in the loop of a lane; returns the content of the reply, None when its type has no reply."""
@@ -91,6 +103,12 @@ async def finish(request: Request, rest: Awaitable[object]) -> None:
             _error(request, error)
         finally:
             _done(request, None)
+
+
+def decline(request: Request, error: BaseException) -> None:
+    """Answer `request` with an error: it is wrong, so that no shell was given it, and only its sender is told."""
+    _busy(request)
+    _done(request, dict(error_content(error)))
 
 
 def refuse(request: Request, error: BaseException) -> None:

@@ -24,7 +24,7 @@ from .clocks import ClientClocks
 from .comm_line import CommRules
 from .debugging import Debugging
 from .detached import Detached
-from .dispatch import SyncHandler, abort, refuse, serve_now
+from .dispatch import SyncHandler, abort, decline, refuse, serve_now
 from .execution import Execution, execution_on
 from .handlers import Handlers
 from .lanes import Lane
@@ -135,7 +135,7 @@ class Kernel:
         try:
             self._route(request, route, channel)
         except RequestError as error:
-            refuse(request, error)
+            decline(request, error)
 
     def _route(self, request: Request, route: Route | None, channel: Channel) -> None:
         if route is None or route.order is Order.STDIN:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from async_kernel.concurrency.portal import current_portal
-from async_kernel.errors import RequestError
+from async_kernel.errors import RequestError, UnknownSubshellError
 
 from .dispatch import refuse
 from .lanes import Lane
@@ -80,8 +80,8 @@ class Subshells:
             refuse(left, RequestError(f"The subshell of this request has ended with {type(error).__name__}: {error}"))
 
     def delete(self, subshell_id: str) -> list[Request]:
-        """End a subshell once it has served what it is on; return what it will not serve. RequestError when there is
-        none of that id."""
+        """End a subshell once it has served what it is on; return what it will not serve. UnknownSubshellError when
+        there is none of that id."""
         lane = self.lane(subshell_id)
         left = lane.end()
         self._deleted = (*(one for one in self._deleted if one.is_busy or not one.rests()), lane)
@@ -90,11 +90,11 @@ class Subshells:
         return left
 
     def lane(self, subshell_id: str) -> Lane:
-        """The lane of a subshell. RequestError when there is none."""
+        """The lane of a subshell. UnknownSubshellError when there is none."""
         try:
             return self._lanes[subshell_id]
         except KeyError:
-            raise RequestError(f"There is no subshell {subshell_id!r}.") from None
+            raise UnknownSubshellError(subshell_id) from None
 
     def ids(self) -> list[str]:
         """The ids of all subshells, oldest first."""

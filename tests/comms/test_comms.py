@@ -153,6 +153,22 @@ def test_a_comm_belongs_to_the_shell_whose_cell_has_made_it(handlers: CommHandle
     assert handlers.home(told("nowhere", "elsewhere")) is None
 
 
+def test_an_answer_goes_to_the_shell_whose_cell_asked_by_the_comm(handlers: CommHandlers) -> None:
+    def cell(subshell: str | None) -> Request:
+        return Request(Message(Header("m", "execute_request", subshell_id=subshell), b"{}", {}, {}, {}), Outlet())
+
+    answer = Request(Message(Header("m", "comm_msg", subshell_id="5f"), b"{}", {"comm_id": "1"}, {}, {}), Outlet())
+    with serving(made := cell("5f")):
+        channel = comm.create_comm(target_name="t", comm_id="1")
+    made.ended = True
+    for asking in (cell(None), cell("6e")):
+        with serving(asking):
+            channel.send({"question": 1})
+        assert handlers.home(answer) == asking.message.header.subshell_id
+        asking.ended = True
+        assert handlers.home(answer) == "5f"
+
+
 def test_callbacks_may_await(handlers: CommHandlers) -> None:
     seen: list[str] = []
 

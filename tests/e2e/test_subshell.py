@@ -115,9 +115,10 @@ def test_a_request_to_an_unknown_or_deleted_subshell_gets_an_error(kernel: Kerne
     for subshell in ("no such", gone):
         cell = kernel.execute("1", header={"subshell_id": subshell})
         assert cell.status == "error"
-        assert subshell in cell.reply["evalue"]
-    content = kernel.request("delete_subshell_request", {"subshell_id": "no such"}, channel="control")["content"]
-    assert content["status"] == "error"
+        assert (cell.reply["ename"], cell.contents("error")) == ("UnknownSubshellError", [])
+        content = kernel.request("delete_subshell_request", {"subshell_id": subshell}, channel="control")["content"]
+        for reply in (cell.reply, content):
+            assert reply["evalue"] == f"Unknown subshell_id {subshell!r}", "the words that clients know"
 
 
 def test_an_interrupt_of_a_subshell_ends_its_cell_and_not_the_main_one(kernel: KernelDriver, subshell: str) -> None:

@@ -39,9 +39,9 @@ def test_a_cell_runs_beside_a_cell_that_blocks(kernel: Harness) -> None:
 def test_a_request_for_no_subshell_is_refused(kernel: Harness) -> None:
     for msg_type in ("execute_request", "complete_request", "comm_info_request"):
         msg_id = kernel.send(msg_type, {"code": "ok"}, subshell_id="none")
-        assert kernel.whats(msg_id)[0] == "busy"
-        assert kernel.whats(msg_id)[-1] == "idle"
-        assert "none" in kernel.reply(msg_id)["evalue"]
+        assert kernel.whats(msg_id) == ["busy", msg_type.replace("request", "reply"), "idle"], "no `error` for all"
+        reply = kernel.reply(msg_id)
+        assert (reply["ename"], reply["evalue"]) == ("UnknownSubshellError", "Unknown subshell_id 'none'")
     assert kernel.interpreter.log == []
 
 

@@ -58,16 +58,6 @@ IPYKERNEL = Suite(
         Difference(
             Kind.SKIPPED, "It stalls on Linux, as they say.", ("tests/test_kernel.py::test_shutdown_subprocesses",)
         ),
-        Difference(
-            Kind.NOT_YET,
-            "A comm message that names a subshell is served there, even if a cell of the main shell waits for it.",
-            ("tests/test_subshells.py::test_comm_reply_follows_requesting_subshell",),
-        ),
-        Difference(
-            Kind.NOT_YET,
-            "The error for a subshell that does not exist has another name and wording.",
-            ("tests/test_subshells.py::test_unknown_subshell_id",),
-        ),
     ),
 )
 
