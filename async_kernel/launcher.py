@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+KNOWS_CURVE = (8, 9)
+"""The first jupyter_client whose clients encrypt when a connection file has the keys."""
+
+
 class ConnectionFile(NamedTuple):
     """A connection file: where it is, what it says, whether it is ours to write and remove, and where to register."""
 
@@ -103,7 +107,8 @@ def open_connection(settings: Settings) -> ConnectionFile:
     path = settings.connection_file
     if makes_new(path):
         key = os.urandom(32).hex()
-        info = ConnectionInfo(key=key, kernel_name=settings.kernel_name)
+        public, secret = _curve_keys()
+        info = ConnectionInfo(key=key, kernel_name=settings.kernel_name, curve_publickey=public, curve_secretkey=secret)
         return ConnectionFile(_path_of_new(path), info, is_new=True)
     try:
         with open(path, encoding="utf-8") as file:
@@ -119,6 +124,24 @@ def open_connection(settings: Settings) -> ConnectionFile:
         info = registration.to_info(settings.kernel_name)
         return ConnectionFile(_new_path(registration.kernel_id), info, is_new=True, registration=registration)
     return ConnectionFile(path, parse_connection(text, path), is_new=False)
+
+
+def _curve_keys() -> tuple[str, str]:
+    """The public and the secret key of CurveZMQ for a new connection file, where a client beside us can use them; else
+    two empty ones. A jupyter_client that does not know them would wait for ever for a kernel that speaks no plain text.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    import zmq
+
+    try:
+        major, minor = (int(number) for number in version("jupyter_client").split(".")[:2])
+    except (PackageNotFoundError, ValueError):
+        return "", ""
+    if (major, minor) < KNOWS_CURVE or not zmq.has("curve"):
+        return "", ""
+    public, secret = zmq.curve_keypair()
+    return public.decode(), secret.decode()
 
 
 def makes_new(path: str) -> bool:

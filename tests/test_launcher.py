@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import stat
 import sys
@@ -68,8 +69,22 @@ def test_a_path_where_nothing_is_asks_for_a_new_one_there(tmp_path: Path, monkey
         made = open_connection(Settings(connection_file=name, kernel_name="mine"))
         assert made.is_new
         assert made.path == str(tmp_path / "mine.json")
-        assert made.info == ConnectionInfo(key=made.info.key, kernel_name="mine")
-        assert len(made.info.key) == 64
+        secrets = {name: getattr(made.info, name) for name in ("key", "curve_publickey", "curve_secretkey")}
+        assert made.info == ConnectionInfo(kernel_name="mine", **secrets)
+        assert [len(secret) for secret in secrets.values()] == [64, 40, 40]
+
+
+@pytest.mark.parametrize("found", ["8.8.0", "7.4.9", "a version of somebody's own", None])
+def test_a_client_beside_us_that_does_not_know_curve_gets_no_keys(
+    monkeypatch: pytest.MonkeyPatch, found: str | None
+) -> None:
+    def version(name: str) -> str:
+        if found is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return found
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert not open_connection(Settings(connection_file=".")).info.is_encrypted
 
 
 def test_a_new_connection_file_needs_its_folder(tmp_path: Path) -> None:

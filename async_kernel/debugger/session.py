@@ -1,18 +1,16 @@
 """debugpy in this process: connected to us alone, and gone again without a trace. The one module that knows it.
 
-debugpy is made to connect to a socket of ours, where it otherwise listens itself: whoever may connect to it may run
-code as the user. It proves that it is the one in this process by a secret that only this process has.
+debugpy listens on a port or connects to one: whoever may connect to it may run code as the user, and what it says could
+be read on the way. Here it is given one end of a pair of connected sockets instead, by what it makes connections with.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -24,7 +22,7 @@ from .framing import Message
 __all__ = ["Session", "untrace"]
 
 START_SECONDS = 20.0
-"""How long debugpy may take to connect; a cold disk needs some seconds for its import."""
+"""How long debugpy may take to start; a cold disk needs some seconds for its import."""
 
 
 READY_SECONDS = 5.0
@@ -38,46 +36,42 @@ class Session:
         self._breakpointhook = sys.breakpointhook
         self._closed = False
         self._ready = threading.Event()
-        self._secret = secrets.token_hex()
+        self._started = threading.Event()
         self._failure: BaseException | None = None
         spare_library_threads()
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(0.1)
-            ServiceThread("debugpy", self._connect, (listener.getsockname(),)).start()
-            self.client = self._accept(listener, on_event, on_end)
+        ours, theirs = socket.socketpair()
+        ServiceThread("debugpy", self._connect, (theirs,)).start()
+        if not self._started.wait(START_SECONDS):
+            ours.close()  # which ends the other end, should it come
+            raise DebuggerError(f"debugpy has not started within {START_SECONDS:g} s.")
+        if self._failure is not None:
+            ours.close()
+            raise DebuggerError(f"debugpy cannot start: {type(self._failure).__name__}: {self._failure}")
+        self.client = Client(ours, on_event, on_end)
+        self.client.start()
 
-    def _connect(self, address: tuple[str, int]) -> None:
+    def _connect(self, end: socket.socket) -> None:
+        def start_client(host: str, port: int) -> socket.socket:
+            self._started.set()
+            return end
+
         try:
             debugpy = _import_debugpy()
+            import pydevd
+
             debugpy.configure(subProcess=False)  # else children were debugged as well, by a client that they have not
-            debugpy.connect(address, access_token=self._secret)  # returns once the client has sent configurationDone
+            usual, pydevd.start_client = pydevd.start_client, start_client
+            try:
+                debugpy.connect(("the other end", 0))  # returns once the client has sent configurationDone
+            finally:
+                pydevd.start_client = usual
             if not self._closed:
                 sys.breakpointhook = _stop_at_caller
             self._ready.set()
         except BaseException as error:
             self._failure = error
-
-    def _accept(
-        self, listener: socket.socket, on_event: Callable[[Message], None], on_end: Callable[[], None]
-    ) -> Client:
-        waited = 0.0
-        while waited < START_SECONDS:
-            if self._failure is not None:
-                raise DebuggerError(f"debugpy cannot start: {type(self._failure).__name__}: {self._failure}")
-            try:
-                connection, _ = listener.accept()
-            except TimeoutError:
-                waited += 0.1
-                continue
-            client = Client(connection, on_event, on_end)
-            client.start()
-            with suppress(DebuggerError):
-                answer = client.request("pydevdAuthorize", {"debugServerAccessToken": None}, 5.0)
-                token = (answer.get("body") or {}).get("clientAccessToken")
-                if secrets.compare_digest(str(token), self._secret):
-                    return client
-            client.close()  # somebody else's
-        raise DebuggerError(f"debugpy has not started within {START_SECONDS:g} s.")
+            end.close()
+            self._started.set()
 
     @property
     def is_ready(self) -> bool:

@@ -69,7 +69,7 @@ class KernelMagics(Magics):  # type: ignore[misc]
         """%connect_info [--key]: print how to connect another client to this kernel.
 
         Whoever has the key can run code in the kernel, and notebooks are kept with their output and passed on. So the
-        key is left out, unless --key asks for it.
+        key is left out, unless --key asks for it, and with it the keys of an encrypted connection.
         """
         path = self.shell.connection_file
         if not path:
@@ -77,8 +77,9 @@ class KernelMagics(Magics):  # type: ignore[misc]
         if line.strip() not in ("", "--key"):
             raise UsageError(f"%connect_info takes nothing but --key, not {line!r}.")
         info = json.loads(Path(path).read_text(encoding="utf-8"))
-        shown = line.strip() == "--key" or not info.get("key")
-        print(json.dumps(info if shown else {**info, "key": "..."}, indent=2))
+        secrets = [name for name in ("key", "curve_publickey", "curve_secretkey") if info.get(name)]
+        shown = line.strip() == "--key" or not secrets
+        print(json.dumps(info if shown else {**info, **dict.fromkeys(secrets, "...")}, indent=2))
         print(f"\nOn this machine, connect with\n    jupyter console --existing {shlex.quote(path)}")
         if shown:
             print("From elsewhere, put the above JSON into a file and connect with")

@@ -32,7 +32,14 @@ __all__ = [
 
 PROTOCOL_VERSION = "5.5"
 _MODULE = ("-m", "async_kernel")
-_METADATA = MappingProxyType({"debugger": True, "concurrent": True})
+_METADATA = MappingProxyType(
+    {
+        "debugger": True,
+        "concurrent": True,
+        # jupyter_client encrypts if it is told to and a spec says so. Elsewhere the word means nothing to anybody.
+        "supported_encryption": ["curve"],
+    }
+)
 
 
 class KernelSpec(NamedTuple):

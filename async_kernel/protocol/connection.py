@@ -19,7 +19,8 @@ class ConnectionInfo(NamedTuple):
     """Where the sockets of a kernel are, and the key that its messages are signed with.
 
     A port of 0 means that the kernel chooses. `address(Channel.SHELL)` is "tcp://127.0.0.1:50160", with the ipc
-    transport "ipc:///run/kernel-1".
+    transport "ipc:///run/kernel-1". With the two keys of CurveZMQ (ZeroMQ RFC 26), in the 40 letters of Z85 each, all
+    is encrypted (jupyter_client, `KernelManager.transport_encryption`).
     """
 
     shell_port: int = 0
@@ -32,6 +33,13 @@ class ConnectionInfo(NamedTuple):
     key: str = ""
     signature_scheme: str = "hmac-sha256"
     kernel_name: str = ""
+    curve_publickey: str = ""
+    curve_secretkey: str = ""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the sockets speak CurveZMQ, and nothing else."""
+        return bool(self.curve_publickey)
 
     def address(self, channel: Channel) -> str:
         """The ZMQ address of a channel; with port 0 one that lets the system choose the port."""
@@ -51,13 +59,15 @@ class ConnectionInfo(NamedTuple):
 
     def to_text(self, former: str = "{}") -> str:
         """The text of the connection file; fields of the `former` text that we do not know are left as they are."""
-        return json.dumps({**json.loads(former), **self._asdict()}, indent=2) + "\n"
+        # Clients take an empty key of CurveZMQ for a key.
+        known = {name: value for name, value in self._asdict().items() if value != "" or name not in _CURVE}
+        return json.dumps({**json.loads(former), **known}, indent=2) + "\n"
 
     def exposures(self) -> list[str]:
         """In which ways strangers may run code here or read along: none where there is a key, and an address that only
         this machine reaches.
 
-        TCP is not encrypted, so on another address everything can be read on the network.
+        TCP by itself is not encrypted, so on another address everything can be read on the network.
         """
         found = []
         if not self.key:
@@ -65,12 +75,18 @@ class ConnectionInfo(NamedTuple):
                 "The connection file has an empty key: whoever reaches the kernel's ports can run code in it. "
                 "Have what starts the kernel write a key."
             )
-        if self.transport == "tcp" and not _is_of_this_machine(self.ip):
+        if self.transport == "tcp" and not self.is_encrypted and not _is_of_this_machine(self.ip):
             found.append(
                 f"The kernel listens on {self.ip} over plain TCP: code, output and input can be read on the network. "
-                "Use 127.0.0.1, with an SSH tunnel for other machines."
+                "Have what starts it encrypt (KernelManager.transport_encryption), or use 127.0.0.1 with an SSH tunnel."
             )
         return found
+
+
+_CURVE = ("curve_publickey", "curve_secretkey")
+
+_Z85 = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")
+"""The letters of ZeroMQ RFC 32."""
 
 
 def _is_of_this_machine(ip: str) -> bool:
@@ -121,6 +137,12 @@ def parse_connection(text: str, path: str = "") -> ConnectionInfo:
     fields = _parse(text, ConnectionInfo._field_defaults, path)
     if fields["transport"] not in ("tcp", "ipc"):
         raise _wrong(f"asks for the transport {fields['transport']!r}", path)
+    given = [name for name in _CURVE if fields[name]]
+    if len(given) == 1:  # a kernel that went on without would speak plain text to a client that wants none
+        raise _wrong(f"has {given[0]}, one of the two keys of CurveZMQ, and lacks the other", path)
+    for name in given:
+        if len(fields[name]) != 40 or not _Z85.issuperset(fields[name]):
+            raise _wrong(f"has no key of CurveZMQ, 40 letters of Z85, as its {name}", path)
     return ConnectionInfo(**fields)
 
 
@@ -146,7 +168,8 @@ def _parse(text: str, defaults: Mapping[str, Any], path: str) -> dict[str, Any]:
     for name, default in defaults.items():
         value = data.get(name, default)
         if isinstance(value, bool) or not isinstance(value, type(default)):
-            raise _wrong(f"has {value!r} as its {name}", path)
+            shown = f"a {type(value).__name__}" if "key" in name else repr(value)  # a secret is no matter for a log
+            raise _wrong(f"has {shown} as its {name}", path)
         if isinstance(value, int) and not 0 <= value < 1 << 16:
             raise _wrong(f"has {value!r} as its {name}", path)
         fields[name] = value

@@ -58,10 +58,12 @@ class Sockets(NamedTuple):
 
 
 def bind_sockets(connection: ConnectionInfo) -> Sockets:
-    """Bind the sockets of a kernel; ports of 0 become the ports that the system chose.
+    """Bind the sockets of a kernel; ports of 0 become the ports that the system chose. With the keys of CurveZMQ all of
+    them are servers of that, before they are bound.
 
-    ConnectionFileError when an address cannot be bound.
+    ConnectionFileError when an address cannot be bound, or there cannot be the encryption that is asked for.
     """
+    _check_keys(connection)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets: dict[Channel, zmq.Socket[bytes]] = {}
     kinds = {
@@ -75,6 +77,8 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
         for channel, kind in kinds.items():
             socket = sockets[channel] = context.socket(kind)
             _set_limits(channel, socket)
+            if connection.is_encrypted:
+                _encrypt(connection, socket)
         # The given ports first, or the system gives one of them away for a 0.
         for channel in sorted(kinds, key=lambda each: connection.port(each) == 0):
             socket = sockets[channel]
@@ -116,6 +120,30 @@ def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:
         socket.set(zmq.ROUTER_MANDATORY, 1)  # refuse what a client cannot take, instead of losing it
         socket.set(zmq.SNDHWM, HIGH_WATER)
         socket.set(zmq.MAXMSGSIZE, REQUEST_BYTES)
+
+
+def _check_keys(connection: ConnectionInfo) -> None:
+    if not connection.is_encrypted:
+        return
+    if not zmq.has("curve"):
+        raise ConnectionFileError(
+            "The connection file asks for encryption, and the libzmq of this kernel has no CurveZMQ.",
+            next_step="Install a pyzmq that has it, as the wheels of the package index do, or turn the encryption off "
+            "where the kernel is started (KernelManager.transport_encryption).",
+        )
+    if zmq.curve_public(connection.curve_secretkey.encode()) != connection.curve_publickey.encode():
+        raise ConnectionFileError(
+            "The two keys of CurveZMQ in the connection file do not belong together.",
+            next_step="Have Jupyter write the file anew: start the kernel again.",
+        )
+
+
+def _encrypt(connection: ConnectionInfo, socket: zmq.Socket[bytes]) -> None:
+    """Have a socket serve those alone who know the kernel's public key. Nobody asks for the clients' own keys: those of
+    jupyter_client have the kernel's, or one that they have just made."""
+    socket.set(zmq.CURVE_SERVER, 1)
+    socket.set(zmq.CURVE_PUBLICKEY, connection.curve_publickey.encode())
+    socket.set(zmq.CURVE_SECRETKEY, connection.curve_secretkey.encode())
 
 
 def _bind(socket: zmq.Socket[bytes], address: str) -> None:

@@ -37,7 +37,7 @@ def spec(
         "display_name": display_name or name,
         "language": "python",
         "interrupt_mode": "message",
-        "metadata": {"debugger": True, "concurrent": True},
+        "metadata": {"debugger": True, "concurrent": True, "supported_encryption": ["curve"]},
         "kernel_protocol_version": "5.5",
     }
 

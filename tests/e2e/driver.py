@@ -92,11 +92,21 @@ class KernelDriver:
 
     # Life
 
-    def launch(self, env: Mapping[str, str | None] | None = None, arguments: Sequence[str] = ()) -> Self:
+    def launch(
+        self,
+        env: Mapping[str, str | None] | None = None,
+        arguments: Sequence[str] = (),
+        *,
+        encryption: str = "disabled",
+        transport: str = "tcp",
+    ) -> Self:
         """Start the process and open the client's channels, without waiting for an answer.
 
-        In `env` a value of None takes the variable away.
+        In `env` a value of None takes the variable away. `encryption` is the policy of jupyter_client.
         """
+        self.manager.transport_encryption = encryption
+        if transport == "ipc":
+            self.manager.transport, self.manager.ip = transport, str(self.folder / "ipc")
         environment: dict[str, str | None] = {**os.environ, **(env or {})}
         with self._log.open("ab") as log:
             self.manager.start_kernel(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from async_kernel.protocol.murmur2 import murmur2
@@ -16,6 +17,8 @@ from .conftest import StartKernel
 from .driver import KernelDriver, Message, plain, wait_until
 
 Body = dict[str, Any]
+
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 
 class FrontEnd:
@@ -112,6 +115,13 @@ def test_kernel_info_offers_it_and_debug_info_says_how(kernel: KernelDriver) -> 
     expected = f"{about['tmpFilePrefix']}{murmur2(FUNCTION.encode(), about['hashSeed'])}{about['tmpFileSuffix']}"
     assert FrontEnd(kernel).do("dumpCell", code=FUNCTION)["sourcePath"] == expected
     assert Path(expected).read_text() == FUNCTION
+
+
+def test_nobody_can_connect_to_it_or_read_along(front: FrontEnd) -> None:
+    """What it says goes through a pair of sockets in the process, and through no port."""
+    channels = {front.kernel.client.get_connection_info()[f"{name}_port"] for name in CHANNELS}
+    for connection in psutil.Process(front.kernel.process.pid).net_connections("inet"):
+        assert connection.laddr.port in channels
 
 
 def test_a_cell_stops_at_its_breakpoint_shows_its_variables_and_goes_on(front: FrontEnd) -> None:

@@ -50,15 +50,22 @@ REFERENCE = """{
 }
 """
 
+ENCRYPTS = """\
+        "supported_encryption": [
+            "curve"
+        ]"""
+"""What jupyter_client looks for since the reference was written, and others do not know."""
+
 
 def surroundings(prefix: str = "/env", **environ: str) -> Surroundings:
     return Surroundings("linux", environ, "/home/ada", "/", prefix, "/usr", f"{prefix}/bin/python", prefix)
 
 
-def test_the_references_example_to_the_letter() -> None:
+def test_the_references_example_to_the_letter_and_that_it_can_encrypt() -> None:
     command = parse(["-a", "async", "--backend=trio", "--loop=tk", "--display_name=Async python tk trio"])
     assert isinstance(command, Add)
-    assert KernelSpec.from_settings(command.settings).to_json() == REFERENCE
+    more = REFERENCE.replace('"concurrent": true', '"concurrent": true,\n' + ENCRYPTS)
+    assert KernelSpec.from_settings(command.settings).to_json() == more
 
 
 def test_the_default_spec_in_the_tree_is_what_is_written() -> None:
@@ -88,7 +95,7 @@ def test_env_and_metadata_are_added() -> None:
     spec = KernelSpec.from_settings(Settings(), "python", {"A": "b"}, {"debugger": False, "x": [1]})
     data = json.loads(spec.to_json())
     assert data["env"] == {"A": "b"}
-    assert data["metadata"] == {"debugger": False, "concurrent": True, "x": [1]}
+    assert data["metadata"] == {"debugger": False, "concurrent": True, "supported_encryption": ["curve"], "x": [1]}
 
 
 @pytest.mark.parametrize("metadata", [{"a": b""}, {"a": float("inf")}, {"a": {1, 2}}])

@@ -14,6 +14,9 @@ from async_kernel.protocol.connection import ConnectionInfo, Registration, parse
 from async_kernel.protocol.names import Channel
 
 ports = st.integers(0, 65535)
+PUBLIC, SECRET = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs"
+"""The example of ZeroMQ RFC 26 and of `zmq_curve_keypair`."""
+
 infos = st.builds(
     ConnectionInfo,
     ports,
@@ -25,12 +28,42 @@ infos = st.builds(
     transport=st.sampled_from(["tcp", "ipc"]),
     key=st.text(),
     kernel_name=st.text(),
+    curve_publickey=st.just(""),
+    curve_secretkey=st.just(""),
 )
 
 
 @given(infos)
 def test_what_is_rendered_is_parsed(info: ConnectionInfo) -> None:
     assert parse_connection(info.to_text()) == info
+
+
+def test_keys_of_curvezmq_are_kept_and_no_empty_ones_written() -> None:
+    info = ConnectionInfo(curve_publickey=PUBLIC, curve_secretkey=SECRET)
+    assert info.is_encrypted
+    assert parse_connection(info.to_text()) == info
+    assert "curve" not in ConnectionInfo().to_text(), "clients take an empty key for a key"
+    assert not ConnectionInfo().is_encrypted
+    assert ConnectionInfo(ip="0.0.0.0", key="k", curve_publickey=PUBLIC, curve_secretkey=SECRET).exposures() == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"curve_publickey": PUBLIC},
+        {"curve_secretkey": SECRET},
+        {"curve_publickey": PUBLIC, "curve_secretkey": ""},
+        {"curve_publickey": PUBLIC, "curve_secretkey": None},
+        {"curve_publickey": PUBLIC, "curve_secretkey": SECRET[:-1]},
+        {"curve_publickey": PUBLIC, "curve_secretkey": SECRET[:-1] + " "},
+        {"curve_publickey": "ü" * 40, "curve_secretkey": SECRET},
+        {"curve_publickey": [PUBLIC], "curve_secretkey": SECRET},
+    ],
+)
+def test_half_keys_and_nonsense_are_refused_and_not_repeated(keys: dict[str, object]) -> None:
+    with pytest.raises(ConnectionFileError, match="curve_") as caught:
+        parse_connection(json.dumps(keys), "kernel-1.json")
+    assert SECRET[:-1] not in str(caught.value)
 
 
 def test_what_jupyter_writes_is_read() -> None:
