@@ -121,13 +121,13 @@ class Pages:
             try:
                 front.clear()
             except BaseException:  # a dialog of a test that failed stands in the way
-                front.page.close()
+                front.close()
                 raise
             finally:
                 self._server.end_kernels()
             self._loaded[name] = front
-        assert said == []
-        assert objections(self._server.log()[logged:]) == []
+        assert said == [], "\n".join(said)
+        assert (objected := objections(self._server.log()[logged:])) == [], "\n".join(objected)
 
     def _load(self, name: str) -> Any:
         from .front_ends import Lab, NotebookApp

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,7 +36,10 @@ MARKDOWN = "%%markdown\n"
 
 
 class Server:
-    """`with Server(folder) as server:` starts it, and ends it with all its kernels."""
+    """`with Server(folder) as server:` starts it, and ends it with all its kernels.
+
+    `program` may bring options, as traitlets have them: `(*JUPYTERLAB, "--MappingKernelManager.cull_idle_timeout=60")`.
+    """
 
     def __init__(
         self, folder: Path, environment: Mapping[str, str] | None = None, program: Sequence[str] = JUPYTERLAB
@@ -101,6 +106,16 @@ class Server:
         """The kernels that run, as the server's API lists them."""
         found: list[dict[str, Any]] = json.loads(self._ask("GET", "api/kernels"))
         return found
+
+    def display_name(self, kernel: str) -> str:
+        """The name of a kernel spec as users see it."""
+        specs = json.loads(self._ask("GET", "api/kernelspecs"))
+        return str(specs["kernelspecs"][kernel]["spec"]["display_name"])
+
+    def notebooks(self) -> set[str]:
+        """The paths of the notebooks that have a kernel."""
+        paths = {session["path"] for session in json.loads(self._ask("GET", "api/sessions"))}
+        return {path for path in paths if path.endswith(".ipynb")}  # a new one has none yet
 
     def connections(self, path: str) -> int:
         """How many front ends are connected to the kernel of a notebook."""
@@ -173,6 +188,9 @@ def homes(folder: Path) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
+    """A port that is free, below those that the system hands out: other tests' kernels are given theirs there."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port

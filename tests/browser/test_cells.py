@@ -62,10 +62,13 @@ def test_top_level_await_lets_a_task_of_another_cell_run(front: FrontEnd) -> Non
     assert notebook.cell(1).wait_text("waited").text().strip() == "waited"
 
 
-PROGRESS = """
+PROGRESS = """\
 import {library}
 from IPython.display import ProgressBar
+from tqdm.notebook import tqdm
 for _ in ProgressBar(5):
+    await {library}.sleep(0.01)
+for _ in tqdm(range(4)):
     await {library}.sleep(0.01)
 """
 
@@ -74,3 +77,23 @@ def test_progress_is_drawn_in_one_place(front: FrontEnd) -> None:
     cell = front.open(PROGRESS).cell(0).run()
     bar = cell.wait_shown("progress")
     assert (bar.count(), bar.get_attribute("value"), bar.get_attribute("max")) == (1, "5", "5")
+    assert cell.wait_shown(".widget-hprogress").count() == 1
+    cell.wait_shown(".progress-bar[style*='width: 100%']")
+    cell.wait_text("4/4")
+
+
+ASK = """\
+import getpass
+name = input("Name? ")
+print(name, "knows a word of", len(getpass.getpass("Password? ")), "letters")
+"""
+
+
+def test_input_and_getpass_ask_below_their_cell(front: FrontEnd) -> None:
+    cell = front.open(ASK).cell(0)
+    cell.start()
+    cell.answer("Ann")
+    cell.wait_text("Name?  Ann")
+    assert cell.wait_shown(".jp-Stdin-input").get_attribute("type") == "password"
+    cell.answer("secret")
+    cell.wait_ended().wait_text("Ann knows a word of 6 letters")
