@@ -20,7 +20,8 @@ HEAD = """\
 # Clients
 
 Each of these clients does in the tests what stands beside it, with this kernel, on the backends that are named:
-`pytest tests/clients`. The Python packages are installed together, in one environment, with the kernel in it.
+`pytest tests/clients`. The Python packages are installed together, in one environment, with the kernel in it; only
+jupyter_console is in the environment of the tests, and driven in `tests/e2e/test_clients.py`.
 `python -m tests.clients` writes this page.
 
 | client | version | for | on | shown |
@@ -46,6 +47,7 @@ def version(client: Client) -> str:
     if npm:
         return str(npm["version"])
     name = re.escape(re.sub(r"[-_.]+", "-", client.package).lower())
-    pin = re.search(rf"^{name}==([\w.]+)", lock("clients").read_text(encoding="utf-8"), re.M)
+    pins = [lock(each).read_text(encoding="utf-8") for each in ("clients", "test")]
+    pin = re.search(rf"^{name}==([\w.]+)", "".join(pins), re.M)
     assert pin, f"{client.package} is in no lock"
     return pin[1]

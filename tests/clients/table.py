@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..conftest import BACKENDS
+
 __all__ = ["CLIENTS", "Client"]
 
 
@@ -50,6 +52,18 @@ CLIENTS = {
             "notebooks as pages, by a Jupyter server; here in a browser",
             ("asyncio", "trio"),
             "a page, a slider that is moved",
+        ),
+        Client(
+            "euporie",
+            "a console and notebooks in a terminal",
+            ("asyncio",),
+            "euporie-console: execute, await, interrupt, end; euporie-preview --run",
+        ),
+        Client(
+            "jupyter_console",
+            "IPython's console for any kernel, in a terminal",
+            tuple(BACKENDS),
+            "execute, await, input, interrupt, exit",
         ),
         Client(
             "papermill",
