@@ -42,10 +42,10 @@ from async_kernel.settings import Settings
 from async_kernel.system.children import give_signals_back_in_children
 from async_kernel.system.end_signals import take_end_signals
 from async_kernel.system.ending import Ending
+from async_kernel.system.files import OwnFile
 from async_kernel.system.guardian import Guardian, start_guardian
 from async_kernel.system.interrupt import Interrupter, wake_main_thread
 from async_kernel.system.parent_watch import find_parent, watch_parent
-from async_kernel.system.real import real
 from async_kernel.system.signal_handlers import guard_handlers
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
 from async_kernel.transport.registration import register
@@ -114,13 +114,14 @@ class ZMQInterface:
         self._codec = make_codec(self._file.info)
         self._refusals = Refusals(log.warning, time.monotonic)
         sockets = bind_sockets(self._file.info)
+        self._files: list[OwnFile] = [*sockets.files]
         info, given = sockets.connection, self._file.info
         self._file = self._file._replace(info=info)
         if self._file.registration is not None:
             register(self._file.registration, sockets)
         try:
             if self._file.is_new:
-                write_connection(self._file)
+                self._files.append(write_connection(self._file))
             elif info != given:  # the launcher has left ports to the kernel
                 fill_in_ports(self._file)
         except BaseException:
@@ -159,6 +160,7 @@ class ZMQInterface:
         self._ending.stand_by()
         self._ending.again = self.kernel.interrupt_all
         self._ending.before_exit = self._before_exit
+        self._ending.at_last = self._remove_files
         self.kernel.ending = lambda: self._ending.come_within(GRACE)
         if find_spec("debugpy") is not None:
             self.kernel.info = kernel_info(debugger=True)
@@ -173,6 +175,8 @@ class ZMQInterface:
         status = 0
         if guardian is not None:
             guardian.wait_started()
+            for file in self._files:
+                guardian.remember(file)
         try:
             self._run_main()
         except BaseException as error:
@@ -341,9 +345,11 @@ class ZMQInterface:
         self._refusals.tell()
         for restore in reversed(self._restore):
             restore()
-        if self._file.is_new:
-            with suppress(OSError):
-                real.unlink(self._file.path)
+        self._remove_files()
+
+    def _remove_files(self) -> None:
+        for file in self._files:
+            file.remove()
 
     # Messages: called in the I/O thread
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from async_kernel.errors import ConnectionFileError, UsageError
 from async_kernel.protocol.connection import ConnectionInfo, Registration, parse_connection, parse_registration
 from async_kernel.settings import DEFAULT_INTERFACE, Settings
+from async_kernel.system.files import OwnFile, hold, sweep
 
 if TYPE_CHECKING:
     from async_kernel.loops.plan import Plan
@@ -32,6 +33,9 @@ __all__ = [
 
 KNOWS_CURVE = (8, 9)
 """The first jupyter_client whose clients encrypt when a connection file has the keys."""
+
+HELD = '"is_held": true'
+"""In a connection file that a kernel has written: the kernel has a lock on it for as long as it runs."""
 
 
 class ConnectionFile(NamedTuple):
@@ -182,18 +186,23 @@ _paths_given: set[str] = set()
 """One process may embed several kernels; what lies under the name of a process that has ended may be replaced."""
 
 
-def write_connection(file: ConnectionFile) -> None:
-    """Write the connection file, readable by its owner alone: it holds the key.
+def write_connection(file: ConnectionFile) -> OwnFile:
+    """Write the connection file, readable by its owner alone: it has the key in it. It is held until it is removed.
+    Files in the same folder that kernels have left behind are removed first.
 
     ConnectionFileError when it cannot be written.
     """
+    folder = os.path.dirname(file.path)
     try:
-        os.makedirs(os.path.dirname(file.path), mode=0o700, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        sweep(folder, HELD.encode())
         descriptor = os.open(file.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as opened:
+        held = hold(descriptor)
+        with open(descriptor, "w", encoding="utf-8", closefd=not held) as opened:
             if sys.platform != "win32":  # the mode above does not touch a file that was there
                 os.fchmod(opened.fileno(), 0o600)
-            opened.write(file.info.to_text())
+            opened.write(file.info.to_text(f"{{{HELD}}}" if held else "{}"))
+        return OwnFile(file.path, descriptor=descriptor if held else -1)
     except OSError as error:
         raise ConnectionFileError(
             f"The connection file {file.path} cannot be written: {error.strerror}.",

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
+from .files import OwnFile
 from .real import real
 
 __all__ = ["Guardian", "start_guardian"]
@@ -27,6 +28,9 @@ CHILDREN_GRACE = 0.1
 
 LEFT_GRACE = 1.0
 """The same for those of a kernel that has died: resource trackers are among them, which clean up."""
+
+DISMISSED, END = b"dismissed", b"\0"
+"""What it may be told, beside files, and what ends each of these words: no path has it."""
 
 NAME = b"kernel guardian"
 """How `ps -o comm` and `top` show it; Linux takes 15 characters."""
@@ -47,11 +51,18 @@ class Guardian:
             with suppress(ChildProcessError):
                 real.waitpid(self._forked, 0)
 
+    def remember(self, file: OwnFile) -> None:
+        """Have it remove `file` if this process cannot."""
+        self._say(file.to_bytes())
+
     def dismiss(self) -> None:
         """Say that this process ends in good order: what still runs then is to stay."""
+        self._say(DISMISSED)
+
+    def _say(self, words: bytes) -> None:
         with suppress(OSError):
             if os.path.samestat(os.fstat(self._descriptor), self._identity):  # a cell may have closed it
-                os.write(self._descriptor, b"d")
+                os.write(self._descriptor, words + END)
 
 
 def start_guardian(parent: int | None, grace: float) -> Guardian | None:
@@ -156,15 +167,26 @@ if sys.platform != "win32":
         if kernel.pid not in ended:
             left = _find(kernel)
             os.kill(kernel.pid, signal.SIGKILL)
+            _remove_files(reader)
             end_processes(lambda: frozenset(filter(is_still, left)) | _find(kernel), CHILDREN_GRACE)
-        elif kernel.leads and not _is_dismissed(reader):
+        elif not _remove_files(reader) and kernel.leads:
             end_processes(lambda: _find(kernel), LEFT_GRACE)
 
-    def _is_dismissed(reader: int) -> bool:
-        """Whether the kernel has said so. A child that it has forked may hold the other end of the pipe still open."""
+    def _remove_files(reader: int) -> bool:
+        """Remove the files that the kernel has named, unless it has dismissed us; whether it has.
+
+        A child that it has forked may hold the other end of the pipe still open, so the end of it may not come.
+        """
         os.set_blocking(reader, False)
+        told = b""
         with suppress(BlockingIOError):
-            return bool(os.read(reader, 1))
+            while part := os.read(reader, 1 << 16):
+                told += part
+        words = told.split(END)[:-1]
+        if DISMISSED in words:
+            return True
+        for word in words:
+            OwnFile.from_bytes(word).remove()
         return False
 
     def _find(kernel: Kernel) -> frozenset[Process]:

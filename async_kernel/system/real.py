@@ -44,6 +44,7 @@ class _Real:
 
     listdir = staticmethod(os.listdir)
     readlink = staticmethod(os.readlink)
+    stat = staticmethod(os.stat)
     unlink = staticmethod(os.unlink)
     open = staticmethod(os.open)
     read = staticmethod(os.read)

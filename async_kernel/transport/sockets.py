@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 import zmq
@@ -11,6 +14,7 @@ import zmq
 from async_kernel.errors import ConnectionFileError
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel
+from async_kernel.system.files import OwnFile
 from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["HIGH_WATER", "Sockets", "bind_sockets"]
@@ -42,15 +46,18 @@ BIND_PAUSE = 0.02
 
 
 class Sockets(NamedTuple):
-    """The bound sockets by channel, and where they are."""
+    """The bound sockets by channel, and where they are: of the ipc transport in `files`."""
 
     context: zmq.Context[zmq.Socket[bytes]]
     by_channel: dict[Channel, zmq.Socket[bytes]]
     heartbeat: threading.Thread
     connection: ConnectionInfo
+    files: tuple[OwnFile, ...] = ()
 
     def close(self) -> None:
         """Close them all; returns when the heartbeat has ended and what was sent is out, or after the linger time."""
+        for file in self.files:
+            file.remove()
         for socket in self.by_channel.values():
             socket.close(LINGER)
         self.context.term()
@@ -66,6 +73,7 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
     _check_keys(connection)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets: dict[Channel, zmq.Socket[bytes]] = {}
+    files: list[OwnFile] = []
     kinds = {
         Channel.CONTROL: zmq.ROUTER,  # first: what it brings may end what holds everything else up
         Channel.SHELL: zmq.ROUTER,
@@ -85,21 +93,28 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
             if connection.transport == "ipc" and not connection.port(channel):
                 taken = {connection.port(other) for other in Channel}
                 connection = connection.with_port(channel, min(set(range(1, 7)) - taken))
-            _bind(socket, connection.address(channel))
+            address = connection.address(channel)
+            path = address.removeprefix("ipc://")
+            if path != address and not path.startswith("@") and sys.platform != "win32":
+                files.append(_bind_file(socket, path))
+            else:
+                _bind(socket, address)
             if connection.transport == "tcp":
                 port = int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
                 connection = connection.with_port(channel, port)
-    except zmq.ZMQError as error:
+    except (zmq.ZMQError, OSError) as error:
         for socket in sockets.values():
             socket.close(0)
         context.term()
+        for file in files:
+            file.remove()
         raise ConnectionFileError(
             f"The {channel} channel cannot be bound to {connection.address(channel)}: {error}.",
             next_step="Another process may have taken the port meanwhile: start the kernel again.",
         ) from None
     heartbeat = ServiceThread("heartbeat", _echo, (sockets.pop(Channel.HB),))
     heartbeat.start()
-    return Sockets(context, sockets, heartbeat, connection)
+    return Sockets(context, sockets, heartbeat, connection, tuple(files))
 
 
 def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:
@@ -157,6 +172,45 @@ def _bind(socket: zmq.Socket[bytes], address: str) -> None:
             time.sleep(BIND_PAUSE)
         else:
             return
+
+
+def _bind_file(socket: zmq.Socket[bytes], path: str) -> OwnFile:
+    """Bind to a file of the ipc transport, which the owner alone may connect to.
+
+    libzmq makes a file for everybody that the umask allows. So the socket is bound in a folder for the owner alone, and
+    comes to its place when it is closed to others. A folder that is not there is made so, too. A file that is there is
+    replaced, unless a process serves it.
+    """
+    if _is_served(path):
+        raise zmq.ZMQError(zmq.EADDRINUSE)
+    place = os.path.dirname(path)
+    if place:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+    folder = os.path.join(place, f".{os.getpid():x}")  # short: the length of such paths is limited
+    os.mkdir(folder, 0o700)
+    new = os.path.join(folder, "s")
+    try:
+        socket.bind(f"ipc://{new}")
+        os.chmod(new, 0o600)
+        os.replace(new, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(new)
+        raise
+    finally:
+        os.rmdir(folder)
+    return OwnFile(path)
+
+
+def _is_served(path: str) -> bool:
+    """Whether a process takes connections at a socket's file. One that nobody serves refuses them."""
+    import socket  # for the rare transport
+
+    if sys.platform != "win32":
+        with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+            client.connect(path)
+            return True
+    return False
 
 
 def _is_listened_on(address: str) -> bool:

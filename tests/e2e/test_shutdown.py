@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -301,25 +303,50 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
+@contextmanager
+def typed_kernel(home: Path, folder: Path, **options: Any) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A kernel that writes its connection file, as one that a person starts, and the file."""
+    runtime = home / "runtime"
+    known = set(runtime.glob("*.json"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "async_kernel", "-f", "."],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    ) as process:
+        try:
+            file = wait_until(lambda: find_whole(runtime, known), "the connection file")
+            run_detached(str(file), None)
+            yield process, file
+        finally:
+            process.kill()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
 def test_a_connection_file_that_the_kernel_writes_is_for_its_owner_only(home: Path, tmp_path: Path, peer: str) -> None:
     if peer:
         pytest.skip("the command line is ours")
-    runtime = home / "runtime"
-    known = set(runtime.glob("*.json"))
-    command = [sys.executable, "-m", "async_kernel", "-f", "."]
-    with subprocess.Popen(
-        command, cwd=tmp_path, umask=0, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            file = wait_until(lambda: find_whole(runtime, known), "the connection file")
-            assert file.stat().st_mode & 0o777 == 0o600
-            run_detached(str(file), None)
-            process.send_signal(signal.SIGTERM)
-            process.wait(DEADLINE)
-            assert not file.exists()
-        finally:
-            process.kill()
+    with typed_kernel(home, tmp_path, umask=0) as (process, file):
+        assert file.stat().st_mode & 0o777 == 0o600
+        process.send_signal(signal.SIGTERM)
+        process.wait(DEADLINE)
+        assert not file.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX: signals that kill, and locks of files")
+def test_the_connection_file_of_a_kernel_that_was_killed_goes(home: Path, tmp_path: Path, peer: str) -> None:
+    """By its guardian; where it has none, by the next kernel. That of one that runs stays."""
+    if peer:
+        pytest.skip("the command line is ours")
+    with typed_kernel(home, tmp_path) as (_, stays), typed_kernel(home, tmp_path) as (process, left):
+        process.send_signal(signal.SIGKILL)
+        process.wait(DEADLINE)
+        with typed_kernel(home, tmp_path, start_new_session=True) as (guarded, file):
+            assert (stays.exists(), left.exists()) == (True, False)
+            guarded.send_signal(signal.SIGQUIT)
+            wait_until(lambda: not file.exists(), "the guardian to remove the file")
 
 
 def find_whole(runtime: Path, known: set[Path]) -> Path | None:

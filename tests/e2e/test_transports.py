@@ -196,3 +196,9 @@ def test_the_ipc_transport(start: Callable[[Path], subprocess.Popen[str]], tmp_p
     wait_until(lambda: (tmp_path / "s-5").exists(), "the sockets")
     check(connection)
     ends(process)
+    assert list(tmp_path.glob("s-*")) == []
+    killed = start(file)
+    wait_until(lambda: (tmp_path / "s-5").exists(), "the sockets")
+    check(connection)
+    killed.kill()
+    wait_until(lambda: not list(tmp_path.glob("s-*")), "the guardian to remove the sockets")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import stat
 import sys
 import time
 from pathlib import Path
@@ -143,3 +145,58 @@ def test_ipc_without_ports_gives_each_channel_its_own_address(tmp_path: Path) ->
         assert len({sockets.connection.address(channel) for channel in Channel}) == 5
     finally:
         sockets.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where sockets of the ipc transport go: a short path, as theirs is limited in length."""
+    if sys.platform == "win32":
+        pytest.skip("libzmq has ipc on POSIX systems only")
+    monkeypatch.chdir(tmp_path)
+    return Path("runtime") / "kernel"
+
+
+def test_sockets_in_files_are_the_owners_alone_and_go_when_they_are_closed(place: Path) -> None:
+    before = os.umask(0)
+    try:
+        sockets = bind_sockets(ConnectionInfo(transport="ipc", ip=str(place)))
+    finally:
+        os.umask(before)
+    try:
+        files = sorted(place.parent.iterdir())
+        assert [file.name for file in files] == [f"kernel-{number}" for number in range(1, 6)]
+        assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        with zmq.Context() as context, context.socket(zmq.REQ) as client:
+            client.connect(sockets.connection.address(Channel.HB))
+            client.send(b"ping")
+            assert client.poll(DEADLINE_MS)
+            client.close(0)
+    finally:
+        sockets.close()
+    assert list(place.parent.iterdir()) == []
+
+
+def test_a_file_that_another_process_serves_is_not_taken(place: Path) -> None:
+    first = bind_sockets(ConnectionInfo(transport="ipc", ip=str(place)))
+    try:
+        with pytest.raises(ConnectionFileError, match="in use"):
+            bind_sockets(first.connection)
+        assert len(list(place.parent.iterdir())) == 5
+    finally:
+        first.close()
+
+
+def test_files_that_nobody_serves_are_taken_and_spared_by_who_left_them(place: Path) -> None:
+    place.parent.mkdir()
+    for number in range(1, 6):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(f"{place}-{number}")
+    first = bind_sockets(ConnectionInfo(transport="ipc", ip=str(place)))
+    for file in place.parent.iterdir():
+        file.unlink()
+    second = bind_sockets(first.connection)
+    first.close()
+    assert len(list(place.parent.iterdir())) == 5
+    second.close()
+    assert list(place.parent.iterdir()) == []
