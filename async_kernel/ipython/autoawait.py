@@ -23,7 +23,7 @@ from async_kernel.ipython.awaiting import AwaitMagics
 if TYPE_CHECKING:
     from async_kernel.ipython.shell import ZMQInteractiveShell
 
-__all__ = ["OWN_LOOP", "AutoAwaitMagics", "inner_runner"]
+__all__ = ["OWN_LOOP", "AutoAwaitMagics", "awaits", "inner_runner"]
 
 _LIBRARIES = ("asyncio", "trio", "curio")
 
@@ -51,10 +51,10 @@ def inner_runner(shell: ZMQInteractiveShell, code: str) -> _Runner | None:
     runner: _Runner = shell.loop_runner
     if runner is OWN_LOOP or {_asyncio_runner: "asyncio", _trio_runner: "trio"}.get(runner) == _library_here():
         return None
-    return runner if shell.autoawait and _awaits(shell, code) else None
+    return runner if shell.autoawait and awaits(shell, code) else None
 
 
-def _awaits(shell: ZMQInteractiveShell, code: str) -> bool:
+def awaits(shell: ZMQInteractiveShell, code: str) -> bool:
     """Whether the code awaits at its top level, be it as the code of `%time` and its like."""
     try:
         tree = ast.fix_missing_locations(AwaitMagics(shell).visit(shell.compile.ast_parse(code)))

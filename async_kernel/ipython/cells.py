@@ -23,6 +23,7 @@ class Cell:
     it is stored in the history, else that of the latest stored cell (as ipykernel has it). `begun` is True once IPython
     has begun to run it, `counted` once IPython has counted it. `code` is the transformed code. `payload` goes into the
     reply. `error` is the content of the latest `error` message that it showed, `failed` the exception behind it.
+    `fired` is True when IPython's `run_cell` fires the events at its end.
     `formatting` is True while its result is formatted, `unshowable` once that gave an error. `owner` is the shell that
     runs it.
     """
@@ -33,6 +34,7 @@ class Cell:
         "counted",
         "error",
         "failed",
+        "fired",
         "formatting",
         "input_number",
         "number",
@@ -50,6 +52,7 @@ class Cell:
         self.code = ""
         self.payload: list[dict[str, Any]] = []
         self.error: Content | None = None
+        self.fired = False
         self.failed: BaseException | None = None
         self.formatting = False
         self.unshowable = False

@@ -1,7 +1,10 @@
-"""`get_ipython().kernel`: the few attributes that libraries written for ipykernel touch, and nothing else.
+"""`get_ipython().kernel`: the attributes that libraries written for ipykernel touch, and nothing else.
 
 ipywidgets' `Output` asks for `get_parent()`, older ones for `_parent_header` and `comm_manager`; dashboards and
-notebook helpers use `session`, `send_response` and `shell`. Knows no sockets: messages go through requests.
+notebook helpers use `session`, `send_response`, `io_loop` and `shell`, notebooks `do_shutdown`. Knows no sockets:
+messages go through requests. What ipykernel does inside is left out: its handlers, queues, streams and threads
+(`control_handlers`, `msg_queue`, `shell_streams`). Libraries that look for it find that it is not there, as in each
+other version of ipykernel.
 """
 
 from __future__ import annotations
@@ -10,6 +13,11 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from async_kernel.ipython.completion import complete, inspect, is_complete
+from async_kernel.ipython.history import history
+from async_kernel.ipython.io_loop import LoopFacade
+from async_kernel.ipython.session import SessionFacade
+from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.parents import speak_for
 from async_kernel.kernel.request import Request, find_request
 
@@ -38,36 +46,19 @@ def end_kernel(*, restart: bool) -> None:
         request.end_kernel(restart)
 
 
-class SessionFacade:
-    """The `session` of the facade: sends by publishing, and knows the client's session id."""
-
-    username = ""
-
-    @property
-    def session(self) -> str:
-        """The id of the client's session whose request the calling context works on; empty outside any."""
-        request = find_request()
-        return request.message.header.session if request is not None else ""
-
-    def send(
-        self, stream: Any, msg_or_type: str, content: dict[str, Any] | None = None, *args: Any, **kwargs: Any
-    ) -> None:
-        """Publish a message; `stream` and what else belongs to sockets is ignored."""
-        request = find_request()
-        if request is not None:
-            request.publish(msg_or_type, content or {}, kwargs.get("metadata"), kwargs.get("buffers") or ())
-
-
 class KernelFacade:
     """Stands where ipykernel has its kernel object."""
 
     iopub_socket = None
     iopub_thread = None
+    shell_stream = None
+    control_stream = None
     eventloop = None
 
     def __init__(self, shell: ZMQInteractiveShell) -> None:
         self.shell = shell
-        self.session = SessionFacade()
+        self.session = SessionFacade(shell)
+        self.io_loop = LoopFacade()
         self.log = logging.getLogger("async_kernel")
 
     @property
@@ -131,3 +122,56 @@ class KernelFacade:
         """
         end_kernel(restart=bool(restart))
         return {"status": "ok", "restart": restart}
+
+    @property
+    def kernel_info(self) -> dict[str, Any]:
+        """What the kernel says of itself: the content of a kernel_info_reply."""
+        return {**kernel_info(), "banner": self.shell.banner}
+
+    def __getattr__(self, name: str) -> Any:
+        """The fields of `kernel_info` that ipykernel's kernel has as attributes, for example `language_info`."""
+        if name not in ("implementation", "implementation_version", "language_info", "banner", "help_links"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        return self.kernel_info[name]
+
+    def do_complete(self, code: str, cursor_pos: int | None = None) -> dict[str, Any]:
+        """Completions: the content of a complete_reply."""
+        return complete(self.shell, code, len(code) if cursor_pos is None else cursor_pos)
+
+    def do_inspect(
+        self, code: str, cursor_pos: int | None = None, detail_level: int = 0, omit_sections: Any = ()
+    ) -> dict[str, Any]:
+        """What is known of a name: the content of an inspect_reply."""
+        return inspect(self.shell, code, len(code) if cursor_pos is None else cursor_pos, detail_level)
+
+    def do_is_complete(self, code: str) -> dict[str, Any]:
+        """Whether more lines are to be typed: the content of an is_complete_reply."""
+        return is_complete(self.shell, code)
+
+    def do_history(self, hist_access_type: str, output: bool, raw: bool, **which: Any) -> dict[str, Any]:
+        """Past input: the content of a history_reply. `which` are the other fields of a history_request."""
+        asked = {"hist_access_type": hist_access_type, "output": output, "raw": raw}
+        given = {name: value for name, value in which.items() if value is not None}
+        return history(self.shell.history_manager, asked | given)
+
+    def raw_input(self, prompt: str = "") -> str:
+        """Ask the front end for a line, as `input` does."""
+        return input(prompt)
+
+    def getpass(self, prompt: str = "", stream: Any = None) -> str:
+        """Ask the front end for a password."""
+        import getpass
+
+        return getpass.getpass(prompt)
+
+    async def do_one_iteration(self) -> None:
+        """Let the loop do what waits. Messages for widgets need no such help here: they are served beside the cell."""
+        import anyio.lowlevel
+
+        await anyio.lowlevel.checkpoint()
+
+    def pre_handler_hook(self) -> None:
+        """Nothing. In ipykernel it takes SIGINT, and libraries replace it to run in other threads."""
+
+    def post_handler_hook(self) -> None:
+        """Nothing, as `pre_handler_hook`."""

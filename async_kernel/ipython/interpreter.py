@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from async_kernel.ipython.autoawait import awaits
 from async_kernel.ipython.cells import Cell, running
 from async_kernel.ipython.completion import complete, inspect, is_complete
 from async_kernel.ipython.debuggee import Debuggee
@@ -13,7 +14,7 @@ from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.history import history
 from async_kernel.ipython.preparation import Preparation
 from async_kernel.ipython.profile import start_shell
-from async_kernel.ipython.shell import ZMQInteractiveShell
+from async_kernel.ipython.shell import ZMQInteractiveShell, has_wrapped_run_cell
 from async_kernel.ipython.tracebacks import error_content, plain_traceback
 from async_kernel.ipython.transcript import CellRecord
 from async_kernel.kernel.ports import Effort
@@ -98,18 +99,24 @@ class IPythonInterpreter:
         if _TAKES_CELL_META:
             options["cell_meta"] = metadata
         try:
-            result = await shell.run_cell_async(
-                code,
-                store_history=store_history,
-                silent=silent,
-                transformed_cell=cell.code,
-                preprocessing_exc_tuple=rejected,
-                **options,
-            )
+            if rejected is None and has_wrapped_run_cell(shell) and not awaits(shell, cell.code):
+                cell.fired = True
+                result = shell.run_cell(code, store_history=store_history, silent=silent, **options)
+            else:
+                result = await shell.run_cell_async(
+                    code,
+                    store_history=store_history,
+                    silent=silent,
+                    transformed_cell=cell.code,
+                    preprocessing_exc_tuple=rejected,
+                    **options,
+                )
         except GeneratorExit:
             raise
         except BaseException as escaped:  # an interrupt between two pieces of user code; the rest is in the result
             return self._show(cell, escaped), None
+        if result is None:  # from a wrapper that gives nothing back
+            return cell.error, None
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
             if shell.is_left_to_others(error):
@@ -118,9 +125,11 @@ class IPythonInterpreter:
         return cell.error if cell.unshowable else None, result
 
     def _after(self, cell: Cell, failure: Content | None, result: Any) -> Content | None:
-        """Fire the events at the end of a cell. Return its failure: what it was, or that the callbacks were interrupted
-        (matplotlib draws in one)."""
+        """Fire the events at the end of a cell, unless `run_cell` did. Return its failure: what it was, or that the
+        callbacks were interrupted (matplotlib draws in one)."""
         cell.failed = None
+        if cell.fired:
+            return failure
         try:
             self.shell.events.trigger("post_execute")
             if result is not None:

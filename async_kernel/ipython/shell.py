@@ -49,6 +49,8 @@ __all__ = ["ZMQInteractiveShell"]
 
 _log = logging.getLogger(__name__)
 
+_RUN_CELL = InteractiveShell.run_cell
+
 _ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 
 # There is no terminal: pagers must not wait for keys, and programs may colour what front ends then draw.
@@ -450,3 +452,9 @@ class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)
+
+
+def has_wrapped_run_cell(shell: ZMQInteractiveShell) -> bool:
+    """Whether somebody has put a function of theirs in the place of `run_cell`, on the shell or its class, to see each
+    cell run."""
+    return getattr(shell.run_cell, "__func__", None) is not _RUN_CELL

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .request import Parent, adopt, find_request
+from .request import Parent, Request, adopt, find_request
 
-__all__ = ["NamesParents", "speak_for"]
+__all__ = ["NamesParents", "request_for", "speak_for"]
 
 
 def speak_for(parent: Mapping[str, Any]) -> None:
@@ -21,16 +21,22 @@ def speak_for(parent: Mapping[str, Any]) -> None:
 
     Outside any cell, a parent that is not known by its request has no effect.
     """
-    here = find_request()
-    header: Mapping[str, Any] = parent.get("header", parent)
-    if not header:
+    if not parent.get("header", parent):
         adopt(None)
         return
-    meant = next((each.request for each in (parent, header) if isinstance(each, Parent)), None)
-    if meant is None and here is not None and header.get("msg_id") != here.message.header.msg_id:
-        meant = here.beside(header)
-    if meant is not None and meant is not here:  # else a thread that follows goes on following
+    meant = request_for(parent)
+    if meant is not None and meant is not find_request():  # else a thread that follows goes on following
         adopt(meant)
+
+
+def request_for(parent: Mapping[str, Any]) -> Request | None:
+    """The request that `parent` is, a message or its header; None outside any cell if it is not known by that."""
+    here = find_request()
+    header: Mapping[str, Any] = parent.get("header", parent)
+    known = next((each.request for each in (parent, header) if isinstance(each, Parent)), None)
+    if known is not None or here is None or header.get("msg_id", "") in ("", here.message.header.msg_id):
+        return known or here
+    return here.beside(header)
 
 
 class NamesParents:
