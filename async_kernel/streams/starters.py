@@ -20,12 +20,13 @@ __all__ = ["is_of_library", "is_thread_of_library"]
 _MEANS = frozenset(
     """
     _posixsubprocess anyio async_kernel asyncio concurrent.futures.thread multiprocessing.context
-    multiprocessing.forkserver multiprocessing.popen_fork multiprocessing.popen_forkserver
-    multiprocessing.popen_spawn_posix multiprocessing.process multiprocessing.resource_tracker multiprocessing.spawn
-    multiprocessing.util os outcome subprocess threading trio uvloop
+    multiprocessing.popen_fork multiprocessing.popen_forkserver multiprocessing.popen_spawn_posix
+    multiprocessing.process multiprocessing.resource_tracker multiprocessing.spawn multiprocessing.util os outcome
+    subprocess threading trio uvloop
     """.split()  # noqa: SIM905
 )
-"""The modules and packages by whose code something is started: who asked them is meant, they never mean themselves."""
+"""The modules and packages by whose code something is started: who asked them is meant, they never mean themselves.
+The fork server of multiprocessing does: it is started by the first that asks, and forks for all."""
 
 _BRING_CONTEXT = frozenset({"anyio", "async_kernel", "concurrent.futures.thread", "trio"})
 """Those whose threads know for whom each piece of work is."""

@@ -60,6 +60,17 @@ IN_PROCESSES = {
         "import multiprocessing\npool = multiprocessing.get_context('spawn').Pool(1)\npool.map(print_it, ['made'])",
         "pool.map(print_it, [{word!r}]);",
     ),
+    "processes of a fork server": (
+        "import multiprocessing\ndef work_beside(word):\n"
+        "    beside = multiprocessing.get_context('forkserver').Process(target=print_it, args=(word,))\n"
+        "    beside.start()\n    beside.join()\nwork_beside('made')",
+        "work_beside({word!r})",
+    ),
+    "Pool of a fork server": (
+        "import multiprocessing\npool = multiprocessing.get_context('forkserver').Pool(1)\n"
+        "pool.map(print_it, ['made'])",
+        "pool.map(print_it, [{word!r}]);",
+    ),
     "ProcessPoolExecutor": (
         "import concurrent.futures, multiprocessing\n"
         "pool = concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context('fork'))\n"
