@@ -225,9 +225,9 @@ def test_nbagg_draws_through_a_comm(kernel: KernelDriver) -> None:
         "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
     )
     [content] = [each for each in cell.ok().contents("comm_open") if each["target_name"] == "matplotlib"]
-    asked = kernel.send("comm_msg", {"comm_id": content["comm_id"], "data": {"type": "supports_binary", "value": True}})
-    kernel.published(asked)
-    asked = kernel.send("comm_msg", {"comm_id": content["comm_id"], "data": {"type": "draw"}})
+    supports, draw = json.dumps({"type": "supports_binary", "value": True}), json.dumps({"type": "draw"})
+    kernel.published(kernel.send("comm_msg", {"comm_id": content["comm_id"], "data": supports}))
+    asked = kernel.send("comm_msg", {"comm_id": content["comm_id"], "data": draw})
     assert "comm_msg" in [message["msg_type"] for message in kernel.published(asked)]
     kernel.execute("plt.close('all'); matplotlib.use(before)").ok()
 
@@ -249,6 +249,18 @@ def test_a_comm_is_opened_heard_and_closed(kernel: KernelDriver) -> None:
     kernel.published(kernel.send("comm_msg", {"comm_id": comm_id, "data": "x"}, buffers=[b"back"]))
     kernel.published(kernel.send("comm_close", {"comm_id": comm_id, "data": {}}))
     assert kernel.value("heard, len(ended)") == ([("x", b"back")], 1)
+
+
+def test_what_stands_in_for_a_comm_has_what_comms_have(kernel: KernelDriver) -> None:
+    """ipywidgets' tests, and those of libraries of widgets, make it after the class."""
+    cell = kernel.execute(
+        "from ipykernel.comm import Comm, CommManager\nfrom unittest.mock import MagicMock\n"
+        "comm, manager = MagicMock(spec=Comm), MagicMock(spec=CommManager)\n"
+        "_ = comm.comm_id, comm.primary, comm.target_name, comm.target_module, comm.topic, comm.kernel, comm.send\n"
+        "_ = manager.comms, manager.targets, manager.kernel, manager.parent, manager.register_target\n"
+        "Comm().target_name"
+    ).ok()
+    assert cell.result == "'comm'"
 
 
 def test_a_comm_of_another_kernel_speaks_through_that(kernel: KernelDriver) -> None:

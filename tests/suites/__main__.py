@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--backend", choices=BACKENDS, default="asyncio")
     parser.add_argument("--ipykernel", action="store_true", help="run them under ipykernel instead")
     parser.add_argument("--page", action="store_true", help="write docs/suites.md")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     if asked.page:
         PAGE.write_text(page(), encoding="utf-8")
         return 0

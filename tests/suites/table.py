@@ -85,5 +85,41 @@ NBCLIENT = Suite(
     ),
 )
 
-SUITES = {suite.name: suite for suite in (IPYKERNEL, NBCLIENT)}
+IPYWIDGETS = Suite(
+    name="ipywidgets",
+    version="8.1.9",
+    sha256="bcccba38a6ec3253f7a39c943cea5b9ad01999ce071396171adbc51c6a6a8613",
+    covers="Every widget, `interact`, widgets embedded in pages. Run in a cell of the kernel, with its comms.",
+    tests=("ipywidgets",),
+    members=("ipywidgets", "pyproject.toml"),
+    inside=True,
+)
+
+IPYMPL = Suite(
+    name="ipympl",
+    version="0.10.0",
+    sha256="eda69602a010af2a42e8ebd069b0ee0dbe8df7fc69d7c1e8b99fece0a2fe613f",
+    covers="The canvas of matplotlib that is a widget: what its toolbar saves. Run in a cell of the kernel.",
+    tests=("tests",),
+    inside=True,
+)
+
+NBVAL = Suite(
+    name="nbval",
+    version="0.11.0",
+    sha256="77c95797607b0a968babd2597ee3494102d25c3ad37435debbdac0e46e379094",
+    covers="Notebooks that are tests: cells compared with their stored outputs, timeouts, coverage of what cells run. "
+    "One test more is of nbdime.",
+    tests=(
+        "tests/test_collect.py",
+        "tests/test_coverage.py",
+        "tests/test_ignore.py",
+        "tests/test_plugin.py",
+        "tests/test_timeouts.py",
+        "tests/test_unit_tests_in_notebooks.py",
+    ),
+    backends=("trio",),  # no cell of its notebooks uses a loop, so that one suffices
+)
+
+SUITES = {suite.name: suite for suite in (IPYKERNEL, NBCLIENT, IPYWIDGETS, IPYMPL, NBVAL)}
 """Each suite by its name."""

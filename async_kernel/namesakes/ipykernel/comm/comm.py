@@ -51,9 +51,16 @@ class BaseComm(KernelComm):
 class Comm(BaseComm):
     """A comm of the kernel that runs: `Comm("target", data={…})` opens it."""
 
+    # The class has them, too, as ipykernel's has: what stands in for a comm in tests is made after the class.
+    comm_id: str = ""
+    primary: bool = True
+    target_name: str = "comm"
+    target_module: str | None = None
+    topic: bytes = b""
+
     def __init__(
         self,
-        target_name: str = "",
+        target_name: str = "comm",
         data: Any = None,
         metadata: Any = None,
         buffers: Sequence[Any] | None = None,

@@ -14,6 +14,12 @@ __all__ = ["CommManager"]
 class CommManager(BaseCommManager):
     """A registry of its own: panel and solara make one for each kernel of theirs."""
 
+    # The class has these names, too, as ipykernel's has.
+    kernel: Any = None
+    parent: Any = None
+    comms: Any = None
+    targets: Any = None
+
     def __init__(self, *, kernel: Any = None, parent: Any = None, **kwargs: Any) -> None:
         super().__init__()
         self.kernel, self.parent = kernel, parent
