@@ -1,4 +1,4 @@
-"""The words of the table: a cell that shows something else here than under ipykernel."""
+"""The words of the table: cells that show something else here than under ipykernel."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Kind(Enum):
 
 
 class Difference(NamedTuple):
-    """A cell that shows something else here. Both sides are told by a text that the one has and the other has not."""
+    """Cells that show something else here, for one reason."""
 
     notebook: str
-    cell: str
+    cells: tuple[str, ...]
     kind: Kind
     reason: str
     here: str
-    """A text of what this kernel shows."""
+    """A text that each of them shows here, and not there."""
     there: str
-    """A text of what ipykernel shows."""
+    """A text that each of them shows under ipykernel, and not here."""
     backends: tuple[str, ...] = BACKENDS

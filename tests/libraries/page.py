@@ -89,7 +89,7 @@ def page() -> str:
 def overview() -> Iterator[str]:
     """One row for each notebook."""
     for notebook in NOTEBOOKS:
-        differ = {each.cell for each in DIFFERENCES if each.notebook == notebook}
+        differ = {cell for each in DIFFERENCES if each.notebook == notebook for cell in each.cells}
         yield f"| {ABOUT[notebook]} | {len(read(notebook))} | {len(differ)} |"
 
 
@@ -104,7 +104,7 @@ def of_cells(kind: Kind) -> Iterator[tuple[str, str]]:
     for each in DIFFERENCES:
         if each.kind is kind:
             backends = "" if each.backends == BACKENDS else f" (on {', '.join(each.backends)})"
-            yield f"{each.notebook}: {each.cell}{backends}", each.reason
+            yield "<br>".join(f"{each.notebook}: {cell}{backends}" for cell in each.cells), each.reason
 
 
 def of_suite(kind: SuiteKind) -> Iterator[tuple[str, str]]:

@@ -20,43 +20,45 @@ ABOUT = {
 
 DIFFERENCES = (
     Difference(
-        "tools",
-        "a magic that nobody has made",
+        "processes",
+        ("a pool that a later cell uses: its process speaks", "dask.distributed: its worker prints, in a later cell"),
         Kind.BETTER,
-        "A wrong use of a magic is an error like any other, which front ends mark as such; there it is text in stderr.",
+        "What the workers of a pool or a cluster write is shown in the cell that uses it, also when an earlier one has "
+        "made it. There it is lost in a batch run.",
+        here="says the worker",
+        there='"stdout": ""',
+    ),
+    Difference(
+        "tools",
+        ("a magic that nobody has made",),
+        Kind.BETTER,
+        "A wrong use of a magic is an error like any other, which front ends mark as such. There it is text in stderr.",
         here='"output_type": "error"',
         there='"stderr": "UsageError: Line magic function `%nothing` not found.',
     ),
     Difference(
         "tools",
-        "magics that tell",
+        ("magics that tell",),
         Kind.BETTER,
         "There are two magics more, `%%task` and `%%thread`.",
         here="%%task  %%thread",
         there="%%system  %%time",
     ),
     Difference(
+        "tools",
+        ("ipytest: some pass, one fails", "ipytest: called"),
+        Kind.NOT_YET,
+        "pytest warns that it cannot rewrite anyio, which the kernel has imported.",
+        here="PytestAssertRewriteWarning",
+        there="passed in DURATION",
+    ),
+    Difference(
         "web",
-        "the standard library's client",
+        ("the standard library's client",),
         Kind.DIFFERENT,
-        "A server in a thread prints into the cell that started the thread, which nbclient no longer listens to.",
+        "A server in a thread of yours prints into the cell that started the thread. nbclient, which runs these cells, "
+        "drops that once the cell has ended.",
         here='"stdout": "b\'\\"thread',
         there="in a thread of the server",
-    ),
-    Difference(
-        "tools",
-        "ipytest: some pass, one fails",
-        Kind.NOT_YET,
-        "pytest warns that it cannot rewrite anyio, which the kernel has imported.",
-        here="PytestAssertRewriteWarning",
-        there="passed in DURATION",
-    ),
-    Difference(
-        "tools",
-        "ipytest: called",
-        Kind.NOT_YET,
-        "pytest warns that it cannot rewrite anyio, which the kernel has imported.",
-        here="PytestAssertRewriteWarning",
-        there="passed in DURATION",
     ),
 )

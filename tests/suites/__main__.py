@@ -4,7 +4,7 @@ python -m tests.suites nbclient                 # under this kernel, on asyncio;
 python -m tests.suites nbclient --backend=trio
 python -m tests.suites nbclient --ipykernel     # the same tests under ipykernel
 python -m tests.suites nbclient -- tests/test_client.py::test_x
-python -m tests.suites --page                   # write docs/suites.md
+python -m tests.suites --page                   # write docs/suites.md and docs/moving-from-ipykernel.md
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from ..environments import make
+from ..libraries import page as moving
 from .differences import BACKENDS, Outcome
 from .page import PAGE, page
 from .run import prepare
@@ -29,10 +30,11 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", help="ids of tests, after --")
     parser.add_argument("--backend", choices=BACKENDS, default="asyncio")
     parser.add_argument("--ipykernel", action="store_true", help="run them under ipykernel instead")
-    parser.add_argument("--page", action="store_true", help="write docs/suites.md")
+    parser.add_argument("--page", action="store_true", help="write docs/suites.md and docs/moving-from-ipykernel.md")
     asked = parser.parse_intermixed_args()
     if asked.page:
         PAGE.write_text(page(), encoding="utf-8")
+        moving.PAGE.write_text(moving.page(), encoding="utf-8")  # it has rows of the table of ipykernel's suite
         return 0
     with tempfile.TemporaryDirectory() as folder:
         python = make("suites", os.environ)
