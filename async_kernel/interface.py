@@ -85,8 +85,8 @@ CELLS_GRACE = 1.0
 """Seconds of these that cells in threads have to end, once they are interrupted."""
 
 THREADS_GRACE = 1.0
-"""Seconds of these that threads of cells have, which are no daemons, once the cells have ended. Those of an executor wait
-for its processes."""
+"""Seconds of these that threads of cells have, which are no daemons, once the cells have ended. Those of an executor
+wait for its processes."""
 
 SUBSCRIBE_SECONDS = 1.0
 """How long a kernel that cannot run waits for a subscriber before it says why."""
