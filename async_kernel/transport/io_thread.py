@@ -8,9 +8,9 @@ Where a signal handler of the user's may raise, and tear a message, the main thr
 Replies on control overtake what cells give, as their requests do. Who gives output faster than it leaves does the
 sending, or waits while somebody else does: never for a subscriber, only for the work that messages make.
 
-Text is gathered: sent at once while the line is quiet, many pieces as one message while it is busy, always in order
-with everything else. Messages on iopub go through the `publisher`, all others through `replies`: each keeps what a
-client cannot take yet, within a bound.
+Text is gathered: sent soon while the line is quiet, many pieces as one message while it is busy, always in order with
+everything else. Messages on iopub go through the `publisher`, all others through `replies`: each keeps what a client
+cannot take yet, within a bound.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ __all__ = [
     "BATCH_GATHER_SECONDS",
     "GATHER_CHARACTERS",
     "GATHER_SECONDS",
+    "LINE_SECONDS",
     "SOON_SECONDS",
     "Item",
     "Outbox",
@@ -31,6 +32,10 @@ __all__ = [
 
 GATHER_SECONDS = 0.02
 """After text was sent, how long the next text of the same key is gathered before it follows."""
+
+LINE_SECONDS = 0.002
+"""How long a whole line waits for the next one when no text of the same key was sent just before: what a short cell
+prints is one message, which leaves with its reply."""
 
 BATCH_GATHER_SECONDS = 0.2
 """The same for requests that may ask for no input, and there for the first line too. These are batch runs: nobody
@@ -54,7 +59,7 @@ class Text:
         self.pieces = [text]
         self.size = len(text)
         self.build = build
-        self.has_line = text.endswith("\n")  # a whole one, which may be due at once
+        self.has_line = text.endswith("\n")  # a whole one, which may be due soon
         self.batch = key[0].content.get("allow_stdin") is False
         self.followed = False  # by something else, so that nothing may join it any more
         self.since = real.monotonic()
@@ -71,10 +76,10 @@ class Text:
 
     @property
     def due(self) -> float:
-        """When it is to leave, if none of the same key was sent just before: a line that is whole at once, one that is
-        not (`print` writes its line end by itself) after the gathering time, as is all of a batch run."""
-        at_once = self.pieces[-1].endswith("\n") and not self.batch
-        return self.since if at_once else self.since + self.gathered
+        """When it is to leave, if none of the same key was sent just before: a line that is whole almost at once, one
+        that is not (`print` writes its line end by itself) after the gathering time, as is all of a batch run."""
+        is_line = self.pieces[-1].endswith("\n") and not self.batch
+        return self.since + (LINE_SECONDS if is_line else self.gathered)
 
     @property
     def gathered(self) -> float:
@@ -146,7 +151,7 @@ class Outbox:
         self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None, text: str
     ) -> bool:
         """Put in text; `begun` is called with the pieces of each new item. False when it has joined what waits, and
-        whoever takes out knows when that is due. The end of a first line, which may make it due at once, gives True as
+        whoever takes out knows when that is due. The end of a first line, which may make it due soon, gives True as
         well."""
         # In full, without the methods that would say it, nor `with`, which takes longer than all the rest: a cell that
         # prints in a loop is mostly here.

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from async_kernel.protocol.messages import Buffer, Header, Message
-from async_kernel.transport.outbox import Outbox, Text
+from async_kernel.protocol.names import Channel
+from async_kernel.transport.outbox import Outbox, Plain, Text
 
 KEY = Message(Header("1", "execute_request"), b"{}", {}, {}, {}), "stdout"
 OTHER = Message(Header("2", "execute_request"), b"{}", {}, {}, {}), "stdout"
@@ -15,6 +16,24 @@ OTHER = Message(Header("2", "execute_request"), b"{}", {}, {}, {}), "stdout"
 
 def build(key: tuple[Message, str], text: str) -> Sequence[Buffer]:
     return [text.encode()]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_kernel.transport.outbox.LINE_SECONDS", 0.0)
+
+
+def test_what_a_short_cell_prints_leaves_as_one_when_something_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_kernel.transport.outbox.LINE_SECONDS", 3600.0)
+    outbox = Outbox()
+    for text in ("a", "\n", "b", "\n"):
+        outbox.gather(KEY, build, None, text)
+        assert isinstance(outbox.take(), float), "it may be joined"
+    outbox.put(Plain(Channel.SHELL, [b"the reply"]))
+    first = outbox.take()
+    assert isinstance(first, Text)
+    assert first.frames() == [b"a\nb\n"]
+    assert outbox.take() == Plain(Channel.SHELL, [b"the reply"])
 
 
 def test_who_ends_the_first_line_is_told_to_send_it() -> None:
