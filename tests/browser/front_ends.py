@@ -165,6 +165,13 @@ class Lab(FrontEnd):
         self.page.locator(".lm-Menu").get_by_text("New Subshell Console for Notebook").click()
         return Console(self.page, self.page.locator(".jp-ConsolePanel:visible"))
 
+    def shut_down(self, notebook: Notebook) -> None:
+        """Shut down the kernel of the notebook in front, and close it, from the menu."""
+        self.page.get_by_role("menuitem", name="File", exact=True).click()
+        self.page.locator(".lm-Menu-item").get_by_text("Close and Shut Down Notebook").click()
+        self.accept("Shut Down")
+        self.wait_until(lambda: notebook.path not in self.server.notebooks(), f"the kernel of {notebook.path} is gone")
+
     def show(self, notebook: Notebook) -> None:
         """Press the notebook's tab."""
         self._tab(notebook.path).click()
@@ -277,6 +284,13 @@ class Notebook:
         """Press that button, and agree."""
         self.press("notebook:restart-run-all")
         self.front.accept("Restart")
+
+    def restart(self) -> None:
+        """Press the restart button, agree, and wait until the kernel idles again."""
+        self.press("notebook:restart-kernel")
+        self.front.accept("Restart")
+        expect(self.panel.locator(".jp-InputPrompt").filter(has_text="*")).to_have_count(0)
+        self.wait_state("idle")
 
     def show(self) -> None:
         """Bring it to the front."""

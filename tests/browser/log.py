@@ -17,6 +17,7 @@ ALLOWED: Mapping[str, str] = MappingProxyType(
         r"\[W .* ServerApp\] The websocket_ping_timeout": "the server's own defaults contradict each other",
         r"\[W .* ServerApp\] Got events for closed stream": "the server has closed a socket by which it asked a kernel "
         "whether it is ready, and the kernel has answered twice",
+        r"\[W .* ServerApp\] A `_jupyter_server_extension_points` .* ipyparallel": "ipyparallel is older than that",
         r"async-kernel: No such comm( target registered)?: ": "JupyterLab asks every kernel for ipywidgets",
     }
 )

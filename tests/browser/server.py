@@ -168,10 +168,11 @@ class Server:
         folder.mkdir(parents=True)
         quiet = {"fetchNews": "false", "checkForUpdates": False}
         (folder / "notification.jupyterlab-settings").write_text(json.dumps(quiet), encoding="utf-8")
-        # Panel's, which is among what is tested elsewhere: it asks each server for one that panel would serve.
+        # Of what is tested elsewhere. Panel's asks each server for one that panel would serve, ipyparallel's is in the
+        # pictures.
         folder = self._home / "config" / "labconfig"
         folder.mkdir(parents=True)
-        without = {"disabledExtensions": {"@pyviz/jupyterlab_pyviz": True}}
+        without = {"disabledExtensions": {"@pyviz/jupyterlab_pyviz": True, "ipyparallel-labextension": True}}
         (folder / "page_config.json").write_text(json.dumps(without), encoding="utf-8")
 
 
