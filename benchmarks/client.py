@@ -67,6 +67,7 @@ class Client:
         self.url = f"{connection['transport']}://{connection['ip']}:"
         self.numbers = itertools.count(1)
         self.context = zmq.Context()
+        self.server_key = str(connection.get("curve_publickey", "")).encode()
         self.shell = self.connect(zmq.DEALER, connection["shell_port"])
         self.control = self.connect(zmq.DEALER, connection["control_port"])
         self.iopub = self.connect(zmq.SUB, connection["iopub_port"])
@@ -81,6 +82,9 @@ class Client:
         socket.linger = 0
         socket.rcvhwm = socket.sndhwm = 0
         socket.reconnect_ivl = RECONNECT_MS
+        if self.server_key:
+            socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+            socket.curve_serverkey = self.server_key
         socket.connect(f"{self.url}{port}")
         return socket
 

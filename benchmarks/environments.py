@@ -42,13 +42,15 @@ class Subject(NamedTuple):
     """One kernel to measure.
 
     `spec` is the name of its kernel spec under the environment's prefix; none for the floor, which is a script of
-    this folder. `add` are the options with which this project's own command line writes that spec.
+    this folder. `add` are the options with which this project's own command line writes that spec. One that is
+    `encrypted` gets the keys of CurveZMQ.
     """
 
     name: str
     environment: str
     spec: str = ""
     add: tuple[str, ...] = ()
+    encrypted: bool = False
 
 
 CLIENT: Final = Environment("client", ("pyzmq>=27", "psutil>=6"))
@@ -62,15 +64,18 @@ ENVIRONMENTS: Final = (
     Environment("pypi-async-kernel", ("async-kernel==0.23.1", "uvloop", "trio")),
 )
 
+USE_ASYNCIO: Final = "--backend_options={'use_uvloop':False}"
+
 SUBJECTS: Final = (
     Subject("floor", "client"),
     Subject("ipykernel", "ipykernel", "python3"),
     Subject("xeus-python", "xeus-python", "xpython"),
     Subject("xeus-python-raw", "xeus-python", "xpython-raw"),
     Subject("pypi-async-kernel", "pypi-async-kernel", "async"),
-    Subject("async", "ours", "bench-asyncio", ("--backend=asyncio", "--backend_options={'use_uvloop':False}")),
+    Subject("async", "ours", "bench-asyncio", ("--backend=asyncio", USE_ASYNCIO)),
     Subject("async-uvloop", "ours", "bench-uvloop", ("--backend=asyncio", "--backend_options={'use_uvloop':True}")),
     Subject("async-trio", "ours", "bench-trio", ("--backend=trio",)),
+    Subject("async-encrypted", "ours", "bench-encrypted", ("--backend=asyncio", USE_ASYNCIO), encrypted=True),
 )
 
 
@@ -163,7 +168,7 @@ def kernel_command(subject: Subject, prefix: Path, root: Path) -> tuple[list[str
 def prepare(names: Sequence[str], folder: Path, root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Make the environments of the kernels `names` under `folder`; `root` is the checkout.
 
-    Gives what is ready, one dict each (`name`, `argv`, `env`, `prefix`, `versions`), and for the others the reason why
+    Gives what is ready, one dict each (`name`, `argv`, `env`, `prefix`, `versions`, `encrypted`), and for the others the reason why
     not. Raises `PreparationError` only when the client's own environment fails.
     """
     create(CLIENT, folder / CLIENT.name, root)
@@ -181,5 +186,6 @@ def prepare(names: Sequence[str], folder: Path, root: Path) -> tuple[list[dict[s
         except PreparationError as error:
             failed[subject.name] = str(error)
         else:
-            ready.append({"name": subject.name, "argv": argv, "env": env, "prefix": str(prefix), "versions": versions})
+            made = {"argv": argv, "env": env, "prefix": str(prefix), "versions": versions}
+            ready.append({"name": subject.name, **made, "encrypted": subject.encrypted})
     return ready, failed

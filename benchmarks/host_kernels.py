@@ -114,7 +114,7 @@ def measure(host: str, backend: str, seconds: float, folder: Path) -> dict[str, 
     options += [f"--host={host}"] if host != "none" else []
     argv = [sys.executable, "-m", "async_kernel", "-f", "{connection_file}", f"--backend={backend}", *options]
     figures: dict[str, Any] = {}
-    with KernelProcess(argv, {}, Path(sys.prefix), folder) as process:
+    with KernelProcess(argv, {}, Path(sys.prefix), folder, {}) as process:
         client = Client(process.connection)
         try:
             client.settle(PATIENCE)

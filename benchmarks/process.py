@@ -52,15 +52,17 @@ def free_ports(count: int) -> list[int]:
 class KernelProcess:
     """One run of a kernel, as a context manager that kills whatever is left of it.
 
-    `connection` is the content of the connection file, which is written before the process starts; `started` is the
+    `keys` are those of CurveZMQ, if it is to encrypt. `connection` is the content of the connection file, which is written before the process starts; `started` is the
     time (`time.perf_counter()`, s) just before it was started, `exited` the time of its end, 0 while it lives.
     """
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], prefix: Path, folder: Path) -> None:
+    def __init__(
+        self, argv: Sequence[str], env: Mapping[str, str], prefix: Path, folder: Path, keys: Mapping[str, str]
+    ) -> None:
         ports = free_ports(len(CHANNELS))
         self.connection: dict[str, Any] = {f"{name}_port": port for name, port in zip(CHANNELS, ports, strict=True)}
         self.connection |= {"transport": "tcp", "ip": "127.0.0.1", "signature_scheme": "hmac-sha256"}
-        self.connection |= {"key": secrets.token_hex(32), "kernel_name": "benchmark"}
+        self.connection |= {"key": secrets.token_hex(32), "kernel_name": "benchmark", **keys}
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.file = folder / f"kernel-{secrets.token_hex(8)}.json"

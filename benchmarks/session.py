@@ -55,7 +55,8 @@ class Session:
     def take(self, subject: dict[str, Any], measure: str) -> dict[str, float]:
         """One measure of one kernel, in a process of its own. Raises one of `EXPECTED`."""
         folder = self.folder / "run" / subject["name"]
-        kernel = KernelProcess(subject["argv"], subject["env"], Path(subject["prefix"]), folder)
+        keys = curve_keys() if subject["encrypted"] else {}
+        kernel = KernelProcess(subject["argv"], subject["env"], Path(subject["prefix"]), folder, keys)
         client = Client(kernel.connection)
         gc.collect()
         gc.disable()
@@ -137,6 +138,12 @@ class Session:
                 name: reason.replace(self.plan["root"], ".") for name, reason in self.not_measured.items()
             },
         }
+
+
+def curve_keys() -> dict[str, str]:
+    """What a connection file has that asks for encryption."""
+    public, secret = zmq.curve_keypair()
+    return {"curve_publickey": public.decode(), "curve_secretkey": secret.decode()}
 
 
 def load() -> str:
