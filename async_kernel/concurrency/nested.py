@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
-__all__ = ["InnerLoop", "entered", "has_set_aside", "innermost", "set_aside"]
+__all__ = ["InnerLoop", "entered", "has_set_aside", "innermost", "leave_inner", "set_aside"]
 
 
 class InnerLoop(Protocol):
@@ -51,8 +51,23 @@ def entered(loop: InnerLoop) -> Iterator[None]:
     try:
         yield
     finally:
-        loops.remove(loop)
+        loops = _inner.get(thread, [])
+        if loop in loops:  # else it was left
+            loops.remove(loop)
         if not loops:
+            _inner.pop(thread, None)
+
+
+@contextmanager
+def leave_inner(thread: int) -> Iterator[None]:
+    """Forget, at the end, loops that were entered meanwhile and are not left: they wait in a greenlet."""
+    before = list(_inner.get(thread, ()))
+    try:
+        yield
+    finally:
+        if before:
+            _inner[thread] = before
+        else:
             _inner.pop(thread, None)
 
 

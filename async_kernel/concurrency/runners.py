@@ -18,6 +18,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from .fibers import all_into_fiber, into_fiber
 from .nested import entered, has_set_aside, innermost, set_aside
 from .portal import current_portal
 
@@ -238,6 +239,16 @@ _ENTRY_POINTS: Mapping[str, Mapping[str, Wrap]] = {
     "trio._core": {"run": _trio},
     "nest_asyncio": {"apply": _own_loops_only},
     "nest_asyncio2": {"apply": _own_loops_only},
+    "playwright.sync_api._context_manager": {
+        "PlaywrightContextManager.__enter__": into_fiber(lambda manager: None),
+        "PlaywrightContextManager.__exit__": into_fiber(lambda manager: getattr(manager, "_loop", None)),
+    },
+    "playwright._impl._sync_base": {
+        "SyncBase.__init_subclass__": all_into_fiber,
+        "EventInfo.value": into_fiber(lambda info: info._sync_base._loop),
+        "EventContextManager.__enter__": into_fiber(lambda manager: manager._event._sync_base._loop),
+        "EventContextManager.__exit__": into_fiber(lambda manager: manager._event._sync_base._loop),
+    },
     # Refuses by itself to be called beside a running loop; it then runs one in another thread.
     "asgiref.sync": {"AsyncToSync.__call__": _without_loop},
 }

@@ -47,12 +47,17 @@ def lacking() -> str:
     return "" if find_browser() else "there is no Chromium"
 
 
-@pytest.fixture(scope="package")
-def browser(home: Path) -> Iterator[BrowserContext]:
-    """A Chromium with a profile of its own, headless."""
+def need_browser() -> None:
+    """Skip the test where there can be none with a browser; in CI there has to be one."""
     if (reason := lacking()) and not os.environ.get("CI"):
         pytest.skip(f"{reason}; .ci/run installs what is needed")
     assert not reason, f"{reason}, and CI has to install what is needed"
+
+
+@pytest.fixture(scope="package")
+def browser(home: Path) -> Iterator[BrowserContext]:
+    """A Chromium with a profile of its own, headless."""
+    need_browser()
 
     from playwright.sync_api import sync_playwright
 

@@ -151,3 +151,10 @@ def test_a_cell_that_runs_on_another_library_is_interrupted(kernel: KernelDriver
     assert kernel.execute(f"await {other}.sleep(0)\n6 * 7").ok().result == "42"
     kernel.execute(f"%autoawait {kernel.library}").ok()
     assert kernel.execute(f"import {kernel.library}; await {kernel.library}.sleep(0)\n6 * 7").ok().result == "42"
+
+
+def test_pytest_in_a_cell_takes_what_the_kernel_has_imported_as_it_is(kernel: KernelDriver) -> None:
+    (kernel.folder / "test_it.py").write_text("def test_it(): assert True")  # as `%%ipytest` runs a cell
+    code = "import pytest; int(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider', 'test_it.py']))"
+    cell = kernel.execute(code).ok()
+    assert cell.result == "0", cell.text() + cell.text("stderr")
