@@ -1,4 +1,4 @@
-"""Writes `docs/moving-from-ipykernel.md` from the tables of libraries and of ipykernel's own suite."""
+"""Writes `docs/moving-from-ipykernel.md` from the tables of libraries and of suites, ipykernel's own among them."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def page() -> str:
         HEAD,
         same + "".join(f"{line}\n" for line in overview()),
         BETTER + table(of_cells(Kind.BETTER)),
-        DIFFERENT + table([*of_suite(SuiteKind.ON_PURPOSE), *of_cells(Kind.DIFFERENT)]),
+        DIFFERENT + table([*of_suites(SuiteKind.ON_PURPOSE), *of_cells(Kind.DIFFERENT)]),
     ]
-    if missing := [*of_suite(SuiteKind.NOT_YET), *of_cells(Kind.NOT_YET)]:
+    if missing := [*of_suites(SuiteKind.NOT_YET), *of_cells(Kind.NOT_YET)]:
         parts.append(NOT_YET + table(missing))
     return "\n".join(parts)
 
@@ -107,8 +107,10 @@ def of_cells(kind: Kind) -> Iterator[tuple[str, str]]:
             yield "<br>".join(f"{each.notebook}: {cell}{backends}" for cell in each.cells), each.reason
 
 
-def of_suite(kind: SuiteKind) -> Iterator[tuple[str, str]]:
-    """The tests of ipykernel's suite that differ in a way."""
-    for each in SUITES["ipykernel"].differences:
-        if each.kind is kind:
-            yield "<br>".join(f"`{test.removeprefix('tests/')}`" for test in each.tests), each.reason
+def of_suites(kind: SuiteKind) -> Iterator[tuple[str, str]]:
+    """The tests of suites that differ in a way, ipykernel's first."""
+    for suite in sorted(SUITES.values(), key=lambda suite: suite.name != "ipykernel"):
+        for each in suite.differences:
+            if each.kind is kind:
+                tests = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in each.tests)
+                yield f"{suite.name}: {tests}", each.reason

@@ -34,7 +34,7 @@ def main() -> int:
     asked = parser.parse_intermixed_args()
     if asked.page:
         PAGE.write_text(page(), encoding="utf-8")
-        moving.PAGE.write_text(moving.page(), encoding="utf-8")  # it has rows of the table of ipykernel's suite
+        moving.PAGE.write_text(moving.page(), encoding="utf-8")  # it has rows of the tables of suites
         return 0
     with tempfile.TemporaryDirectory() as folder:
         python = make("suites", os.environ)
