@@ -20,6 +20,22 @@ ABOUT = {
 
 DIFFERENCES = (
     Difference(
+        "browser",
+        ("playwright: its synchronous API",),
+        Kind.BETTER,
+        "The synchronous API of playwright works in cells. There it is refused.",
+        here='"stdout": ""',
+        there="It looks like you are using Playwright Sync API inside the asyncio loop.",
+    ),
+    Difference(
+        "browser",
+        ("playwright: a page by its synchronous API, in a later cell",),
+        Kind.BETTER,
+        "The synchronous API of playwright works in cells. There it is refused.",
+        here="A page in it 3",
+        there="no page",
+    ),
+    Difference(
         "processes",
         ("a pool that a later cell uses: its process speaks", "dask.distributed: its worker prints, in a later cell"),
         Kind.BETTER,
@@ -43,14 +59,6 @@ DIFFERENCES = (
         "There are two magics more, `%%task` and `%%thread`.",
         here="%%task  %%thread",
         there="%%system  %%time",
-    ),
-    Difference(
-        "tools",
-        ("ipytest: some pass, one fails", "ipytest: called"),
-        Kind.NOT_YET,
-        "pytest warns that it cannot rewrite anyio, which the kernel has imported.",
-        here="PytestAssertRewriteWarning",
-        there="passed in DURATION",
     ),
     Difference(
         "web",
