@@ -168,8 +168,8 @@ def kernel_command(subject: Subject, prefix: Path, root: Path) -> tuple[list[str
 def prepare(names: Sequence[str], folder: Path, root: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Make the environments of the kernels `names` under `folder`; `root` is the checkout.
 
-    Gives what is ready, one dict each (`name`, `argv`, `env`, `prefix`, `versions`, `encrypted`), and for the others the reason why
-    not. Raises `PreparationError` only when the client's own environment fails.
+    Gives what is ready, one dict each (`name`, `argv`, `env`, `prefix`, `versions`, `encrypted`), and for the others
+    the reason why not. Raises `PreparationError` only when the client's own environment fails.
     """
     create(CLIENT, folder / CLIENT.name, root)
     environments = {environment.name: environment for environment in ENVIRONMENTS}

@@ -52,8 +52,9 @@ def free_ports(count: int) -> list[int]:
 class KernelProcess:
     """One run of a kernel, as a context manager that kills whatever is left of it.
 
-    `keys` are those of CurveZMQ, if it is to encrypt. `connection` is the content of the connection file, which is written before the process starts; `started` is the
-    time (`time.perf_counter()`, s) just before it was started, `exited` the time of its end, 0 while it lives.
+    `keys` are those of CurveZMQ, if it is to encrypt. `connection` is the content of the connection file, which is
+    written before the process starts; `started` is the time (`time.perf_counter()`, s) just before it was started,
+    `exited` the time of its end, 0 while it lives.
     """
 
     def __init__(
