@@ -13,6 +13,9 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import wraps
+from subprocess import PIPE
 from typing import Any
 
 from .descriptors import Capture
@@ -27,8 +30,8 @@ _STDIN, _STDOUT, _STDERR = 6, 9, 11
 def lend_pipes(capture: Capture) -> Callable[[], None]:
     """Have programs that will work for later cells get the pipes that `capture` lends; return what ends that.
 
-    `subprocess`, the spawned workers of multiprocessing and loky's all start programs by one C function. Forks are seen
-    by `capture` itself.
+    `subprocess`, the spawned workers of multiprocessing and loky's all start programs by one C function, but uvloop has
+    its own. Forks are seen by `capture` itself.
     """
     import _posixsubprocess
 
@@ -40,18 +43,47 @@ def lend_pipes(capture: Capture) -> Callable[[], None]:
         with capture.lending() as ends:
             return fork_exec(*_with_ends(args, ends))
 
-    places = [(_posixsubprocess, "fork_exec")]
-    if "subprocess" in sys.modules and hasattr(sys.modules["subprocess"], "_fork_exec"):
-        places.append((sys.modules["subprocess"], "_fork_exec"))
-    for module, name in places:
-        setattr(module, name, fork_exec_with_pipes)
+    places: list[tuple[Any, str, Any]] = [(_posixsubprocess, "fork_exec", fork_exec_with_pipes)]
+    if hasattr(sys.modules.get("subprocess"), "_fork_exec"):
+        places.append((sys.modules["subprocess"], "_fork_exec", fork_exec_with_pipes))
+    if "uvloop" in sys.modules:
+        loop = sys.modules["uvloop"].Loop
+        places += [(loop, name, _of_uvloop(capture, getattr(loop, name))) for name in _STARTERS_OF_UVLOOP]
+    originals = [getattr(owner, name) for owner, name, _ in places]
+    for owner, name, ours in places:
+        setattr(owner, name, ours)
 
     def restore() -> None:
-        for module, name in places:
-            if getattr(module, name) is fork_exec_with_pipes:
-                setattr(module, name, fork_exec)
+        for (owner, name, ours), original in zip(places, originals, strict=True):
+            if getattr(owner, name) is ours:
+                setattr(owner, name, original)
 
     return restore
+
+
+_STARTERS_OF_UVLOOP = ("subprocess_exec", "subprocess_shell")
+
+
+def _of_uvloop(capture: Capture, start: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of uvloop's loop that starts a program, with the pipes that `capture` lends."""
+
+    @wraps(start)
+    async def start_with_pipes(*args: Any, stdin: Any = PIPE, **kwargs: Any) -> Any:
+        lent: dict[int, int] = {}
+        if stdin == PIPE or is_of_library(sys._getframe(1)):
+            with capture.lending() as ends:
+                lent = {number: os.dup(end) for number, end in ends.items()}  # it is awaited: the cell may end
+        try:
+            for name, number in (("stdout", 1), ("stderr", 2)):
+                given = kwargs.get(name, PIPE)
+                kwargs[name] = lent.get(number if given is None else given, given)
+            return await start(*args, stdin=stdin, **kwargs)
+        finally:
+            for end in lent.values():
+                with suppress(OSError):
+                    os.close(end)
+
+    return start_with_pipes
 
 
 def _is_fed(stdin: int) -> bool:

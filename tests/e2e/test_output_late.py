@@ -145,6 +145,27 @@ def test_what_a_cell_starts_itself_speaks_in_that_cell(kernel: KernelDriver, sta
     assert kernel.finish(other).ok().text() == "asked\n"
 
 
+@posix
+def test_a_shell_that_the_loop_has_started_speaks_where_it_is_used(kernel: KernelDriver) -> None:
+    start = {
+        "asyncio": "shell = await asyncio.create_subprocess_exec('sh', stdin=asyncio.subprocess.PIPE)\n"
+        "async def send(line): shell.stdin.write(line)",
+        "trio": "import subprocess\nnursery = await trio.open_nursery().__aenter__()\n"
+        "shell = await nursery.start(lambda task_status: trio.run_process("
+        "['sh'], stdin=subprocess.PIPE, task_status=task_status))\n"
+        "async def send(line): await shell.stdin.send_all(line)",
+    }[kernel.library]
+    kernel.execute(
+        f"import pathlib, {kernel.library}\n{start}\nasync def say(word):\n"
+        "    there = pathlib.Path('said by a shell ' + word)\n"
+        "    await send(f'echo {word}; : > \"{there}\"\\n'.encode())\n"
+        f"    while not there.exists(): await {kernel.library}.sleep(0.01)\nawait say('made')"
+    ).ok()
+    for word in ("one", "two"):
+        assert kernel.execute(f"await say({word!r})").ok().text() == f"{word}\n"
+    kernel.execute("await send(b'exit\\n')").ok()
+
+
 def test_while_no_cell_runs_it_is_the_latest_cell_that_is_spoken_in(kernel: KernelDriver) -> None:
     kernel.execute("from multiprocessing.pool import ThreadPool\npool, go = ThreadPool(1), threading.Event()").ok()
     cell = kernel.start("pool.apply_async(lambda: (go.wait(10), print('late')));")
