@@ -46,6 +46,7 @@ class Server:
     ) -> None:
         self.documents = folder / "documents"
         self._home = folder / "home"
+        self.runtime = Path(homes(self._home)["JUPYTER_RUNTIME_DIR"])
         self._program = program
         self._environment = {**os.environ, **homes(self._home), **(environment or {})}
         self._log = folder / "server.log"
