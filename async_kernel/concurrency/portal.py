@@ -54,6 +54,9 @@ class Portal(Protocol):
         the outermost one of the callback or task. Callable from any thread.
         """
 
+    def awaiting(self) -> object:
+        """The task, of the backend's own type: its frames show what it awaits. Callable from any thread."""
+
     def waiting(self) -> AbstractContextManager[object]:
         """What `end_wait` ends: to be entered by the task around the waits that may be ended."""
 
@@ -121,6 +124,9 @@ class _AsyncioPortal:
 
     def reach(self, frame: FrameType) -> bool:
         return False  # see `loops.resume`
+
+    def awaiting(self) -> object:
+        return self._task
 
     def waiting(self) -> AbstractContextManager[object]:
         return nullcontext()
@@ -197,6 +203,9 @@ class _TrioPortal:
             nursery = task.parent_nursery
             task = None if nursery is None else nursery.parent_task
         return task is not None or None
+
+    def awaiting(self) -> object:
+        return self._task
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

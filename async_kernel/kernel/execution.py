@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.system.interrupt import Interrupt
+from async_kernel.system.offspring import moment
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import later
 from async_kernel.system.unwinding import insist
@@ -38,6 +39,9 @@ class Place(InnerLoop, Protocol):
     def reach(self, frame: FrameType) -> bool | None:
         """As that of a `Portal`."""
 
+    def awaiting(self) -> object:
+        """As that of a `Portal`."""
+
 
 class ThisThread:
     """The calling thread as a place: no loop runs in it."""
@@ -56,6 +60,9 @@ class ThisThread:
         """False: no task awaits another here."""
         return False
 
+    def awaiting(self) -> None:
+        """None: nothing is awaited here."""
+
 
 class Execution:
     """A request that a lane is serving, as something that can be interrupted (`system.interrupt.Interruptible`)."""
@@ -66,6 +73,7 @@ class Execution:
         self.request = request
         self.thread = place.thread
         self.started = real.time()
+        self.since = moment()
         self._begun = real.monotonic()
         self.free_since = 0.0  # when its lane had done what came before it
         self.finished = False
@@ -95,6 +103,11 @@ class Execution:
     def reach(self, frame: FrameType) -> bool | None:
         """Whether what is raised at `frame`, in a callback or task of the loop, comes to the task of the execution."""
         return self._place.reach(frame)
+
+    def waits(self) -> list[object]:
+        """Where its thread stands, if its own code runs there, else the task that awaits."""
+        at = sys._current_frames().get(self.thread)
+        return [at if execution_on(self.thread) is self else self._place.awaiting()]
 
     def mark_interrupted(self) -> None:
         """Let the interpreter know that a cancellation means an interrupt."""

@@ -59,6 +59,14 @@ class Callback:
         """False: the one interrupt that is delivered to it is the last."""
         return False
 
+    @property
+    def since(self) -> None:
+        """None: nobody has seen it begin."""
+
+    def waits(self) -> list[object]:
+        """Where the main thread stands."""
+        return [sys._current_frames().get(self.thread)]
+
     def end_wait(self, interrupt: Interrupt) -> None:
         """End its question to a client, if it waits for the answer to one. It awaits nothing."""
         self._end_question(interrupt.claim)

@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from .real import real
+from .service_thread import ServiceThread
 
 __all__ = ["end_children", "give_signals_back_in_children"]
 
@@ -16,6 +18,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
 
 KILL_SECONDS = 0.2
 """For how long killed processes are waited for: they end as soon as the system comes to it."""
+
+POOLS = 15
+"""The priority of the end of a pool among the things that multiprocessing does at exit: the highest."""
 
 INTERRUPT, TERMINATE, KILL, HANGUP = int(signal.SIGINT), int(signal.SIGTERM), 9, getattr(signal, "SIGHUP", 1)
 
@@ -42,8 +47,12 @@ def end_children(grace: float, stops: Callable[[], bool] = lambda: False) -> Non
     SIGHUP (`nohup`; on Linux, and only if this process was not told so itself, as children inherit it). So do
     the resource trackers of multiprocessing and loky, which have to clean up behind this process and end by themselves.
     On Windows nothing is done.
+
+    Pools of multiprocessing are ended by multiprocessing first. They would replace the workers that we end, and the end
+    of Python would wait for a lock that one of these held.
     """
     if sys.platform != "win32":
+        _end_pools(grace)
         from .processes import family, list_processes, own_number
 
         def find() -> frozenset[Process]:
@@ -78,6 +87,17 @@ if sys.platform != "win32":
                     break
                 real.sleep(min(pause, left))
                 pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _end_pools(seconds: float) -> None:
+    """End what multiprocessing ends at exit before all else, as far as that takes no more than so many `seconds`. It
+    goes on after them: a worker may not end before it is killed."""
+    utils = [sys.modules[name] for name in ("multiprocessing.util", "multiprocess.util") if name in sys.modules]
+    for util in utils:
+        with suppress(RuntimeError, MemoryError):  # no thread can be started any more
+            thread = ServiceThread("pools", util._run_finalizers, (POOLS,))
+            thread.start()
+            thread.join(seconds)
 
 
 def _helpers() -> set[int | None]:

@@ -8,25 +8,27 @@ neither be lost nor hit what comes after. How a thread is reached is the affair 
 
 from __future__ import annotations
 
+import _thread
 import logging
 import math
 import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
 from .asynchronous import raise_in_thread
+from .offspring import Moment, interrupt_offspring
 from .real import real
 from .service_thread import ServiceThread
 from .standstill import Standstill
 from .unwinding import follow
 from .user_code import beside, may_raise
-from .waited_child import interrupt_waited_child
+from .waits import waited_processes
 
 if sys.platform == "win32":
     from .interrupt_windows import wake_main_thread
@@ -43,6 +45,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 
 BESIDE_SECONDS = 0.03
 """How long a callback or task that runs beside the work may keep its wait from being ended, before it is ended too."""
+
+
+OFFSPRING_SECONDS = 0.1
+"""After so long the processes of the work are interrupted, be the work itself reached or not: it may stand in a C call
+that waits for one of them, as that of `os.system` does."""
 
 
 TELL_SECONDS = 1.0
@@ -67,6 +74,13 @@ class Interruptible(Protocol):
     @property
     def interrupted(self) -> bool:
         """Whether an interrupt was delivered."""
+
+    @property
+    def since(self) -> Moment | None:
+        """When it began, among the starts of processes; None when it is not known."""
+
+    def waits(self) -> Iterable[object]:
+        """Where it waits, as `waits.waited_processes` takes it. Callable from any thread."""
 
     def end_wait(self, interrupt: Interrupt) -> None:
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
@@ -101,9 +115,11 @@ class Interrupt:
         "by_signal",
         "delivered",
         "entries",
+        "offspring_at",
         "spares_until",
         "standstill",
         "tell_at",
+        "waited",
         "work",
     )
 
@@ -111,6 +127,8 @@ class Interrupt:
         self.work = work
         self.by_signal = by_signal
         self.tell_at = real.monotonic() + TELL_SECONDS
+        self.offspring_at = math.inf if by_signal else real.monotonic() + OFFSPRING_SECONDS
+        self.waited: Collection[int] | None = None  # the processes that the work waited for before it was interrupted
         self.spares_until = real.monotonic() + BESIDE_SECONDS
         self.beside: FrameType | None = None  # the callback or task beside the work that was hit last
         self.entries: Collection[CodeType] = ()
@@ -159,12 +177,15 @@ class Interrupter:
         """Lets go on, at each try, what a debugger has stopped: nothing can be raised there."""
         self.spares: Callable[[Interrupt, FrameType | None], bool] | None = None
         """Whether user code at a frame is none of the work's: a callback that runs beside it for a moment."""
+        self.mark: Callable[[], None] = _thread.interrupt_main
+        """Has the main thread run its SIGINT handler at its next bytecode, even if the system ignores SIGINT now."""
         self._wake = wake
         self._current = current
         self._running = running
         self._aim: Interrupt | None = None  # what our own signal is for
         self._pending: queue.SimpleQueue[Interrupt | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._followed: list[Interrupt] = []  # what the helper thread pursues
         self._has_lock = False  # the helper thread has just been given Python's lock
         self._previous: Any = None
         self._tell_dropped: Callable[[sys.UnraisableHookArgs], Any] = sys.__unraisablehook__
@@ -216,7 +237,6 @@ class Interrupter:
             interrupt = self._new(work, by_signal=True)
         may_hit = self._may_hit(interrupt, frame)
         if may_hit and self._hits(interrupt, frame):
-            _interrupt_child(interrupt, frame)
             follow(frame, self.entries, interrupt.again)
             raise KeyboardInterrupt
         if aimed is None:
@@ -292,6 +312,7 @@ class Interrupter:
                     return
                 pending.append(newest)
                 pause = FIRST_PAUSE
+            self._followed = pending
             pending = [interrupt for interrupt in pending if self._goes_on(interrupt)]
 
     def _goes_on(self, interrupt: Interrupt) -> bool:
@@ -303,6 +324,10 @@ class Interrupter:
 
     def _go_on(self, interrupt: Interrupt) -> bool:
         """Do what can be done now. False when nothing more will have to be done."""
+        if interrupt.waited is None and not interrupt.by_signal:
+            interrupt.waited = waited_processes(interrupt.work.waits())
+        if interrupt.delivered or (real.monotonic() > interrupt.offspring_at and not interrupt.settled):
+            self._interrupt_offspring(interrupt)
         if not interrupt.settled:
             if interrupt.standstill is not None:  # something beside the work has been hit
                 if interrupt.standstill.is_over():
@@ -326,6 +351,24 @@ class Interrupter:
             return True
         interrupt.work.leave()
         return False
+
+    def _interrupt_offspring(self, interrupt: Interrupt) -> None:
+        """Interrupt the processes of the work, once. Those of a signal from outside have got it as we have."""
+        if interrupt.offspring_at == math.inf:
+            return
+        interrupt.offspring_at = math.inf
+        work = interrupt.work
+        if not interrupt.delivered and self._takes_signals(work):
+            # What goes on when its process has ended is to hear of the interrupt first: a signal would be lost, since
+            # `os.system` has them ignored meanwhile.
+            self._aim = interrupt
+            self.mark()
+        meant = {one.work for one in self._followed}
+        others = {other.thread for other in self._running() if other not in meant} - {work.thread}
+        try:
+            interrupt_offspring(work.since, interrupt.waited or (), others)
+        except Exception:  # the interrupt of the work itself goes on
+            log.exception("the processes of what is interrupted were not interrupted")
 
     def _try(self, interrupt: Interrupt) -> None:
         work = interrupt.work
@@ -357,10 +400,3 @@ class Interrupter:
         elif interrupt.standstill is None and self._hits(interrupt, frame):
             standstill = interrupt.standstill = Standstill(thread)
             raise_in_thread(thread, standstill.end)
-            _interrupt_child(interrupt, frame)
-
-
-def _interrupt_child(interrupt: Interrupt, frame: FrameType | None) -> None:
-    """Interrupt the child process, too, that work which stands at `frame` waits for."""
-    if not interrupt.by_signal:
-        interrupt_waited_child(frame)

@@ -20,29 +20,36 @@ __all__ = [
     "family",
     "ignores_hangup",
     "is_still",
+    "latest_number",
     "list_processes",
+    "number_here",
     "own_number",
     "parse_ps",
+    "started_by",
     "tell",
 ]
 
 assert sys.platform != "win32"
 
-PS = ("/bin/ps", "-A", "-o", "pid=,ppid=,stat=")
+PS = ("/bin/ps", "-A", "-o", "pid=,ppid=,stat=,lstart=")
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 HANGUP = int(signal.SIGHUP)
 
 
 class Process(NamedTuple):
-    """A process that runs: its id, its parent's and its session's, and when it was started.
+    """A process that runs: its id, its parent's and its session's, when it was started, and its group's id.
 
-    The start is a text that means nothing but "the same one"; it is empty where the system does not say.
+    The start is a count of the system's: of clock ticks since the machine was started on Linux, of seconds since 1970
+    elsewhere.
     """
 
     pid: int
     parent: int
     session: int
-    started: str = ""
+    started: int = 0
+    group: int = 0
 
 
 def list_processes() -> list[Process]:
@@ -66,6 +73,24 @@ def own_number() -> int:
         return int(real.readlink("/proc/self"))
     except (OSError, ValueError):
         return 0
+
+
+def latest_number() -> int:
+    """The id that was given last to a process or thread, where numbers are given one after the other: on Linux. Zero
+    where the system does not say."""
+    try:
+        return int(_read("/proc/loadavg").split()[4]) if sys.platform == "linux" else 0
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def started_by(thread: int | None) -> list[int]:
+    """The ids of the processes that a thread of this process has started, by its number in the system. Empty where the
+    system does not say."""
+    try:
+        return [int(pid) for pid in _read(f"/proc/self/task/{thread}/children").split()]
+    except (OSError, ValueError):
+        return []
 
 
 def ancestors() -> list[int]:
@@ -104,7 +129,7 @@ def tell(process: Process, signum: int) -> None:
         if sys.platform != "linux":
             real.kill(process.pid, signum)
             return
-        number = _number_here(process.pid)
+        number = number_here(process.pid)
         if number <= 1:
             return
         try:
@@ -139,7 +164,7 @@ def is_still(process: Process) -> bool:
     return now is not None and (now.started, now.session) == (process.started, process.session)
 
 
-def _number_here(pid: int) -> int:
+def number_here(pid: int) -> int:
     """The id by which the calls of the system know a process of the list: the one in our own PID namespace."""
     numbers, own = _read_status(pid, "NSpid").split(), _read_status(own_number(), "NSpid").split()
     if not own:  # a kernel before 4.1
@@ -159,11 +184,11 @@ def _read_stat(pid: int) -> Process | None:
     try:
         # The name of the program stands in brackets and may have any character in it.
         fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        state, parent, _, session, *_ = fields
-        started = fields[19]
+        state, parent, group, session, *_ = fields
+        started = int(fields[19])
     except (OSError, ValueError, IndexError):  # it has ended meanwhile
         return None
-    return None if state in "ZX" else Process(pid, int(parent), int(session), started)
+    return None if state in "ZX" else Process(pid, int(parent), int(session), started, int(group))
 
 
 def _read_status(pid: int, name: str) -> str:
@@ -208,12 +233,20 @@ def _run_ps() -> str:
 
 
 def parse_ps(text: str) -> Iterable[Process]:
-    """The processes in what `ps -A -o pid=,ppid=,stat=` prints. It has no session ids on all systems: they are asked
-    of the system."""
+    """The processes in what `ps -A -o pid=,ppid=,stat=,lstart=` prints in the locale C. It has no session ids on all
+    systems: they are asked of the system, and so are those of groups."""
     for line in text.splitlines():
-        pid, parent, state = line.split(maxsplit=2)
+        pid, parent, state, _, month, day, clock, year = line.split()
         try:
             if not state.startswith(("Z", "X")):
-                yield Process(int(pid), int(parent), real.getsid(int(pid)))
+                number = int(pid)
+                started = _seconds(int(year), MONTHS.index(month) + 1, int(day), clock)
+                yield Process(number, int(parent), real.getsid(number), started, real.getpgid(number))
         except OSError:  # it has ended meanwhile, or is not ours to ask
             continue
+
+
+def _seconds(year: int, month: int, day: int, clock: str) -> int:
+    """A local time in seconds since 1970."""
+    hour, minute, second = map(int, clock.split(":"))
+    return int(real.mktime((year, month, day, hour, minute, second, 0, 0, -1)))

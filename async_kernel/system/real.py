@@ -18,6 +18,9 @@ import threading
 import time
 from typing import Final
 
+if sys.platform == "linux":
+    from time import clock_gettime
+
 __all__ = ["real"]
 
 
@@ -33,6 +36,7 @@ class _Real:
 
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
+    mktime = staticmethod(time.mktime)
     time = staticmethod(time.time)  # the last of its module, whose name it takes
     lock = staticmethod(_thread.allocate_lock)
 
@@ -51,11 +55,14 @@ class _Real:
     close = staticmethod(os.close)
 
     if sys.platform != "win32":
+        getpgid = staticmethod(os.getpgid)
         getsid = staticmethod(os.getsid)
         pipe = staticmethod(os.pipe)
         posix_spawn = staticmethod(os.posix_spawn)
         waitpid = staticmethod(os.waitpid)
     if sys.platform == "linux":
+        waitid = staticmethod(os.waitid)
+        clock = staticmethod(clock_gettime)
         pidfd_open = staticmethod(os.pidfd_open)
         pidfd_send_signal = staticmethod(_signal.pidfd_send_signal)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,8 +50,14 @@ class TestFamily:
 def listed(way: str) -> set[Process]:
     if way == "proc":
         return set(list_processes())
-    text = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], check=True, capture_output=True, text=True).stdout
-    return set(parse_ps(text))
+    ps = ["ps", *processes.PS[1:]]
+    env = {**os.environ, "LC_ALL": "C"}
+    return set(parse_ps(subprocess.run(ps, check=True, capture_output=True, text=True, env=env).stdout))
+
+
+def test_ps_says_when_a_process_was_started() -> None:
+    [process] = parse_ps(f"{os.getpid()} 1 S    Sun Nov  9 09:13:57 2025\n")
+    assert process.started == time.mktime((2025, 11, 9, 9, 13, 57, 0, 0, -1))
 
 
 @pytest.mark.parametrize("way", ["proc", "ps"])
@@ -59,9 +66,9 @@ def test_what_runs_is_listed(way: str) -> None:
         pytest.skip("there is no ps on this machine")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         try:
-            found = {process._replace(started="") for process in listed(way)}
-            assert Process(os.getpid(), os.getppid(), os.getsid(0)) in found
-            assert Process(child.pid, os.getpid(), os.getsid(0)) in found
+            found = {process._replace(started=0) for process in listed(way)}
+            assert Process(os.getpid(), os.getppid(), os.getsid(0), 0, os.getpgrp()) in found
+            assert Process(child.pid, os.getpid(), os.getsid(0), 0, os.getpgrp()) in found
             child.kill()
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
             assert child.pid not in {process.pid for process in listed(way)}, "it waits for its parent only"
@@ -112,7 +119,7 @@ class TestTelling:
         tell(listed._replace(parent=-1), signal.SIGTERM)
         assert child.wait(DEADLINE) == -signal.SIGTERM
 
-    @pytest.mark.parametrize("other", [{"started": "1"}, {"session": -1}], ids=repr)
+    @pytest.mark.parametrize("other", [{"started": 1}, {"session": -1}], ids=repr)
     def test_does_not_reach_one_that_has_its_number_now(
         self, child: subprocess.Popen[bytes], other: dict[str, Any]
     ) -> None:
@@ -165,6 +172,25 @@ if sys.platform == "linux":
         "os.system('nohup sleep 100 >nohup.out 2>&1 & echo $! > child')\n"
         "while open(f'/proc/{open(\"child\").read().strip()}/comm').read() != 'sleep\\n': time.sleep(0.01)"
     )
+
+BUSY_POOL = """import multiprocessing
+pool = multiprocessing.get_context('fork').Pool(2)
+working = pool.map_async(time.sleep, [100] * 4, chunksize=1)
+while not pool._taskqueue.empty(): time.sleep(0.01)
+"""
+
+
+def test_a_busy_pool_is_ended_and_so_is_python(start: Start) -> None:
+    """It replaces the workers that are ended, and its end at exit waits for a lock that one of them held."""
+    program = start(BUSY_POOL, DEADLINE, True)
+    assert len(alive(program.children)) == 2
+    program.end_children()
+    assert not alive(psutil.Process(program.process.pid).children(recursive=True))
+    assert program.process.stdin is not None
+    program.process.stdin.write("\n")
+    program.process.stdin.flush()
+    assert program.process.wait(DEADLINE) == 0
+
 
 PROGRAM = """
 import os, signal, subprocess, sys, time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from async_kernel.system import interrupt
 from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter
+from async_kernel.system.offspring import Moment, moment
 from async_kernel.system.user_code import beside, may_raise
 
 DEADLINE = 20.0
@@ -109,12 +111,16 @@ class Work:
         self.thread = threading.get_ident() if thread is None else thread
         self.finished = False
         self.reached: bool | None = False
+        self.since: Moment | None = None
         self.interrupted = False
         self.marked = 0
         self.ends = 0
         self.reports = 0
         self.checkpoints: list[Callable[[], None]] = []
         self.change = threading.Condition()
+
+    def waits(self) -> list[FrameType]:
+        return [sys._current_frames()[self.thread]]
 
     def end_wait(self, interrupt: Interrupt) -> None:
         with self.change:
@@ -200,6 +206,7 @@ class Interrupting:
         self.wake: Callable[[], None] = lambda: None
         self.running: list[Work] = []
         self.interrupter = Interrupter(self._wake, lambda: self.work, lambda: self.running, entries=[enter.__code__])
+        self.interrupter.mark = lambda: None
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -285,6 +292,47 @@ def test_code_that_spins_in_the_main_thread_is_interrupted(
             function_in("async_kernel.kernel.lanes")(lambda: enter(spin))
         assert interrupt.delivered
         assert work.marked == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be interrupted alone on Windows")
+def test_the_processes_of_the_work_are_interrupted_with_it(
+    interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("async_kernel.system.interrupt.BESIDE_SECONDS", 3600.0)
+    assert interrupting.work is not None
+    interrupting.wake = signal_main_thread
+    interrupting.work.since = moment()
+    with subprocess.Popen(["sleep", "100"]) as child:
+        interrupting.interrupter.interrupt(interrupting.work)
+        with pytest.raises(KeyboardInterrupt):
+            function_in("async_kernel.kernel.lanes")(lambda: enter(spin))
+        assert child.wait(DEADLINE) == -signal.SIGINT
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be interrupted alone on Windows")
+def test_they_are_when_the_work_cannot_be_reached_and_it_hears_of_it_first(interrupting: Interrupting) -> None:
+    marks: list[int | None] = []
+    work = interrupting.work
+    assert work is not None
+    work.since = moment()
+    with subprocess.Popen(["sleep", "100"]) as child:
+        interrupting.interrupter.mark = lambda: marks.append(child.poll())
+        interrupting.interrupter.interrupt(work)
+        work.wait_for_tries(5)
+        assert child.wait(DEADLINE) == -signal.SIGINT
+    work.wait_for_tries(work.ends + 3)
+    assert marks == [None]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be interrupted alone on Windows")
+def test_those_of_a_signal_have_got_it_already(interrupting: Interrupting) -> None:
+    work = interrupting.work = Work()
+    work.since = moment()
+    with subprocess.Popen(["sleep", "100"]) as child:
+        interrupting.interrupter._pursue(Interrupt(work, by_signal=True))
+        work.wait_for_tries(9)  # for longer than those of a message are spared
+        child.terminate()
+        assert child.wait(DEADLINE) == -signal.SIGTERM
 
 
 def test_a_signal_from_outside_is_for_what_runs_now(interrupting: Interrupting) -> None:

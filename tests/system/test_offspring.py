@@ -1,0 +1,128 @@
+"""The processes that an interrupt is for, too: real ones, started before a moment and after it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("a process cannot be interrupted alone on Windows", allow_module_level=True)
+
+from async_kernel.system import offspring
+from async_kernel.system.offspring import interrupt_offspring, moment
+
+DEADLINE = 20.0
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start processes that sleep."""
+    with ExitStack() as stack:
+
+        def start(**options: object) -> subprocess.Popen[bytes]:
+            child = subprocess.Popen(["sleep", "100"], **options)  # type: ignore[call-overload]
+            stack.callback(child.wait, DEADLINE)
+            stack.callback(child.kill)
+            return child  # type: ignore[no-any-return]
+
+        yield start
+
+
+def was_interrupted(child: subprocess.Popen[bytes]) -> bool:
+    """Whether it has got SIGINT. Of two signals that wait the lower number is the first to arrive."""
+    child.terminate()
+    return child.wait(DEADLINE) == -signal.SIGINT
+
+
+def test_what_is_older_is_spared_however_little(start: Start) -> None:
+    if sys.platform != "linux":
+        pytest.skip("other systems count in seconds")
+    start()
+    for _ in range(20):  # most of them within one tick of the system's clock
+        before = start()
+        now = moment()
+        after = start()
+        interrupt_offspring(now)
+        assert was_interrupted(after)
+        assert not was_interrupted(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be asked before Python 3.13")
+def test_where_there_is_no_child_all_that_comes_is_later(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise ChildProcessError
+
+    monkeypatch.setattr(offspring.real, "waitid", none)
+    now = moment()
+    assert now == (-1, 0)
+    child = start()
+    interrupt_offspring(now, spared=[])
+    assert was_interrupted(child)
+
+
+def test_what_the_child_has_started_is_told(start: Start) -> None:
+    start()
+    now = moment()
+    with subprocess.Popen(["sh", "-c", "echo up; sleep 100; true"], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        shell.stdout.readline()
+        while not (program := psutil.Process(shell.pid).children()):
+            pass
+        interrupt_offspring(now)
+        assert shell.wait(DEADLINE) == -signal.SIGINT
+        assert program[0].wait(DEADLINE) is None or not program[0].is_running()
+
+
+@pytest.mark.parametrize("options", [{"start_new_session": True}, {"process_group": 0}], ids=str)
+def test_what_has_a_group_of_its_own_is_spared(start: Start, options: dict[str, object]) -> None:
+    start()
+    now = moment()
+    child = start(**options)
+    interrupt_offspring(now, waited=[child.pid])
+    assert not was_interrupted(child)
+
+
+def test_what_is_waited_for_is_told_however_old(start: Start) -> None:
+    child, other = start(), start()
+    interrupt_offspring(moment(), waited=[child.pid])
+    assert was_interrupted(child)
+    assert not was_interrupted(other)
+    waited = start()
+    interrupt_offspring(None, waited=[waited.pid])
+    assert was_interrupted(waited)
+
+
+@pytest.mark.skipif(
+    not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists(),
+    reason="this system does not say which thread has started a process",
+)
+def test_what_another_thread_has_started_may_be_spared(start: Start) -> None:
+    start()
+    now = moment()
+    theirs: list[subprocess.Popen[bytes]] = []
+    started, checked = threading.Event(), threading.Event()
+
+    def other() -> None:
+        theirs.append(start())
+        started.set()
+        checked.wait(DEADLINE)  # with the thread goes the knowledge
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert started.wait(DEADLINE)
+    ours = start()
+    interrupt_offspring(now, spared=[thread.ident or 0])
+    checked.set()
+    thread.join()
+    assert was_interrupted(ours)
+    assert not was_interrupted(theirs[0])
