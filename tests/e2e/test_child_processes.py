@@ -87,12 +87,13 @@ OWN = {
 }
 AWAITING = {
     "asyncio": {
-        "asyncio": "child = await asyncio.create_subprocess_exec(*SLEEP); wait_for('a'); await child.wait()",
+        "asyncio": "child = await asyncio.create_subprocess_exec(*SLEEP); wait_for('a')\n"
+        "await child.wait(); await asyncio.sleep(60)",
         "run_in_executor": "say_when('a')\nwith ProcessPoolExecutor(1) as pool:\n"
         "    await asyncio.get_running_loop().run_in_executor(pool, work, 'a')",
     },
     "trio": {
-        "trio": "import trio; say_when('a')\nawait trio.run_process(SLEEP)",
+        "trio": "import trio; say_when('a')\nawait trio.run_process(SLEEP); await trio.sleep(60)",
         "thread": "import trio; say_when('a')\n"
         "await trio.to_thread.run_sync(subprocess.run, SLEEP); await trio.sleep(60)",
     },
@@ -184,6 +185,7 @@ AWAITS = {
 
 
 def test_the_workers_of_a_pool_that_is_waited_for(kernel: KernelDriver, shelled: dict[str, dict[str, str]]) -> None:
+    kernel.expects_stderr = True  # asyncio says so of a future whose exception nobody asks for
     kernel.execute(POOLS).ok()
     for name, code in {**WAITS, **AWAITS[kernel.library]}.items():
         names = "ab" if "'ab'" in code or "'b'" in code else "a"
@@ -195,6 +197,7 @@ def test_the_workers_of_a_pool_that_is_waited_for(kernel: KernelDriver, shelled:
             wait_until(noted.exists, f"the interrupt of {each} in the case {name}")
             noted.unlink()
         assert cell.reply.get("ename"), name
+    kernel.execute("loky.shutdown(kill_workers=True)").ok()
 
 
 USER_SIGNAL = "" if sys.platform == "win32" else str(int(signal.SIGUSR1))

@@ -534,7 +534,7 @@ def test_a_second_interrupt_ends_what_takes_a_cancellation_in(
 @pytest.mark.skipif(sys.platform == "win32", reason="os.system waits otherwise there")
 def test_a_c_call_that_does_not_look_for_interrupts_is_spoken_of(kernel: KernelDriver) -> None:
     # The C library's system() has this process ignore SIGINT while it waits, and this shell ignores it, too.
-    call = "os.system('trap \\"\\" INT; echo in; until [ -e gate ]; do sleep 0.05; done')"
+    call = "os.system(\"trap '' INT; echo in; until [ -e gate ]; do sleep 0.05; done\")"
     running = kernel.start_until_printed(f"import os\n\n{call}\nwhile True: pass", "in")
     by_message(kernel)
     told = kernel.wait_printed(running, "waits")
