@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from types import CodeType, FrameType
 
 from .real import real
 from .service_thread import ServiceThread
@@ -90,14 +91,29 @@ if sys.platform != "win32":
 
 
 def _end_pools(seconds: float) -> None:
-    """End what multiprocessing ends at exit before all else, as far as that takes no more than so many `seconds`. It
-    goes on after them: a worker may not end before it is killed."""
+    """End what multiprocessing ends at exit before all else, and wait for up to so many `seconds` until that is done,
+    here or in another thread. It goes on after them: a worker may not end before it is killed."""
+    end = real.monotonic() + seconds
     utils = [sys.modules[name] for name in ("multiprocessing.util", "multiprocess.util") if name in sys.modules]
     for util in utils:
         with suppress(RuntimeError, MemoryError):  # no thread can be started any more
             thread = ServiceThread("pools", util._run_finalizers, (POOLS,))
             thread.start()
             thread.join(seconds)
+    calls = [util.Finalize.__call__.__code__ for util in utils]
+    while calls and _is_called(calls) and real.monotonic() < end:  # the exit functions, or a cell that leaves its pool
+        real.sleep(FIRST_PAUSE)
+
+
+def _is_called(functions: Sequence[CodeType]) -> bool:
+    """Whether any thread is in one of these functions."""
+    for innermost in real.frames().values():
+        frame: FrameType | None = innermost
+        while frame is not None:
+            if frame.f_code in functions:
+                return True
+            frame = frame.f_back
+    return False
 
 
 def _helpers() -> set[int | None]:

@@ -93,7 +93,7 @@ AWAITING = {
         "    await asyncio.get_running_loop().run_in_executor(pool, work, 'a')",
     },
     "trio": {
-        "trio": "import trio; say_when('a')\nawait trio.run_process(SLEEP); await trio.sleep(60)",
+        "trio": "import trio; say_when('a')\nawait trio.run_process(SLEEP, check=False); await trio.sleep(60)",
         "thread": "import trio; say_when('a')\n"
         "await trio.to_thread.run_sync(subprocess.run, SLEEP); await trio.sleep(60)",
     },
