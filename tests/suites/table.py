@@ -85,6 +85,34 @@ NBCLIENT = Suite(
     ),
 )
 
+PAPERMILL = Suite(
+    name="papermill",
+    version="2.7.0",
+    sha256="ec10b37594a060662f57269e1ebd108c209d204450f00fdfeb70a1c7cfb7fbc8",
+    covers="Notebooks with parameters: errors, reports, exits of cells, logged output. Its other tests are of "
+    "translators and of storage in clouds. One is left out: it counts what is saved each second from the start of the "
+    "first cell, which waits here for IPython's import, longer on a busy machine.",
+    tests=(
+        "papermill/tests/test_autosave.py",
+        "papermill/tests/test_cli.py",
+        "papermill/tests/test_clientwrap.py",
+        "papermill/tests/test_engines.py",
+        "papermill/tests/test_execute.py",
+        "papermill/tests/test_parameterize.py",
+    ),
+    members=("papermill", "pyproject.toml"),
+    options=(
+        "--deselect=papermill/tests/test_autosave.py::TestMidCellAutosave::test_end2end_autosave_slow_notebook",
+    ),  # see `covers`
+    differences=(
+        Difference(
+            Kind.FAULT,
+            "The notebook imports `display` from a module of IPython that no longer has it.",
+            ("papermill/tests/test_execute.py::TestBrokenNotebook2::test",),
+        ),
+    ),
+)
+
 IPYWIDGETS = Suite(
     name="ipywidgets",
     version="8.1.9",
@@ -121,5 +149,5 @@ NBVAL = Suite(
     backends=("trio",),  # no cell of its notebooks uses a loop, so that one suffices
 )
 
-SUITES = {suite.name: suite for suite in (IPYKERNEL, NBCLIENT, IPYWIDGETS, IPYMPL, NBVAL)}
+SUITES = {suite.name: suite for suite in (IPYKERNEL, NBCLIENT, PAPERMILL, IPYWIDGETS, IPYMPL, NBVAL)}
 """Each suite by its name."""
