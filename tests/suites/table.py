@@ -149,5 +149,42 @@ NBVAL = Suite(
     backends=("trio",),  # no cell of its notebooks uses a loop, so that one suffices
 )
 
-SUITES = {suite.name: suite for suite in (IPYKERNEL, NBCLIENT, PAPERMILL, IPYWIDGETS, IPYMPL, NBVAL)}
+JUPYTER_CLIENT = Suite(
+    name="jupyter_client",
+    version="8.10.0",
+    sha256="9f7116294dca55f1785be880057d44544db9b1567718d92cb33c58886afb9497",
+    covers="Clients of each kind, and managers of one kernel and of many, beside each other and in threads. Its other "
+    "tests start kernels of their own, or none.",
+    tests=(
+        "tests/test_client.py",
+        "tests/test_kernelmanager.py::TestKernelManager",
+        "tests/test_kernelmanager.py::TestAsyncKernelManager",
+        "tests/test_multikernelmanager.py",
+    ),
+    differences=(
+        Difference(
+            Kind.ON_PURPOSE,
+            "Interrupts come as messages, which say what they are for, as the kernel spec asks for; the test counts "
+            "signals.",
+            (
+                "tests/test_kernelmanager.py::TestKernelManager::test_subclass_callables[tcp]",
+                "tests/test_kernelmanager.py::TestKernelManager::test_subclass_callables[ipc]",
+                "tests/test_kernelmanager.py::TestAsyncKernelManager::test_subclass_callables[tcp]",
+                "tests/test_kernelmanager.py::TestAsyncKernelManager::test_subclass_callables[ipc]",
+            ),
+        ),
+        Difference(
+            Kind.SKIPPED,
+            "They say that the client in threads does not support it.",
+            ("tests/test_client.py::TestThreadedKernelClient::test_execute_interactive",),
+        ),
+        Difference(
+            Kind.SKIPPED,
+            "They say that a kernel does not start in a pool of processes.",
+            ("tests/test_multikernelmanager.py::TestKernelManager::test_start_parallel_process_kernels",),
+        ),
+    ),
+)
+
+SUITES = {suite.name: suite for suite in (IPYKERNEL, NBCLIENT, PAPERMILL, IPYWIDGETS, IPYMPL, NBVAL, JUPYTER_CLIENT)}
 """Each suite by its name."""
