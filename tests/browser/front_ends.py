@@ -166,10 +166,10 @@ class Lab(FrontEnd):
         return Console(self.page, self.page.locator(".jp-ConsolePanel:visible"))
 
     def shut_down(self, notebook: Notebook) -> None:
-        """Shut down the kernel of the notebook in front, and close it, from the menu."""
+        """Shut down the kernel of the notebook, which is in front and saved, and close it, from the menu."""
         self.page.get_by_role("menuitem", name="File", exact=True).click()
         self.page.locator(".lm-Menu-item").get_by_text("Close and Shut Down Notebook").click()
-        self.accept("Shut Down")
+        self.accept("Ok")
         self.wait_until(lambda: notebook.path not in self.server.notebooks(), f"the kernel of {notebook.path} is gone")
 
     def show(self, notebook: Notebook) -> None:

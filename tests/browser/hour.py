@@ -68,6 +68,7 @@ def play(lab: Lab, kernels: dict[str, str], rounds: int = ROUNDS) -> Iterator[st
         if len(opened) >= OPEN:
             oldest = opened.popleft()
             oldest.show()
+            oldest.save()
             lab.shut_down(oldest)
 
 

@@ -18,6 +18,7 @@ ALLOWED: Mapping[str, str] = MappingProxyType(
         r"\[W .* ServerApp\] Got events for closed stream": "the server has closed a socket by which it asked a kernel "
         "whether it is ready, and the kernel has answered twice",
         r"\[W .* ServerApp\] A `_jupyter_server_extension_points` .* ipyparallel": "ipyparallel is older than that",
+        r"\[W .* ServerApp\] .*/\.~.*\.ipynb doesn't exist": "the server lists a folder while it writes a file there",
         r"async-kernel: No such comm( target registered)?: ": "JupyterLab asks every kernel for ipywidgets",
     }
 )
