@@ -53,6 +53,7 @@ from async_kernel.transport.replay import Replay
 from async_kernel.transport.sockets import bind_sockets
 
 if TYPE_CHECKING:
+    import socket
     from types import FrameType
 
     from async_kernel.kernel.ports import Comms, Interpreter
@@ -101,7 +102,7 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
     run, in which case every client that asked has been told why.
     """
     parent = find_parent(os.environ)
-    guardian = start_guardian(parent, GUARDIAN_GRACE)  # while there is no other thread
+    guardian = start_guardian(parent, GUARDIAN_GRACE, GRACE)  # while there is no other thread
     return ZMQInterface(settings).run(parent, guardian)
 
 
@@ -148,6 +149,7 @@ class ZMQInterface:
         self._plan: Plan | None = None
         self._interpreter: Interpreter | None = None
         self._leave_cells: Callable[[], None] = lambda: None
+        self._signals: tuple[socket.socket, socket.socket] | None = None
         self._end_soon: Callable[[], None] = lambda: None
         self._restore: list[Callable[[], None]] = []
         self._ending = Ending(log)
@@ -176,6 +178,7 @@ class ZMQInterface:
         status = 0
         if guardian is not None:
             guardian.wait_started()
+            self._signals = guardian.signals
             for file in self._files:
                 guardian.remember(file)
         try:
@@ -243,7 +246,7 @@ class ZMQInterface:
         if sys.platform != "win32":
             from async_kernel.system.signal_relay import SignalRelay
 
-            relay = SignalRelay(end=self._end_soon)
+            relay = SignalRelay(end=self._end_soon, pair=self._signals)
             relay.listen()
             self._restore.append(relay.close)
             self.kernel.before_cell = relay.listen  # the loop, or a cell, may have taken the descriptor back

@@ -1,7 +1,8 @@
 """The guardian: a small process that ends a kernel, and what the kernel has started, when the kernel cannot.
 
-While C code holds the GIL no Python code of the kernel's process runs: the end of its parent goes unnoticed. A kernel
-that dies of a signal leaves its children behind. The guardian waits for the end of both processes, which costs nothing.
+While C code holds the GIL no Python code of the kernel's process runs: the end of its parent goes unnoticed, and so
+does a signal that asks for the end. A kernel that dies of a signal leaves its children behind. The guardian waits for
+the end of both processes, and for signals that the kernel does not take in, which costs nothing.
 
 It is forked before the kernel has threads, so it shares the kernel's memory and starts in a millisecond. It has a
 session of its own and is nobody's child, so that no signal for the kernel's group, no `os.wait()` and no list of
@@ -10,14 +11,17 @@ children meets it. It holds no descriptor but its own: no log, no pipe and no so
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
+import socket
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
+from .end_signals import END_SIGNALS
 from .files import OwnFile
 from .real import real
 
@@ -29,6 +33,9 @@ CHILDREN_GRACE = 0.1
 LEFT_GRACE = 1.0
 """The same for those of a kernel that has died: resource trackers are among them, which clean up."""
 
+PAUSE = 0.05
+"""Seconds between two looks whether the kernel has read a signal that has arrived."""
+
 DISMISSED, END = b"dismissed", b"\0"
 """What it may be told, beside files, and what ends each of these words: no path has it."""
 
@@ -39,7 +46,10 @@ NAME = b"kernel guardian"
 class Guardian:
     """The guardian of this process, as seen from here."""
 
-    def __init__(self, forked: int, descriptor: int) -> None:
+    def __init__(self, forked: int, descriptor: int, signals: tuple[socket.socket, socket.socket]) -> None:
+        self.signals = signals
+        """What the numbers of signals are to be read from and written to, as by a `SignalRelay`: the guardian looks
+        whether they are."""
         self._forked = forked
         self._descriptor = descriptor
         self._identity = os.fstat(descriptor)
@@ -65,8 +75,9 @@ class Guardian:
                 os.write(self._descriptor, words + END)
 
 
-def start_guardian(parent: int | None, grace: float) -> Guardian | None:
-    """Start the guardian of this process: when `parent` has ended, this process has `grace` seconds to end, too.
+def start_guardian(parent: int | None, grace: float, signal_grace: float) -> Guardian | None:
+    """Start the guardian of this process: when `parent` has ended, this process has `grace` seconds to end, too. It has
+    `signal_grace` seconds to take in a signal that asks for its end.
 
     None where there is nothing to guard, since this process has no parent and does not lead a session, or since the
     first process of a PID namespace is its parent, with which all others end. None on Windows, and where no process can
@@ -77,19 +88,20 @@ def start_guardian(parent: int | None, grace: float) -> Guardian | None:
         if 1 in (kernel.pid, real.getppid()) or (parent is None and not kernel.leads):
             return None
         try:
+            signals = socket.socketpair()
             reader, writer = os.pipe()
         except OSError:
             return None
         try:
             child = os.fork()
             if child == 0:
-                _leave_and_guard(kernel, grace, reader)
+                _leave_and_guard(kernel, grace, signal_grace, reader, signals[0])
         except OSError:
             os.close(writer)
             return None
         finally:
             os.close(reader)
-        return Guardian(child, writer)
+        return Guardian(child, writer, signals)
     return None
 
 
@@ -119,35 +131,43 @@ if sys.platform != "win32":
                     event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
                     self._queue.control([event], 0)
 
-        def wait(self, seconds: float | None = None) -> set[int]:
-            """Wait until one has ended that had not, or for so many seconds; those that have ended now."""
+        def wait(self, seconds: float | None = None, signals: socket.socket | None = None) -> set[int]:
+            """Wait until one has ended that had not, or for so many seconds, or until `signals` has something to read;
+            those that have ended now."""
             if sys.platform == "linux":
                 poll = select.poll()
                 for descriptor in self._open.values():
                     poll.register(descriptor, select.POLLIN)
+                if signals is not None:
+                    poll.register(signals, select.POLLIN)
                 ready = {descriptor for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000)}
                 ended = {pid for pid, descriptor in self._open.items() if descriptor in ready}
             else:
+                if signals is not None:
+                    select.select([self._queue.fileno(), signals.fileno()], [], [], seconds)
+                    seconds = 0
                 ended = {event.ident for event in self._queue.control(None, len(self._open), seconds)}
             for pid in ended:
                 del self._open[pid]
             return ended
 
-    def _leave_and_guard(kernel: Kernel, grace: float, reader: int) -> NoReturn:
+    def _leave_and_guard(
+        kernel: Kernel, grace: float, signal_grace: float, reader: int, signals: socket.socket
+    ) -> NoReturn:
         """Be the forked process: fork once more, so that the one which stays is nobody's child, and guard there."""
         try:
             if os.fork() == 0:
-                _let_go(reader)
-                _guard(kernel, grace, reader)
+                _let_go(reader, signals.fileno())
+                _guard(kernel, grace, signal_grace, reader, signals)
         finally:
             os._exit(0)
 
-    def _let_go(reader: int) -> None:
-        """Give up all that was inherited and that somebody may wait for, but for `reader`."""
+    def _let_go(*kept: int) -> None:
+        """Give up all that was inherited and that somebody may wait for, but for the descriptors `kept`."""
         os.setsid()
         os.chdir("/")
         for name in real.listdir("/dev/fd"):
-            if int(name) not in (0, 1, 2, reader):
+            if int(name) not in (0, 1, 2, *kept):
                 with suppress(OSError):  # the one by which this list was read
                     os.close(int(name))
         null = os.open(os.devnull, os.O_RDWR)
@@ -159,10 +179,10 @@ if sys.platform != "win32":
             os.write(comm, NAME)
             os.close(comm)
 
-    def _guard(kernel: Kernel, grace: float, reader: int) -> None:
+    def _guard(kernel: Kernel, grace: float, signal_grace: float, reader: int, signals: socket.socket) -> None:
         ends = Ends([kernel.pid] if kernel.parent is None else [kernel.pid, kernel.parent])
-        ended = ends.wait()
-        if kernel.pid not in ended:
+        ended = _wait(ends, signals, signal_grace)
+        if ended and kernel.pid not in ended:
             ended = ends.wait(grace)
         if kernel.pid not in ended:
             left = _find(kernel)
@@ -171,6 +191,27 @@ if sys.platform != "win32":
             end_processes(lambda: frozenset(filter(is_still, left)) | _find(kernel), CHILDREN_GRACE)
         elif not _remove_files(reader) and kernel.leads:
             end_processes(lambda: _find(kernel), LEFT_GRACE)
+
+    def _wait(ends: Ends, signals: socket.socket, grace: float) -> set[int]:
+        """Wait until a process has ended. None has when a signal that asks for the end has not been read for so long:
+        the kernel reads them at once, unless C code holds the GIL."""
+        asked = math.inf
+        watched: socket.socket | None = signals
+        while True:
+            arrived = b""
+            if watched is not None:
+                try:
+                    arrived = signals.recv(1 << 12, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+                    if not arrived:  # the kernel has closed its end
+                        watched = None
+                except BlockingIOError:
+                    pass
+            asked = math.inf if END_SIGNALS.isdisjoint(arrived) else min(asked, real.monotonic())
+            if real.monotonic() - asked >= grace:
+                return set()
+            ended = ends.wait(PAUSE) if arrived else ends.wait(None, watched)
+            if ended:
+                return ended
 
     def _remove_files(reader: int) -> bool:
         """Remove the files that the kernel has named, unless it has dismissed us; whether it has.

@@ -30,6 +30,10 @@ FIRST_PAUSE, LONGEST_PAUSE, LATE_PAUSE = 0.001, 0.05, 1.0
 that knocks does not get its turn."""
 
 
+LONG = 1e6
+"""As good as for ever, in seconds."""
+
+
 class SignalRelay:
     """Knocks at the main thread when a signal has arrived, until its handlers have run.
 
@@ -37,15 +41,19 @@ class SignalRelay:
     sockets). When its handler runs, those of all signals that came before have run.
 
     `end()` is called, in another thread, when a signal has arrived that asks for the end: its handler may be late,
-    since there are C calls that no signal ends, `os.system` for one.
+    since there are C calls that no signal ends, `os.system` for one. `pair` are connected sockets to read numbers of
+    signals from and to have them written to; by default they are made here.
     """
 
     def __init__(
-        self, relayed: Collection[int] = (signal.SIGINT, *END_SIGNALS), end: Callable[[], None] = lambda: None
+        self,
+        relayed: Collection[int] = (signal.SIGINT, *END_SIGNALS),
+        end: Callable[[], None] = lambda: None,
+        pair: tuple[socket.socket, socket.socket] | None = None,
     ) -> None:
         self._relayed = frozenset(relayed)
         self._end = end
-        self._reader, self._writer = socket.socketpair()
+        self._reader, self._writer = pair or socket.socketpair()
         self._writer.setblocking(False)
         self._lock = threading.Lock()
         self._behind = -1  # a duplicate of the descriptor that was there before: its owner may close it at any time
@@ -91,7 +99,9 @@ class SignalRelay:
         sys.setprofile(None)
         pause: float | None = None
         while True:
-            self._reader.settimeout(pause)
+            # Never None: with a time limit Python waits for the descriptor first, then for the GIL, and reads when it
+            # has that. So the guardian sees what is not read while C code holds the GIL.
+            self._reader.settimeout(LONG if pause is None else pause)
             due = math.inf if pause is None else real.monotonic() + pause
             try:
                 arrived = self._reader.recv(4096)

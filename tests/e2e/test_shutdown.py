@@ -503,6 +503,32 @@ def test_what_was_printed_before_the_end_arrives(start_kernel: StartKernel, back
     assert kernel.wait_exit() == 0
 
 
+KEEPS_GIL = (
+    "import ctypes; c = ctypes.PyDLL(None); lock = ctypes.create_string_buffer(128); c.pthread_mutex_init(lock, None)\n"
+    "c.pthread_mutex_lock(lock); import sys; sys.setswitchinterval(60)\nfor _ in range(9):\n"
+    "    try: c.creat(b'held', 0o600); c.pthread_mutex_lock(lock)\n    except BaseException: pass"
+)
+"""A C call with the GIL that no signal ends."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="waits for a lock of POSIX threads")
+def test_sigterm_is_heard_while_c_code_keeps_the_gil(start_kernel: StartKernel, backend: str) -> None:
+    """By the guardian: no thread of the kernel runs any more."""
+    kernel = start_kernel(backend)
+    kernel.expects_stderr = True
+    child = start_child(kernel, CHILDREN["Popen"])
+    try:
+        kernel.start(KEEPS_GIL)
+        wait_until((kernel.folder / "held").exists, "the C call")
+        kernel.send_signal(signal.SIGTERM)
+        # A signal that comes just before the call is heard by Python, whose watchdog then ends the process.
+        assert kernel.wait_exit() in (-signal.SIGKILL, 1)
+        wait_until(lambda: is_gone(child), "the end of the child")
+    finally:
+        if not is_gone(child):
+            child.kill()
+
+
 GUARDIAN = "kernel guardian"
 
 
@@ -519,7 +545,7 @@ def test_the_guardian_is_seen_by_nobody_and_goes_with_its_kernel(start_kernel: S
     assert psutil.Process(kernel.process.pid).children() == []
     assert kernel.execute("import os; os.wait()").reply["ename"] == "ChildProcessError"
     open_files = {path.readlink().name for path in Path(f"/proc/{guardian.pid}/fd").iterdir()}
-    assert {name.partition(":")[0] for name in open_files} == {"null", "pipe", "anon_inode"}
+    assert {name.partition(":")[0] for name in open_files} == {"null", "pipe", "socket", "anon_inode"}
     stays = start_child(kernel, DETACHED["nohup"])
     tracker = "from multiprocessing import resource_tracker as r; r.ensure_running(); print(r._resource_tracker._pid)"
     tracks = start_child(kernel, tracker)
