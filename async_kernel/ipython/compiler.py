@@ -6,11 +6,13 @@ import ast
 import linecache
 import os
 import tempfile
+from types import CodeType
 from typing import Any
 
 from IPython.core.compilerop import CachingCompiler
 
 from async_kernel.ipython.line_numbers import count_empty
+from async_kernel.ipython.sources import CellSources
 from async_kernel.protocol.murmur2 import murmur2
 
 __all__ = ["CELL_SUFFIX", "KernelCompiler", "cell_file", "cell_folder", "cell_name"]
@@ -52,6 +54,10 @@ class KernelCompiler(CachingCompiler):  # type: ignore[misc]
     the cell as a whole.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sources = CellSources(self._forget)
+
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         """The name for the code of one cell."""
         return cell_name(raw_code)
@@ -61,7 +67,18 @@ class KernelCompiler(CachingCompiler):  # type: ignore[misc]
         taken away, are there again."""
         empty = count_empty((raw_code or "").splitlines()) - count_empty(transformed_code.splitlines())
         name: str = super().cache("\n" * max(0, empty) + transformed_code, number, raw_code)
+        self._sources.keep(name)
         return name
+
+    def __call__(self, source: Any, filename: str, symbol: str) -> CodeType:
+        """Compile, and keep the lines of a cell for as long as its code lives."""
+        code: CodeType = super().__call__(source, filename, symbol)
+        self._sources.watch(filename, code)
+        return code
+
+    def _forget(self, name: str) -> None:
+        linecache.cache.pop(name, None)
+        self._filename_map.pop(name, None)
 
     def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> ast.AST:
         """Parse the code of a cell that was cached under `filename`, or any other code."""
