@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import math
 import os
@@ -117,13 +118,18 @@ class Ending:
         self._has_ended_children = True
 
     def leave(self, status: int) -> None:
-        """End the process with `status` if Python cannot do that, since it would wait for threads that hang. To be
-        called in the main thread, as its last deed."""
+        """End the process with `status` if Python cannot do that, since it would wait for threads that hang; else have
+        it end soon. To be called in the main thread, as its last deed."""
         if self._exit_functions.left_threads:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(Exception):
                     stream.flush()
             real.exit(status)
+        # What cells have left in rings goes now. While Python takes itself apart it looks through all objects several
+        # times, which takes more than a second once a completion has brought in jedi: it is to find none.
+        with suppress(Exception):  # of a callback of `gc`
+            gc.collect()
+        gc.freeze()
 
     # The thread that sees to it
 

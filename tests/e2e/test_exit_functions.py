@@ -181,3 +181,22 @@ def test_a_busy_pool_of_processes_ends_with_the_kernel(start_kernel: StartKernel
     assert kernel.wait_exit() == 0
     assert (kernel.folder / "gone").read_text() == "atexit ran"
     wait_until(lambda: not session_of(kernel), "the end of the workers")
+
+
+LATE = """
+import gc, sys, types
+class Late:
+    def __del__(self, count=gc.get_freeze_count, open=open):
+        with open('late', 'w') as file: file.write(str(count()))
+sys.modules['kept'] = types.ModuleType('kept')
+sys.modules['kept'].late = Late()
+"""
+
+
+def test_python_takes_itself_apart_without_a_look_through_all_objects(start_kernel: StartKernel) -> None:
+    """That takes more than a second once a completion has brought in jedi. On one backend: it is Python's own end."""
+    kernel = start_kernel("asyncio")
+    kernel.execute(LATE).ok()
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    assert kernel.wait_exit() == 0
+    assert int((kernel.folder / "late").read_text()) > 10_000, "objects that are left alone"
