@@ -149,10 +149,42 @@ def test_who_does_not_know_the_key_of_the_kernel_is_not_heard(start_kernel: Star
         context.destroy(linger=0)
 
 
+@pytest.mark.parametrize("policy", ["disabled", "required"])
+def test_nobody_takes_the_identity_of_a_client(start_kernel: StartKernel, policy: str) -> None:
+    """All who may subscribe can read it: it is the session in the headers. Without encryption whoever connects with it
+    gets the client's replies, so that a client which comes back is served; then this test sees that."""
+    kernel = start_kernel("asyncio", encryption=policy)
+    connection = connection_of(kernel)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        thief = _connect(context, connection, "shell", None, identity=kernel.client.session.bsession)
+        thief.send_multipart([b"", b"any", b"thing"])
+        if policy == "disabled":
+            kernel.expects_stderr = True  # what is not signed is spoken of
+
+            def gets_a_reply() -> int:
+                kernel.start("1")
+                return thief.poll(100)
+
+            wait_until(gets_a_reply, "a reply that was stolen")
+        else:
+            for _ in range(20):
+                kernel.execute("1").ok()
+            assert not thief.poll(0)
+    finally:
+        context.destroy(linger=0)
+
+
 def _connect(
-    context: zmq.Context[zmq.Socket[bytes]], connection: Mapping[str, Any], channel: str, server: bytes | None
+    context: zmq.Context[zmq.Socket[bytes]],
+    connection: Mapping[str, Any],
+    channel: str,
+    server: bytes | None,
+    identity: bytes = b"",
 ) -> zmq.Socket[bytes]:
     one = context.socket(zmq.SUB if channel == "iopub" else zmq.DEALER)
+    if identity:
+        one.identity = identity
     if server is not None:
         one.curve_publickey, one.curve_secretkey = zmq.curve_keypair()
         one.curve_serverkey = server
