@@ -73,7 +73,7 @@ class Events(EventManager):  # type: ignore[misc]
             raise cell.failed
 
 
-class ZMQInteractiveShell(NamesParents, InteractiveShell):  # type: ignore[misc]
+class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
     """The shell behind `get_ipython()`.
 
     It has the class name that rich, pandas and many scripts look for to see that they run in a Jupyter kernel, and

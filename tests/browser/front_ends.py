@@ -26,7 +26,7 @@ CHATTER = {
     r"Menu entry for command '.*' is duplicated\.": "JupyterLab's and Notebook's own menus",
     r"Skipping \{command: .*\} default shortcut because it collides": "JupyterLab's and Notebook's own shortcuts",
     r"\[yjs#509\] Not same Y\.Doc": "Notebook's page carries two copies of a library",
-    r"Settings failed to load for \(@jupyterlab/(metadataform|logconsole)-extension": "Notebook's tree",
+    r"Settings failed to load for \(@jupyterlab/(metadataform|logconsole|application)-extension": "Notebook's tree",
     r"Disposed$": "Notebook's tree, which opens a notebook and leaves it to another page",
     r"Comm not found for comm id": "the same: answers come to a page that has left",
     r"Command 'filebrowser:open-path' not registered\.": "Notebook's page, when it is loaded anew",
@@ -466,3 +466,13 @@ class Console:
         self.page.keyboard.type(source)
         self.page.keyboard.press("Shift+Enter")
         return self.panel.locator(".jp-CodeConsole-content .jp-CodeCell").nth(count)
+
+    def wait_in_subshell(self) -> None:
+        """Run lines until one has run in the subshell, which JupyterLab makes while one may type already."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            cell = self.run("import threading; threading.current_thread().name")
+            expect(cell).to_contain_text(re.compile("'(MainThread|subshell .*)'"))
+            if "'subshell " in cell.inner_text():
+                return
+            assert time.monotonic() < end, "there is no subshell"

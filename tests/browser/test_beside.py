@@ -60,8 +60,9 @@ def test_two_notebooks_have_a_kernel_each(front: FrontEnd) -> None:
 def test_a_console_in_a_subshell(lab: Lab) -> None:
     notebook = lab.open("done = False", BLOCKS)
     notebook.cell(0).run()
-    cell = notebook.run(1).wait_text("begun")
     console = lab.open_console(notebook)
+    console.wait_in_subshell()  # what is typed before that goes to the main shell, and there behind the cell
+    cell = notebook.run(1).wait_text("begun")
     console.run("done")
-    console.run("import asyncio; await asyncio.sleep(0); done = True")
+    console.run(f"import {lab.library}; await {lab.library}.sleep(0); done = True")
     cell.wait_text("ended").wait_ended()

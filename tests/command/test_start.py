@@ -158,7 +158,7 @@ def test_a_client_sees_at_once_that_its_ports_were_taken(kernels: Path) -> None:
 def test_what_strangers_could_do_is_said_once(fields: dict[str, str], said: str, tmp_path: Path) -> None:
     (tmp_path / "runtime").mkdir()
     path = tmp_path / "runtime" / "kernel-mine.json"
-    path.write_text(json.dumps({**ConnectionInfo()._asdict(), **fields}))
+    path.write_text(json.dumps({**json.loads(ConnectionInfo().to_text()), **fields}))
     with started(
         f"-f {shlex.quote(str(path))}", tmp_path, settled=lambda text: '"shell_port": 0' not in text
     ) as client:
