@@ -42,34 +42,25 @@ class ChannelOutlet:
         topic: bytes,
     ) -> None:
         """Publish on iopub."""
-        if msg_type == "status":
-            self._statuses.publish(
-                parent, content, lambda request, state: self._send(request, msg_type, state, metadata, buffers, topic)
-            )
-        else:
-            self._send(parent, msg_type, content, metadata, buffers, topic)
 
-    def _send(
-        self,
-        parent: Message,
-        msg_type: str,
-        content: Content,
-        metadata: Content,
-        buffers: Sequence[Buffer],
-        topic: bytes,
-    ) -> None:
-        frames = self._codec.encode(
-            msg_type,
-            content,
-            parent.header_frame,
-            metadata,
-            buffers,
-            (topic or topic_of(self._codec.session, msg_type),),
-        )
-        if msg_type in _DISPENSABLE:
-            self._transport.show(parent, frames, self._build_stream)
+        def send(parent: Message, content: Content) -> None:
+            frames = self._codec.encode(
+                msg_type,
+                content,
+                parent.header_frame,
+                metadata,
+                buffers,
+                (topic or topic_of(self._codec.session, msg_type),),
+            )
+            if msg_type in _DISPENSABLE:
+                self._transport.show(parent, frames, self._build_stream)
+            else:
+                self._transport.send(Channel.IOPUB, frames)
+
+        if msg_type == "status":
+            self._statuses.publish(parent, content, send)
         else:
-            self._transport.send(Channel.IOPUB, frames)
+            send(parent, content)
 
     def writer(
         self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
