@@ -1,6 +1,6 @@
 """Take the pictures of the page about hosts: windows that kernels have opened, on a display of our own.
 
-    apt-get install xvfb python3-tk                      # and what docs/hosts.md lists for Qt
+    apt-get install xvfb python3-tk                      # and what docs/guides/hosts.md lists for Qt
     pip install ".[qt]" matplotlib
     python docs/take_host_pictures.py
 

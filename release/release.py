@@ -4,7 +4,7 @@
     python release/release.py 0.2.0 --check  # says what would be done, and does nothing
 
 Nothing is pushed or uploaded: the last lines that it prints are the commands that do so. How releases are made, and
-what a changelog fragment looks like: `docs/packaging.md`.
+what a changelog fragment looks like: `docs/contribute/packaging.md`.
 
 Knows the checkout that it is given (`--project`, by default its own), and nothing of the package's insides.
 """

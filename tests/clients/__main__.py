@@ -1,4 +1,4 @@
-"""Writes docs/clients.md: `python -m tests.clients`."""
+"""Writes docs/compare/clients.md: `python -m tests.clients`."""
 
 from .page import PAGE, page
 

@@ -1,4 +1,4 @@
-"""Writes `docs/clients.md` from the table and the locks."""
+"""Writes `docs/compare/clients.md` from the table and the locks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .table import CLIENTS, Client
 
 __all__ = ["PACKAGES", "PAGE", "page"]
 
-PAGE = ROOT / "docs" / "clients.md"
+PAGE = ROOT / "docs" / "compare" / "clients.md"
 PACKAGES = Path(__file__).with_name("package-lock.json")
 """The lock of the clients that npm installs."""
 

@@ -1,6 +1,6 @@
 """The table: each client, and what is shown of it.
 
-`docs/clients.md` is written from it and from the locks, which name the versions (`python -m tests.clients`).
+`docs/compare/clients.md` is written from it and from the locks, which name the versions (`python -m tests.clients`).
 """
 
 from __future__ import annotations

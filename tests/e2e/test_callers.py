@@ -15,7 +15,7 @@ import pytest
 from .conftest import StartKernel
 from .driver import DEADLINE, KernelDriver
 
-PAGE = Path(__file__).parents[2] / "docs" / "callers.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "callers.md"
 
 SETUP = """
 import anyio, threading, time

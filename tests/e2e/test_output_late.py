@@ -1,6 +1,6 @@
 """Whose output is whose when a cell has ended: what works for others goes on in their cells.
 
-The rule is that of `docs/kernel.md`, section Output, sentence by sentence.
+The rule is that of `docs/guides/output.md`, sentence by sentence.
 """
 
 from __future__ import annotations

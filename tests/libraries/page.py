@@ -19,7 +19,7 @@ HEAD = """\
 # Moving from ipykernel
 
 Notebooks, libraries and front ends need no change. Install the package into the environment of the notebook, choose
-the kernel `async` in the front end, or make a spec of your own: [the command line](command-line.md).
+the kernel `async` in the front end, or make a spec of your own: [the command line](reference/command-line.md).
 ipykernel may stay installed beside it, and need not.
 
 The tables are those of the tests, which run the same cells and suites under both kernels; so they are true.
@@ -31,10 +31,10 @@ SAME = """\
 
 - **Cells**: IPython's shell, magics, configuration (`ipython_config.py`, `--InlineBackend.figure_formats=...`),
   history, completion by jedi, `Out`, `%pip`.
-- **The protocol**: the messages of ipykernel's own tests, [with the differences below](suites.md), and
-  [the clients](clients.md) that people use.
+- **The protocol**: the messages of ipykernel's own tests, [with the differences below](compare/suites.md), and
+  [the clients](compare/clients.md) that people use.
 - **What libraries ask for** to recognise a notebook, and what they import from `ipykernel`:
-  [libraries that look for ipykernel](kernel.md#libraries-that-look-for-ipykernel).
+  [libraries that look for ipykernel](guides/libraries.md).
 - **Widgets, figures, tables, progress bars, processes, servers in tasks**: each of these cells was executed under
   ipykernel {version} and under this kernel, on {backends}, and what it showed was compared: text, displays, results,
   errors, comms with the state of every widget.
@@ -47,17 +47,17 @@ BETTER = """\
 ## Better
 
 - **Interrupts** end what awaits as well as what computes, and spare the tasks beside it:
-  [interrupts](kernel.md#interrupts).
+  [interrupts](guides/interrupts.md).
 - **Loops within the loop**: `asyncio.run` and libraries that call it work in a cell, without `nest_asyncio`:
-  [await in cells](kernel.md#await-in-cells).
+  [await in cells](guides/tasks.md#await-in-cells).
 - **Widgets live while a cell runs**, and so do completion and tooltips:
-  [beside a running cell](kernel.md#beside-a-running-cell).
+  [beside a running cell](guides/beside.md).
 - **Output stays with the cell that it comes from**, also that of tasks, threads, C code and other programs, and nothing
-  is lost to a slow reader: [output](kernel.md#output).
-- **trio, uvloop, and the windows of tk and Qt**, each a kernel of its own: [the command line](command-line.md),
-  [hosts](hosts.md).
-- **The debugger** stops in cells that await, and an interrupt ends a stopped cell: [debugging](kernel.md#debugging).
-- **Child processes end** with the kernel: [exit](kernel.md#exit).
+  is lost to a slow reader: [output](guides/output.md).
+- **trio, uvloop, and the windows of tk and Qt**, each a kernel of its own:
+  [the command line](reference/command-line.md), [hosts](guides/hosts.md).
+- **The debugger** stops in cells that await, and an interrupt ends a stopped cell: [debugging](guides/debugging.md).
+- **Child processes end** with the kernel: [exit](guides/exit.md).
 """
 
 DIFFERENT = """\
@@ -67,7 +67,7 @@ DIFFERENT = """\
 NOT_YET = """\
 ## Not yet
 
-What is missing beside this stands in [using the kernel](kernel.md#not-yet).
+What is missing beside this stands in [known limitations](reference/limits.md).
 """
 
 

@@ -3,8 +3,8 @@
     python tests/needs/peers.py [--only REGEX] [--kernels NAME,NAME] [--fresh]
 
 Makes an environment for each under build/peers, runs the probes one after another (about an hour and a half for all),
-keeps the outcomes in docs/needs.json as they come, and writes docs/needs.md. A run goes on where the last one
-stopped: what docs/needs.json holds is not run again without --fresh. Needs pyzmq and psutil.
+keeps the outcomes in docs/compare/needs.json as they come, and writes docs/compare/needs.md. A run goes on
+where the last one stopped: what docs/compare/needs.json holds is not run again without --fresh. Needs pyzmq and psutil.
 """
 
 from __future__ import annotations
@@ -180,11 +180,11 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="run again what is known already")
     parser.add_argument("--write", action="store_true", help="write the page from what is known, run nothing")
     options = parser.parse_args()
-    store = ROOT / "docs" / "needs.json"
+    store = ROOT / "docs" / "compare" / "needs.json"
     kernels = [name for name in options.kernels.split(",") if name]
     seen = json.loads(store.read_text()) if options.write else run_all(options.only, kernels, options.fresh, store)
-    (ROOT / "docs" / "needs.md").write_text(page(seen))
-    print("wrote docs/needs.md")
+    (ROOT / "docs" / "compare" / "needs.md").write_text(page(seen))
+    print("wrote docs/compare/needs.md")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """This project's kernel and its peers, as subjects: what is installed where, and the argv that starts each.
 
 An environment is a folder with an interpreter; `install` makes one. The peers' releases are pinned, so that the table
-in docs/needs.md says what it says.
+in docs/compare/needs.md says what it says.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def test_help_names_every_option() -> None:
 
 
 def test_the_documentation_holds_the_table() -> None:
-    page = Path(__file__).parents[2] / "docs" / "command-line.md"
+    page = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
     assert options_table() in page.read_text(encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ python -m tests.suites nbclient                 # under this kernel, on asyncio;
 python -m tests.suites nbclient --backend=trio
 python -m tests.suites nbclient --ipykernel     # the same tests under ipykernel
 python -m tests.suites nbclient -- tests/test_client.py::test_x
-python -m tests.suites --page                   # write docs/suites.md and docs/moving-from-ipykernel.md
+python -m tests.suites --page                   # write docs/compare/suites.md and docs/moving-from-ipykernel.md
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", help="ids of tests, after --")
     parser.add_argument("--backend", choices=BACKENDS, default="asyncio")
     parser.add_argument("--ipykernel", action="store_true", help="run them under ipykernel instead")
-    parser.add_argument("--page", action="store_true", help="write docs/suites.md and docs/moving-from-ipykernel.md")
+    parser.add_argument("--page", action="store_true", help="write the two pages of docs/")
     asked = parser.parse_intermixed_args()
     if asked.page:
         PAGE.write_text(page(), encoding="utf-8")

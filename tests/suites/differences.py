@@ -19,7 +19,7 @@ class Outcome(Enum):
 
 
 class Kind(Enum):
-    """Why a test of a suite does not pass; the values are the words of `docs/suites.md`."""
+    """Why a test of a suite does not pass; the values are the words of `docs/compare/suites.md`."""
 
     ON_PURPOSE = "a difference on purpose"
     FAULT = "a fault of the suite: it fails under ipykernel as well"

@@ -1,4 +1,4 @@
-"""Writes `docs/suites.md` from the table."""
+"""Writes `docs/compare/suites.md` from the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .table import SUITES
 
 __all__ = ["PAGE", "page"]
 
-PAGE = ROOT / "docs" / "suites.md"
+PAGE = ROOT / "docs" / "compare" / "suites.md"
 
 HEAD = """\
 # Suites of other projects

@@ -1,6 +1,6 @@
 """The table: each suite, and each of its tests that does not pass under this kernel, with the reason.
 
-`docs/suites.md` is written from it (`python -m tests.suites --page`). For a newer version, change it here and
+`docs/compare/suites.md` is written from it (`python -m tests.suites --page`). For a newer version, change it here and
 in the group `suites` of pyproject.toml, run `release/lock.py`, and put in the hash that pip then names.
 """
 

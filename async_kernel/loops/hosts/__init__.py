@@ -1,7 +1,7 @@
 """Hosts: main loops of GUI toolkits, which own the main thread while a backend runs in them as a guest.
 
-A `Host` needs few methods of its toolkit; `docs/hosts.md` tells how to write another. Toolkits are imported by their
-own modules only. Nothing here knows what the guest does.
+A `Host` needs few methods of its toolkit; `docs/guides/hosts.md` tells how to write another. Toolkits are imported by
+their own modules only. Nothing here knows what the guest does.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class QtHost(Host):
         except ImportError as error:  # found, but a library of the system is absent
             raise HostUnavailableError(
                 f"{module} cannot be imported: {error}",
-                "Install the libraries of the system that it needs; docs/hosts.md lists Debian's packages.",
+                "Install the libraries of the system that it needs; docs/guides/hosts.md lists Debian's packages.",
             ) from error
         self._undo = ExitStack()
         self._app: Any = widgets.QApplication.instance()
@@ -338,8 +338,8 @@ def checked_platform(core: Any, environ: Mapping[str, str], platform: str) -> It
         if problem := _x_problem(core, stack):
             raise HostUnavailableError(
                 f"Qt cannot show windows on the display {environ.get('DISPLAY', '')!r}: {problem}.",
-                "Set DISPLAY to one that answers, use xvfb-run, install the libraries of the system that docs/hosts.md "
-                "lists, or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
+                "Set DISPLAY to one that answers, use xvfb-run, install the libraries of the system that "
+                "docs/guides/hosts.md lists, or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
             )
         yield
 
