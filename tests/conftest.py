@@ -9,11 +9,12 @@ kernels apart; it is combined with `-k asyncio`, as a peer has one backend.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -58,11 +59,51 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return _room(nodeid) or nodeid.partition("::")[0]
 
+        def remove_node(self, node: Any) -> str | None:
+            """Leave a test out that has ended its process: xdist gives it to the next process, and so on for ever."""
+            units = self.assigned_work[node].values()
+            crashed = next((test for unit in units for test, done in unit.items() if not done), None)
+            for unit in units:
+                unit.pop(crashed, None)
+            super().remove_node(node)
+            return crashed
+
     return Scheduling(config, log)
 
 
 def _room(nodeid: str) -> str | None:
     return next((room for room in ROOMS if nodeid.startswith(f"tests/{room}/")), None)
+
+
+GRACE = 60.0
+"""Seconds that a test may outlive its deadline before its process is ended."""
+
+_STDERR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the true stderr: while a test runs, descriptor 2 is pytest's."""
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        config.stash[_STDERR] = os.dup(2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End the process, with a traceback of each thread, when a test outlives its deadline by a minute.
+
+    pytest-timeout raises an exception in the test. Code that swallows it, or C code that waits, would keep the whole
+    run for ever. In a run that is spread over processes xdist reports the test and starts another process.
+    """
+    faulthandler.dump_traceback_later(_deadline(item) + GRACE, exit=True, file=item.config.stash[_STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _deadline(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0] if marker and marker.args else item.config.getini("timeout"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

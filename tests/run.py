@@ -10,6 +10,7 @@ afresh. Without arguments all tests run, spread over some processes, and their c
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -23,16 +24,43 @@ EXTRAS = "all"
 
 # Tests wait for kernels most of the time: two processes are worth it on a single core, too.
 PROCESSES = max(2, min(4, os.cpu_count() or 1))
-EVERYTHING = [f"--numprocesses={PROCESSES}", "--no-loadscope-reorder", "--cov", "--cov-report=term:skip-covered"]
+EVERYTHING = [
+    f"--numprocesses={PROCESSES}",
+    "--no-loadscope-reorder",
+    "--cov",
+    "--cov-report=term:skip-covered",
+    "--durations=30",
+]
+
+LIMIT = 55 * 60.0
+"""Seconds that all tests together may take. A run that takes longer is interrupted, so that it says how far it came."""
+
+PARTING = 60.0
+"""Seconds that an interrupted run has for its summary."""
 
 
 def main(arguments: list[str]) -> int:
     """Install and test; pytest's exit status."""
     python = install()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    status = subprocess.call([str(python), "-m", "pytest", *(arguments or EVERYTHING)], cwd=ROOT, env=environment)
+    status = run([str(python), "-m", "pytest", *(arguments or EVERYTHING)], environment)
     print(f"pytest ended with exit status {status}: {'all passed' if status == 0 else 'not all passed'}")
     return status
+
+
+def run(command: list[str], environment: dict[str, str]) -> int:
+    """Run pytest, within the limit; its exit status."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as tests:
+        try:
+            return tests.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            print(f"The tests have taken {LIMIT / 60:.0f} minutes and are interrupted.", flush=True)
+            tests.send_signal(signal.SIGINT)
+        try:
+            return tests.wait(PARTING) or 1
+        except subprocess.TimeoutExpired:
+            tests.kill()
+            return 1
 
 
 def install() -> Path:
