@@ -105,8 +105,20 @@ def _shape(node: ast.stmt) -> str:
 
 
 FRAME_READS = frozenset(
-    "_current_frames _getframe currentframe f_back f_code f_globals f_lasti f_lineno f_locals f_trace f_trace_opcodes "
-    "walk_stack".split()
+    [
+        "_current_frames",
+        "_getframe",
+        "currentframe",
+        "f_back",
+        "f_code",
+        "f_globals",
+        "f_lasti",
+        "f_lineno",
+        "f_locals",
+        "f_trace",
+        "f_trace_opcodes",
+        "walk_stack",
+    ]
 )
 FRAME_ROOMS = re.compile(rf"{PACKAGE}\.(stacks$|debugger\b|ipython\.tracebacks$)")
 """Where frames are read: one module for the question whose code runs, the debugger, and tracebacks."""
@@ -135,7 +147,20 @@ def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 
 LIBRARIES = frozenset(
-    "async_kernel anyio asyncio contextlib contextvars outcome selectors threading tkinter trio uvloop winloop".split()
+    [
+        "async_kernel",
+        "anyio",
+        "asyncio",
+        "contextlib",
+        "contextvars",
+        "outcome",
+        "selectors",
+        "threading",
+        "tkinter",
+        "trio",
+        "uvloop",
+        "winloop",
+    ]
 )
 
 
@@ -205,7 +230,7 @@ def _reach(graph: dict[str, set[str]], start: str) -> set[str]:
     return reached
 
 
-WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
+WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 
 
 def what_clauses() -> float:
@@ -219,10 +244,9 @@ def _prose(module: Module) -> Iterator[str]:
         if token.type == tokenize.COMMENT:
             yield token.string
     for node in ast.walk(module.tree):
-        for statement in getattr(node, "body", []) if not isinstance(node, ast.Lambda | ast.IfExp) else []:
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                if isinstance(statement.value.value, str):
-                    yield statement.value.value
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield text
 
 
 FIGURES = (

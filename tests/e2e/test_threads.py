@@ -1,5 +1,4 @@
-"""The threads of a kernel that waits for a cell. Each costs memory, a place in what `ps -T` shows, and a switch of threads
-whenever it wakes."""
+"""The threads of a kernel that waits for a cell. Each costs memory, a line of `ps -T`, and a switch when it wakes."""
 
 from __future__ import annotations
 
