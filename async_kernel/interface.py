@@ -24,15 +24,7 @@ from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.request import find_request
 from async_kernel.kernel.visit import visit
-from async_kernel.launcher import (
-    ConnectionFile,
-    fill_in_ports,
-    load_interface,
-    make_plan,
-    open_connection,
-    say_where,
-    write_connection,
-)
+from async_kernel.launcher import load_interface, make_plan
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel, topic_of
@@ -47,6 +39,13 @@ from async_kernel.system.guardian import Guardian, start_guardian
 from async_kernel.system.interrupt import Interrupter, wake_main_thread
 from async_kernel.system.parent_watch import find_parent, watch_parent
 from async_kernel.system.signal_handlers import guard_handlers
+from async_kernel.transport.connection_file import (
+    ConnectionFile,
+    fill_in_ports,
+    open_connection,
+    say_where,
+    write_connection,
+)
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
 from async_kernel.transport.registration import register
 from async_kernel.transport.replay import Replay
