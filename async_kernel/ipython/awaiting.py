@@ -124,7 +124,7 @@ class AwaitingMagics:
     @staticmethod
     async def run_code(code: CodeType, names: _Scope, local: _Scope) -> Any:
         """Run code that may await; its value when it is an expression."""
-        value = eval(code, names, local)
+        value = eval(code, names, local)  # noqa: S307  # a cell is code to run
         return await value if code.co_flags & inspect.CO_COROUTINE else value
 
     @staticmethod
@@ -204,7 +204,7 @@ class AwaitingMagics:
         names, made = self._shell.user_ns, dict[str, Any]()
         if local is not names:  # a line in a function: its names are globals of what is timed
             names = {**names, **local}
-        exec(code, names, made)
+        exec(code, names, made)  # noqa: S102  # a cell is code to run
         timer = time.time if "t" in options else clock if "c" in options else timeit.default_timer
         number, runs = int(options.get("n", 0)), int(options.get("r", DEFAULT_RUNS))
 

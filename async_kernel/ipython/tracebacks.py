@@ -102,6 +102,6 @@ def _text(value: object) -> str:
     for text in (str, repr):
         try:
             return text(value)
-        except Exception:
+        except Exception:  # noqa: S112  # the text says that there is none
             continue
     return f"<{type(value).__name__} that cannot be shown>"

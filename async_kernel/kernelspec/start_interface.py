@@ -102,7 +102,7 @@ def _prove(source: str, name: str) -> None:
     """Define the function in an empty module: its decorators and defaults must not need anything from outside."""
     namespace: dict[str, Any] = {}
     try:
-        exec(compile(source, name, "exec"), namespace)
+        exec(compile(source, name, "exec"), namespace)  # noqa: S102  # as the kernel will
     except Exception as error:
         raise UsageError(
             f"The source of {name} does not stand on its own: {error}", "Leave out decorators and computed defaults."

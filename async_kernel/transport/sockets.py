@@ -228,7 +228,7 @@ def _is_listened_on(address: str) -> bool:
         return False
 
 
-_ANY = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1"}
+_ANY = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1"}  # noqa: S104  # an address of the file, to be connected to
 
 
 def _echo(socket: zmq.Socket[bytes]) -> None:
