@@ -21,7 +21,11 @@ _DISPENSABLE = frozenset({"display_data", "update_display_data"})
 
 class ChannelOutlet:
     """Answers the requests that come on `channel` (see `request.Outlet`). All outlets of a kernel share
-    its `statuses`."""
+    its `statuses`.
+
+    What belongs together leaves together, since a message by itself costs as much again: that a cell is busy with its
+    execute_input, its reply with the news that it is idle.
+    """
 
     def __init__(
         self, channel: Channel, codec: Codec, transport: Transport, prompts: Prompts, statuses: Statuses
@@ -43,6 +47,8 @@ class ChannelOutlet:
     ) -> None:
         """Publish on iopub."""
 
+        is_first = msg_type == "status" and _has_input(parent) and content["execution_state"] == "busy"
+
         def send(parent: Message, content: Content) -> None:
             frames = self._codec.encode(
                 msg_type,
@@ -54,6 +60,8 @@ class ChannelOutlet:
             )
             if msg_type in _DISPENSABLE:
                 self._transport.show(parent, frames, self._build_stream)
+            elif is_first:
+                self._transport.put(Channel.IOPUB, frames)
             else:
                 self._transport.send(Channel.IOPUB, frames)
 
@@ -82,7 +90,10 @@ class ChannelOutlet:
         frames = self._codec.encode(
             reply_type(parent.header.msg_type), content, parent.header_frame, metadata, buffers, parent.identities
         )
-        self._transport.send(self._channel, frames)
+        if self._statuses.runs(parent):  # what is detached was replied to before
+            self._transport.put(self._channel, frames)
+        else:
+            self._transport.send(self._channel, frames)
 
     def ask(self, parent: Message, prompt: str, password: bool) -> str:
         """Ask the client that sent `parent` for a line."""
@@ -98,3 +109,8 @@ class ChannelOutlet:
             self._transport.send(Channel.STDIN, frames)
 
         return self._prompts.ask(self._codec.new_id(), parent.header.msg_id, send)
+
+
+def _has_input(request: Message) -> bool:
+    """Whether an execute_input follows its being busy: see `ports.Interpreter.execute`."""
+    return request.header.msg_type == "execute_request" and not request.content.get("silent")

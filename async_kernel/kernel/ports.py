@@ -27,6 +27,10 @@ class Transport(Protocol):
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message. Messages of one channel leave in the order of the calls."""
 
+    def put(self, channel: Channel, frames: Sequence[Buffer]) -> None:
+        """Send one message, in order with `send`, which at once sends another from the same thread: they leave
+        together."""
+
     def show(
         self,
         parent: Message,

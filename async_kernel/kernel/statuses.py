@@ -22,6 +22,10 @@ class Statuses:
         self._lock = threading.RLock()  # a signal handler or `__del__` may have something served, too
         self._cells: dict[bytes, Message] = {}  # that were said to be busy, by their headers, oldest first
 
+    def runs(self, parent: Message) -> bool:
+        """Whether a cell was said to be busy, and not yet to be idle."""
+        return parent.header_frame in self._cells
+
     def publish(self, parent: Message, content: Content, say: Callable[[Message, Content], None]) -> None:
         """Have `say` publish a status of a request, for example `{"execution_state": "idle"}`, and the one of the
         latest cell that still runs, if any, after that."""

@@ -40,6 +40,7 @@ from .outbox import SOON_SECONDS, Item, Outbox, Output, Plain
 from .publisher import Publisher
 from .replay import Replay
 from .replies import Replies
+from .socket_calls import has_arrivals, receive
 from .sockets import Sockets
 
 __all__ = ["BACKLOG_BYTES", "OUTBOX_MESSAGES", "IOThread"]
@@ -101,6 +102,7 @@ class IOThread:
         self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
         self._publisher = Publisher(sockets.by_channel[Channel.IOPUB], welcome, note, backlog, replay)
         self._replies = Replies(sockets.by_channel)
+        self._used = set(sockets.by_channel)  # channels whose sockets may have taken in news that nobody looked for
         self._barriers: deque[Callable[[], None]] = deque()
         self._rung = False
         self._stop_at: float | None = None
@@ -126,6 +128,10 @@ class IOThread:
         """Send one message."""
         self._outbox.put(Plain(channel, frames))
         self._push()
+
+    def put(self, channel: Channel, frames: Sequence[Buffer]) -> None:
+        """Have one message leave with the next that is sent."""
+        self._outbox.put(Plain(channel, frames))
 
     def show(self, parent: Message, frames: Sequence[Buffer], build: Build) -> None:
         """Send output of `parent` on iopub."""
@@ -330,7 +336,12 @@ class IOThread:
     # What needs the turn
 
     def _has_news(self) -> bool:
-        return any(_has_arrivals(socket) for socket in self._sockets.by_channel.values())
+        """Whether the sockets that were used since this was asked have taken in the news of what has arrived."""
+        for channel in self._used:
+            if has_arrivals(self._sockets.by_channel[channel]):
+                return True
+        self._used = {Channel.IOPUB}  # which is used by whoever sends, to hear of subscribers
+        return False
 
     def _receive(self) -> list[tuple[Channel, list[bytes]]]:
         """What has arrived, up to a fair share of each channel."""
@@ -340,8 +351,8 @@ class IOThread:
                 self._publisher.hear()
                 continue
             left = READ_AT_ONCE
-            while left and _has_arrivals(socket):
-                arrived.append((channel, socket.recv_multipart(zmq.NOBLOCK)))
+            while left and has_arrivals(socket):
+                arrived.append((channel, receive(socket)))
                 left -= 1
         return arrived
 
@@ -349,7 +360,9 @@ class IOThread:
         """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
         self._publisher.hear()  # or a new subscriber misses what it could have had
         self._publisher.flush()
-        self._replies.flush()
+        if self._replies.pause is not None:
+            self._replies.flush()
+            self._used.update(self._sockets.by_channel)
         end = None if seconds is None else real.monotonic() + seconds
         while self._outbox:
             if (self._wanted or (end is not None and real.monotonic() > end)) and not self._outbox.has_ahead:
@@ -370,6 +383,7 @@ class IOThread:
         elif item.channel is Channel.IOPUB:
             self._publisher.send(item.message)
         else:
+            self._used.add(item.channel)
             self._replies.send(item.channel, item.message)
 
 
@@ -383,7 +397,3 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
-
-
-def _has_arrivals(socket: zmq.Socket[bytes]) -> bool:
-    return bool(int(socket.get(zmq.EVENTS)) & zmq.POLLIN)

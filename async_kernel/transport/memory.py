@@ -28,6 +28,10 @@ class MemoryTransport:
             self._sent[channel].append([bytes(frame) for frame in frames])
             self._arrival.notify_all()
 
+    def put(self, channel: Channel, frames: Sequence[Buffer]) -> None:
+        """Keep one message."""
+        self.send(channel, frames)
+
     def show(
         self,
         parent: Message,

@@ -49,6 +49,7 @@ from async_kernel.system.real import real
 from .backlog import Backlog, Budget, Kept, Note
 from .outbox import Output, Text
 from .replay import Replay
+from .socket_calls import has_arrivals, send
 
 __all__ = ["Publisher"]
 
@@ -140,7 +141,7 @@ class Publisher:
     def hear(self) -> None:
         """Take in the connections that have subscribed or left. A new subscriber is welcomed, and gets the replay."""
         noisy = doubtful = False
-        while int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN:
+        while has_arrivals(self._socket):
             frame = self._socket.recv(zmq.NOBLOCK, copy=False)
             news = bytes(frame.buffer)
             kind, topic = news[:1], news[1:]
@@ -238,7 +239,7 @@ class Publisher:
     def _send(self, address: bytes, frames: Sequence[Buffer]) -> bool:
         """Send to an address; False when a subscriber there is full."""
         try:
-            self._socket.send_multipart([address + frames[0], *frames[1:]], zmq.NOBLOCK)
+            send(self._socket, [address + frames[0], *frames[1:]])
         except zmq.Again:
             return False
         return True

@@ -19,6 +19,7 @@ from async_kernel.protocol.names import Channel
 from async_kernel.system.real import real
 
 from .backlog import MESSAGE_BYTES, size_of
+from .socket_calls import send
 
 __all__ = ["REPLY_BYTES", "Replies"]
 
@@ -97,7 +98,7 @@ class Replies:
     def _send(self, channel: Channel, message: Sequence[Buffer]) -> bool:
         """Send it, or lose it to a client that has gone; False when its client is full."""
         try:
-            self._sockets[channel].send_multipart(message, zmq.NOBLOCK)
+            send(self._sockets[channel], message)
         except zmq.Again:
             return False
         except zmq.ZMQError as error:

@@ -8,8 +8,10 @@ import re
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 import zmq
@@ -17,8 +19,9 @@ import zmq
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.messages import Buffer, Header, Message
 from async_kernel.protocol.names import Channel
-from async_kernel.transport import io_thread, outbox
+from async_kernel.transport import io_thread, outbox, socket_calls
 from async_kernel.transport.io_thread import OUTBOX_MESSAGES, IOThread
+from async_kernel.transport.outbox import Plain
 from async_kernel.transport.sockets import bind_sockets
 
 DEADLINE = 20.0
@@ -420,6 +423,78 @@ def test_what_arrives_is_taken_in_before_output_is_sent(wire: Wire) -> None:
         assert socket.poll(round(DEADLINE * 1000))
     assert receive(subscriber)[-1] == b"text\n"
     assert wire.delivered[0][0] is Channel.CONTROL
+
+
+@pytest.mark.parametrize("channel", [Channel.SHELL, Channel.CONTROL, Channel.STDIN])
+def test_who_sends_looks_for_what_has_arrived(wire: Wire, channel: Channel) -> None:
+    """Sending takes in the news of it, so that nothing else would wake the I/O thread."""
+    client = wire.connect(channel)
+    client.send(b"first")
+    wire.wait_delivered(1)
+    identity = wire.delivered[0][1][0]
+    with wire.sending():
+        assert not wire.io._has_news()
+        client.send(b"second")
+        assert wire._sockets.by_channel[channel].poll(round(DEADLINE * 1000)), "it has arrived"
+        assert not wire.io._has_news(), "whoever polls is asked for it in vain: the socket was not sent on"
+        wire.io._send(Plain(channel, [identity, b"reply"]))
+        assert wire.io._has_news()
+        wire.io._ring()  # as whoever sends does then
+    assert receive(client) == [b"reply"]
+    wire.wait_delivered(2)
+
+
+def test_what_is_put_leaves_with_the_next_message_in_order(wire: Wire) -> None:
+    subscriber, client = wire.subscribe(), wire.connect(Channel.SHELL)
+    client.send(b"request")
+    wire.wait_delivered(1)
+    identity = wire.delivered[0][1][0]
+    with wire.sending():
+        wire.io.put(Channel.IOPUB, [b"other", b"busy"])
+        wire.publish(b"input")
+        wire.io.put(Channel.SHELL, [identity, b"reply"])
+        wire.publish(b"idle")
+    assert [receive(subscriber)[-1] for _ in range(3)] == [b"busy", b"input", b"idle"]
+    assert receive(client) == [b"reply"]
+
+
+def test_a_small_cell_makes_few_calls_of_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The budget: each frame is one call; beyond that, whoever sends asks the sockets that it uses, once or twice."""
+    calls: Counter[str] = Counter()
+
+    def count(name: str) -> None:
+        original = getattr(socket_calls, name)
+
+        def counted(*arguments: Any) -> Any:
+            if threading.current_thread() is threading.main_thread():
+                calls[name] += 1
+            return original(*arguments)
+
+        monkeypatch.setattr(socket_calls, name, counted)
+
+    for name in ("_send", "_receive", "_get"):
+        count(name)
+    monkeypatch.setattr(io_thread, "may_raise_here", lambda: False)
+    wire = Wire()
+    try:
+        subscriber, client = wire.subscribe(), wire.connect(Channel.SHELL)
+        client.send(b"request")
+        wire.wait_delivered(1)
+        identity = wire.delivered[0][1][0]
+        end = time.monotonic() + DEADLINE
+        while calls["_send"] != 8:  # at times the I/O thread has the turn, and sends some of it
+            assert time.monotonic() < end
+            calls.clear()
+            wire.io.put(Channel.IOPUB, [b"status", b"busy"])
+            wire.io.send(Channel.IOPUB, [b"execute_input", b"1"])
+            wire.io.put(Channel.SHELL, [identity, b"reply"])
+            wire.io.send(Channel.IOPUB, [b"status", b"idle"])
+            assert [receive(subscriber)[-1] for _ in range(3)] == [b"busy", b"1", b"idle"]
+            assert receive(client) == [b"reply"]
+        assert calls["_get"] <= 5
+        assert calls["_receive"] == 0
+    finally:
+        wire.close()
 
 
 def test_each_subscription_is_welcomed(wire: Wire) -> None:
