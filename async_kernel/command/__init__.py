@@ -17,6 +17,7 @@ from async_kernel.settings import (
     Command,
     Completion,
     Doctor,
+    Help,
     List,
     Prune,
     Remove,
@@ -80,10 +81,10 @@ def _run(command: Command) -> int:
             from . import completion
 
             print(completion.script(shell))
-        case _:
-            from async_kernel.settings.manual import help_text
+        case Help(everything):
+            from async_kernel.settings import manual
 
-            print(help_text())
+            print(manual.help_text() if everything else manual.summary())
     return 0
 
 

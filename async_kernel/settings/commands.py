@@ -127,7 +127,9 @@ class Version(NamedTuple):
 
 
 class Help(NamedTuple):
-    """Print the help text."""
+    """Print the help text: one screen, or every option."""
+
+    everything: bool = False
 
 
 Command = Start | Add | Remove | List | Doctor | Prune | Completion | Version | Help

@@ -1,16 +1,16 @@
-"""The help text and the table of the documentation, from the table of options."""
+"""The help texts, the man page and the table of the documentation, from the table of options."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .options import OPTIONS, SUBCOMMANDS, Option
 
-__all__ = ["help_text", "options_table"]
+__all__ = ["help_text", "man_page", "options_table", "summary"]
 
 _EXAMPLES = (
     ("async-kernel -a async-trio --backend=trio", "write a spec for a trio kernel"),
-    ("async-kernel -a async-qt --host=qt --user", "a Qt kernel, in your own kernels folder"),
+    ("async-kernel -a async-qt --host=qt --user", "a Qt kernel, for you alone"),
     ("async-kernel -r async-trio,async-qt", "remove both"),
     ("async-kernel -f . --kernel_name=async-trio", "start it without a client"),
 )
@@ -18,15 +18,40 @@ _EXAMPLES = (
 _METAVARS = {"integer": "N", "number": "N", "string": "TEXT", "text": "TEXT"}
 
 _SECTIONS = (
-    ("What to do", ("add", "remove", "connection_file", "version", "help")),
+    ("What to do", ("add", "remove", "connection_file", "version", "help", "help_all")),
     ("How the kernel runs", ("start",)),
     ("How a spec is written, removed and shown", ("add", "remove", "list", "doctor", "prune")),
 )
 
 
+_USAGE = "async-kernel -a NAME | -r NAME | -f FILE | COMMAND [--SETTING=VALUE ...]"
+_IS = "Python kernel for Jupyter on asyncio or trio, its installer and launcher"
+_FREQUENT = ("backend", "host", "display_name", "prefix")
+
+_RULES = (
+    "Dashes and underscores are one. A flag is set by --NAME and unset by --no-NAME; values are literals, and",
+    "what is no literal is text. --interface.NAME and --kernel.NAME say the same as --NAME.",
+    "--CLASS.TRAIT=VALUE is a setting of IPython's own, for example --IPCompleter.use_jedi=False.",
+)
+
+
+def summary() -> str:
+    """The text of `async-kernel -h`: one screen of 24 lines and 80 columns."""
+    named = {option.name: option for option in OPTIONS}
+    primary = [named[name] for name in ("add", "remove", "connection_file")]
+    frequent = [named[name] for name in _FREQUENT]
+    lines = [f"Usage: {_USAGE}", f"{_IS}.", ""]
+    lines += _columns([(f"-{option.short} {option.metavar}", option.help) for option in primary], 18)
+    lines += _columns(list(SUBCOMMANDS.items()), 18)
+    lines += ["", "Settings:", *_columns([(_shape(option).partition(",")[0], option.help) for option in frequent], 22)]
+    lines += ["", "Examples:", *_columns([(shown, f"# {why}") for shown, why in _EXAMPLES[:3]], 42)]
+    lines += ["async-kernel --help-all prints every option and setting."]
+    return "\n".join(lines)
+
+
 def help_text() -> str:
-    """What `async-kernel --help` prints."""
-    lines = ["Usage: async-kernel -a NAME | -r NAME | -f FILE | COMMAND   [--SETTING=VALUE ...]", ""]
+    """The text of `async-kernel --help-all`."""
+    lines = [f"Usage: {_USAGE}", ""]
     for title, options in _sections():
         lines.append(f"{title}:")
         lines += _columns([(_shape(option), _explained(option)) for option in options])
@@ -34,12 +59,34 @@ def help_text() -> str:
     lines.append("Commands:")
     lines += _columns(list(SUBCOMMANDS.items()))
     lines += ["", "Examples:", *_columns(list(_EXAMPLES)), ""]
-    lines += [
-        "Dashes and underscores are one. A flag is set by --NAME and unset by --no-NAME; values are literals, and",
-        "what is no literal is text. --interface.NAME and --kernel.NAME say the same as --NAME.",
-        "--CLASS.TRAIT=VALUE is a setting of IPython's own, for example --IPCompleter.use_jedi=False.",
+    return "\n".join([*lines, *_RULES])
+
+
+def man_page() -> str:
+    """The manual page async-kernel(1), in the man macros of roff."""
+    lines = [
+        '.TH ASYNC-KERNEL 1 "" "async-kernel" "User Commands"',
+        *(".SH NAME", f"async-kernel \\- {_IS}"),
+        *(".SH SYNOPSIS", ".B async-kernel", _roff(_USAGE.removeprefix("async-kernel "))),
+        *(".SH COMMANDS", *_entries(SUBCOMMANDS.items())),
+        *(".SH OPTIONS", _roff(" ".join(_RULES))),
     ]
-    return "\n".join(lines)
+    for title, options in _sections():
+        lines += [f".SS {_roff(title)}", *_entries((_shape(option), _explained(option)) for option in options)]
+    lines += [".SH EXAMPLES", *_entries(_EXAMPLES)]
+    lines += [".SH EXIT STATUS", "0 for success, 2 for a mistake on the command line, 1 for any other error."]
+    return "\n".join([*lines, ""])
+
+
+def _entries(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for term, text in rows:
+        yield from (".TP", f".B {_roff(term)}", _roff(text))
+
+
+def _roff(text: str) -> str:
+    """Text as roff takes it: dashes that can be copied, and no line that begins with a control character."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return f"\\&{escaped}" if escaped[:1] in {".", "'"} else escaped
 
 
 def options_table() -> str:

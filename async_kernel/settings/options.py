@@ -86,7 +86,8 @@ OPTIONS: tuple[Option, ...] = (
         commands=("start",),
     ),
     Option("version", "flag", "print the version", short="V", commands=("version",)),
-    Option("help", "flag", "print this text", short="h", commands=("help",)),
+    Option("help", "flag", "print the most important of this on one screen", short="h", commands=("help",)),
+    Option("help_all", "flag", "print every option and setting", commands=("help_all",)),
     # How the kernel runs.
     Option("start_interface", "text", "what starts the kernel, as a dotted path", DEFAULT_INTERFACE, "PATH"),
     Option(
@@ -174,11 +175,11 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 SUBCOMMANDS: dict[str, str] = {
-    "list": "every spec that Jupyter sees, whose it is, and whether it can start",
-    "doctor": "start a kernel, run a cell, say what is wrong and what mends it",
+    "list": "every spec that Jupyter sees, its owner and its state",
+    "doctor": "try a kernel; name each problem and its remedy",
     "prune": "remove the specs whose interpreter is gone",
-    "install": "write a spec, with the options of other kernels' install commands",
+    "install": "write a spec, with other kernels' install options",
     "uninstall": "remove specs",
-    "completion": "print the completion script of bash, zsh, fish or powershell",
+    "completion": "print the script for bash, zsh, fish or powershell",
 }
 """The words that can stand first on the command line."""

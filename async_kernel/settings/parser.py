@@ -34,11 +34,12 @@ __all__ = ["merge", "parse", "render", "word"]
 
 _BY_NAME: Mapping[str, Option] = {name: option for option in OPTIONS for name in option.spelled}
 _BY_LETTER: Mapping[str, Option] = {option.short: option for option in OPTIONS if option.short}
-_PRIMARY = {"add": "-a", "remove": "-r", "connection_file": "-f", "version": "-V", "help": "-h"}
+_PRIMARY = {"add": "-a", "remove": "-r", "connection_file": "-f", "version": "-V", "help": "-h", "help_all": "--help-all"}
+_HELPS: Mapping[str, Help] = {"help_all": Help(everything=True), "help": Help()}
 _FIELDS = frozenset(Settings._fields) - {"attributes", "sources"}
 _SHELLS = ("bash", "zsh", "fish", "powershell")
 _FROM_NAME = "the name of the kernel"
-_HELP = "`async-kernel --help` lists every option."
+_HELP = "`async-kernel --help-all` lists every option."
 
 
 class _Given(NamedTuple):
@@ -62,8 +63,8 @@ def parse(argv: Sequence[str]) -> Command:
     given, loose = _read(argv)
     asked = [one for one in given if one.option.name in _PRIMARY]
     name = _one_command(asked)
-    if name == "help":
-        return Help()
+    if name in _HELPS:
+        return _HELPS[name]
     if not name:
         raise UsageError(
             "The command line does not say what to do." if given else _unknown_word(loose[0]),
@@ -223,8 +224,9 @@ def _value(option: Option, negated: bool, text: str | None, word: str) -> Any:
 
 def _one_command(asked: Sequence[_Given]) -> str:
     names = list(dict.fromkeys(one.option.name for one in asked))
-    if "help" in names:
-        return "help"
+    for name in _HELPS:
+        if name in names:
+            return name
     if len(names) > 1:
         words = " and ".join(_PRIMARY[name] for name in names)
         raise UsageError(f"{words} cannot go together.", "Run one command for each.")
@@ -326,8 +328,9 @@ def _subcommand(name: str, words: Sequence[str]) -> Command:
     if name == "install":
         words = list(_habits(words))
     given, loose = _read(words)
-    if any(option.name == "help" for option, _, _ in given):
-        return Help()
+    for option, _, _ in given:
+        if option.name in _HELPS:
+            return _HELPS[option.name]
     _check(given, {"install": "add", "uninstall": "remove"}.get(name, name))
     allowed = {"doctor": 1, "completion": 1, "uninstall": len(loose)}.get(name, 0)
     if len(loose) > allowed:

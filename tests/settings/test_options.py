@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from async_kernel.settings import Settings, Start, parse
-from async_kernel.settings.manual import help_text, options_table
+from async_kernel.settings.manual import help_text, man_page, options_table, summary
 from async_kernel.settings.options import OPTIONS, Option
 from async_kernel.settings.values import read, write
 
@@ -76,6 +76,21 @@ def test_help_names_every_option() -> None:
     for option in OPTIONS:
         assert f"--{option.name.removeprefix('kernel.')}" in text
     assert all(len(line) <= 160 for line in text.splitlines())
+
+
+def test_the_first_help_fits_on_one_screen() -> None:
+    lines = summary().splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if line.startswith("  async-kernel ")]) == 3
+
+
+def test_the_man_page_is_that_of_the_table() -> None:
+    """`python -c "from async_kernel.settings.manual import man_page; print(man_page(), end='')"` writes it."""
+    page = Path(__file__).parents[2] / "share" / "man" / "man1" / "async-kernel.1"
+    assert page.read_text(encoding="utf-8") == man_page()
+    for option in OPTIONS:
+        assert f"\\-\\-{option.name.removeprefix('kernel.')}" in man_page()
 
 
 def test_the_documentation_holds_the_table() -> None:
