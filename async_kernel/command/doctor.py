@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 from async_kernel.kernelspec.listing import Found, find_all, settings_or_none
 from async_kernel.kernelspec.spec import environment_label
 from async_kernel.kernelspec.surroundings import Surroundings
 from async_kernel.settings import Doctor
 
-from .output import styled
 from .readiness import hindrance
+from .report import Problem, Report, lines
 
-__all__ = ["Problem", "Report", "examine", "run"]
+__all__ = ["examine", "run"]
 
 _PACKAGES = (
     *("async-kernel", "ipython", "pyzmq", "anyio", "jupyter_client", "jupyter_core"),
@@ -21,20 +21,6 @@ _PACKAGES = (
 )
 _TOOLKITS = ("trio", "uvloop", "winloop", "tkinter", "PySide6", "PyQt6", "PyQt5", "PySide2")
 _DEADLINE = 60.0
-
-
-class Problem(NamedTuple):
-    """What is wrong, and the command or the change that mends it."""
-
-    what: str
-    mend: str
-
-
-class Report(NamedTuple):
-    """What was found: sections of facts, and the problems."""
-
-    facts: dict[str, dict[str, Any]]
-    problems: list[Problem]
 
 
 def run(command: Doctor) -> int:
@@ -46,15 +32,7 @@ def run(command: Doctor) -> int:
         problems = [problem._asdict() for problem in report.problems]
         print(dumps({**report.facts, "problems": problems}, indent=2, default=str))
         return 1 if problems else 0
-    for title, facts in report.facts.items():
-        print(styled(title, "bold"))
-        for name, value in facts.items():
-            print(f"  {name:<18} {_shown(value)}")
-    for problem in report.problems:
-        print(styled(f"Problem: {problem.what}", "red"))
-        print(f"  {problem.mend}")
-    if not report.problems:
-        print(styled("Everything works.", "green"))
+    print("\n".join(lines(report)))
     return 1 if report.problems else 0
 
 
@@ -221,9 +199,3 @@ def _own_source() -> str:
 
 def _python_of(spec: Found) -> str:
     return spec.interpreter or "python"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return "-" if value is None or value == "" else str(value)

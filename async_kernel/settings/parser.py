@@ -34,7 +34,14 @@ __all__ = ["merge", "parse", "render", "word"]
 
 _BY_NAME: Mapping[str, Option] = {name: option for option in OPTIONS for name in option.spelled}
 _BY_LETTER: Mapping[str, Option] = {option.short: option for option in OPTIONS if option.short}
-_PRIMARY = {"add": "-a", "remove": "-r", "connection_file": "-f", "version": "-V", "help": "-h", "help_all": "--help-all"}
+_PRIMARY = {
+    "add": "-a",
+    "remove": "-r",
+    "connection_file": "-f",
+    "version": "-V",
+    "help": "-h",
+    "help_all": "--help-all",
+}
 _HELPS: Mapping[str, Help] = {"help_all": Help(everything=True), "help": Help()}
 _FIELDS = frozenset(Settings._fields) - {"attributes", "sources"}
 _SHELLS = ("bash", "zsh", "fish", "powershell")

@@ -12,6 +12,7 @@ import pytest
 
 from async_kernel import launcher
 from async_kernel.command import doctor
+from async_kernel.command.report import Problem, Report, lines
 from async_kernel.errors import MissingPackageError
 from async_kernel.kernelspec import write_kernel_spec
 from async_kernel.settings import Settings
@@ -58,7 +59,7 @@ def test_a_kernel_that_dies_tells_why(kernels: Path) -> None:
 
 def test_no_spec(kernels: Path) -> None:
     report = doctor.examine("nobody")
-    assert report.problems == [doctor.Problem("Jupyter sees no kernel spec nobody.", "async-kernel -a nobody")]
+    assert report.problems == [Problem("Jupyter sees no kernel spec nobody.", "async-kernel -a nobody")]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interpreters made of a shell script")
@@ -87,7 +88,7 @@ def test_a_plan_that_cannot_run(kernels: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(launcher, "make_plan", refuse)
     write_kernel_spec("ill", folder=str(kernels), backend="trio")
     report = doctor.examine("ill")
-    assert report.problems == [doctor.Problem("trio is not installed.", "python -m pip install trio")]
+    assert report.problems == [Problem("trio is not installed.", "python -m pip install trio")]
     assert "kernel" not in report.facts
 
 
@@ -99,14 +100,68 @@ def test_a_malformed_spec(kernels: Path) -> None:
     assert "--force" in problem.mend
 
 
-def test_for_a_person_every_problem_comes_with_what_mends_it(
-    kernels: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+FACTS: dict[str, dict[str, Any]] = {
+    "python": {
+        "version": "cpython 3.11.7",
+        "executable": "/venv/bin/python",
+        "prefix": "/venv",
+        "environment": "virtual environment: venv",
+        "platform": "linux",
+    },
+    "packages": {"ipython": "9.18", "trio": None, "tkinter": "found", "PySide6": None},
+    "spec": {
+        "name": "async",
+        "display_name": "Async",
+        "folder": "/venv/share/jupyter/kernels/async",
+        "ours": True,
+        "owner": "/venv",
+        "argv": ["python", "-m", "async_kernel"],
+        "hidden": ["/usr/share/jupyter/kernels/async"],
+    },
+    "plan": {"backend": "asyncio: --backend", "loop": "uvloop: installed", "host": "none"},
+    "kernel": {"ready after": "50 ms", "one cell": "5 ms", "shut down after": "70 ms", "sys.prefix": "/venv"},
+}
+
+
+def test_a_person_reads_sentences() -> None:
+    assert list(lines(Report(FACTS, []))) == [
+        "Python    cpython 3.11.7 on linux: /venv/bin/python",
+        "          It belongs to the virtual environment: venv, /venv.",
+        "Packages  ipython 9.18.",
+        "          Found: tkinter. Not installed: trio, PySide6.",
+        "Spec      async, shown as 'Async': /venv/share/jupyter/kernels/async",
+        "          It starts async-kernel in the environment /venv.",
+        "          Command: python -m async_kernel",
+        "          Jupyter prefers it to /usr/share/jupyter/kernels/async.",
+        "Plan      The backend is asyncio (--backend).",
+        "          The loop is uvloop (installed).",
+        "          There is no host.",
+        "Kernel    It was ready after 50 ms, the first cell took 5 ms, the shutdown 70 ms.",
+        "          Its cells run in /venv.",
+        "Everything works.",
+    ]
+
+
+def test_each_section_can_be_said() -> None:
+    report = doctor.examine("nobody")
+    assert set(report.facts) <= set(FACTS)
+    assert "\n".join(lines(report))
+    assert "Another interpreter" in "\n".join(lines(Report({"plan": {"made by": "other -m async_kernel doctor"}}, [])))
+    assert "It was not started." in "\n".join(lines(Report({"kernel": {}}, [])))
+
+
+def test_for_a_person_every_problem_comes_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = doctor.Report({"python": {"version": "3", "argv": ["a", "b"], "none": None}}, [])
+    report = Report(FACTS, [])
     monkeypatch.setattr(doctor, "examine", lambda name: report)
     assert doctor.run(doctor.Doctor()) == 0
-    assert "a b" in (out := capsys.readouterr().out)
-    assert out.endswith("Everything works.\n")
-    report.problems.append(doctor.Problem("It is ill.", "mend it"))
+    assert capsys.readouterr().out.endswith("Everything works.\n")
+    report.problems.append(Problem("It is ill.", "mend it"))
     assert doctor.run(doctor.Doctor()) == 1
     assert capsys.readouterr().out.endswith("Problem: It is ill.\n  mend it\n")
+
+
+def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert next(lines(Report({}, [Problem("It is ill.", "mend it")]))).startswith("\x1b[31m")

@@ -122,7 +122,6 @@ def test_a_name_with_trio_selects_the_backend_of_a_spec_too() -> None:
         (["doctor", "-h"], Help()),
         (["doctor", "--help-all"], Help(everything=True)),
         (["-a", "x", "-h"], Help()),
-        (["-a", "x", "-h"], Help()),
         (["list", "--help"], Help()),
         (["-V"], Version()),
         (["--version"], Version()),
