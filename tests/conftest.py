@@ -40,7 +40,7 @@ if sys.platform != "win32":
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-ROOMS = ("browser", "conda", "suites", "clients", "libraries", "packaging")
+ROOMS = ("browser", "docs", "conda", "suites", "clients", "libraries", "packaging")
 """Folders of tests that share something which takes long to make: a server, an environment. In a run that is spread
 over processes each is for one of them, and they come first."""
 

@@ -1,0 +1,47 @@
+"""How Sphinx makes the site; `python docs/build.py` runs it."""
+
+from __future__ import annotations
+
+from async_kernel import __version__
+
+project = "async-kernel"
+author = "the authors of async-kernel"
+version = release = __version__
+
+extensions = [
+    "myst_nb",  # Markdown, and notebooks that are executed
+    "sphinx.ext.autodoc",  # the reference of the Python API, from docstrings
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
+myst_heading_anchors = 3  # `page.md#a-heading` is checked
+suppress_warnings = ["myst.header"]  # pages may begin a list of facts at the third level
+
+# Every notebook is run at each build, by a kernel of this checkout: build.py has made the specs.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+add_module_names = False
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_title = "async-kernel"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
+html_show_sphinx = False
+html_copy_source = False
+html_theme_options = {
+    "navigation_with_keys": True,
+    "light_css_variables": {"color-brand-primary": "#1f6feb", "color-brand-content": "#1f6feb"},
+    "dark_css_variables": {"color-brand-primary": "#79b8ff", "color-brand-content": "#79b8ff"},
+}
+copybutton_exclude = ".linenos, .gp, .go"

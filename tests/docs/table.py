@@ -1,0 +1,36 @@
+"""Commands that the pages show and the tests of the pages do not type: who runs them, or why nobody does."""
+
+from __future__ import annotations
+
+__all__ = ["ELSEWHERE"]
+
+INSTALLS = "tests/e2e/test_install_matrix.py installs in this way"
+
+ELSEWHERE = {
+    "jupyter lab": "serves until it is stopped; tests/browser/server.py starts it",
+    "python3 docs/run_tour.py": "downloads an environment; tests/e2e/test_notebooks.py runs the tour",
+    "python3 tests/run.py": "runs these tests",
+    ".ci/check": "the check command",
+    ".ci/run": "the whole of CI",
+    "pytest": "runs these tests",
+    'pip install -e ".[all]" --group check --group test': "what tests/run.py installs",
+    "pytest tests/suites": "a part of CI, and a run of its own",
+    "pytest tests/clients": "a part of CI, and a run of its own",
+    "pytest tests/libraries -m libraries": "a run of its own, of many minutes",
+    "python docs/build.py": "tests/docs/test_site.py builds the site",
+    "async-kernel -f . --kernel_name=async-trio": "serves until it is stopped; tests/command/test_start.py starts it",
+    '.venv/bin/pip install ".[uvloop]" jupyterlab': "downloads JupyterLab; " + INSTALLS,
+    ".venv/bin/jupyter kernelspec list": "behind the line above",
+    "uv venv --allow-existing": INSTALLS,
+    'uv pip install ".[uvloop]" jupyterlab': "downloads JupyterLab; " + INSTALLS,
+    "uv run --no-sync jupyter kernelspec list": "behind the line above",
+    "pipx install .": INSTALLS,
+    "uv tool install .": INSTALLS,
+    "conda install pip": "no conda here; tests/conda/test_environment.py installs the package of the recipe",
+    "sudo /opt/science/bin/async-kernel -a async --prefix=/usr/local": (
+        "writes into the system; and without sudo it is what tests/kernelspec/test_locations.py writes"
+    ),
+    'pip wheel --wheel-dir wheels ".[uvloop]"': "downloads; tests/packaging/test_distributions.py builds it",
+    'pip install --no-index --find-links wheels "async-kernel[uvloop]"': "behind the line above",
+}
+"""From a command to the reason."""
