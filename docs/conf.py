@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sphinx.application import Sphinx
+
 from async_kernel import __version__
 
 project = "async-kernel"
@@ -45,3 +47,23 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#79b8ff", "color-brand-content": "#79b8ff"},
 }
 copybutton_exclude = ".linenos, .gp, .go"
+
+OUTSIDE = {
+    "SECURITY.md": "explain/security.md",
+    "CONTRIBUTING.md": "contribute/index.md",
+    "benchmarks/README.md": "compare/benchmarks.md",
+}
+"""Files above this folder, and the pages of the site that hold their text. Pages link to the files, so that the links
+work in a checkout; the site links to the pages."""
+
+
+def link_inside(app: Sphinx, page: str, source: list[str]) -> None:
+    """Have links to files above this folder lead to the pages that hold them."""
+    up = "../" * page.count("/")
+    for outside, inside in OUTSIDE.items():
+        source[0] = source[0].replace(f"]({up}../{outside}", f"]({up}{inside}")
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", link_inside)
