@@ -141,7 +141,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "MPLCONFIGDIR": home / "matplotlib",
         }.items():
             patch.setenv(name, str(folder))
-        for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_KERNEL_NAME", "JPY_PARENT_PID", "MPLBACKEND", "PYTHONWARNINGS"):
+        for name in (
+            "JUPYTER_CONFIG_PATH",
+            "JUPYTER_KERNEL_NAME",
+            "JPY_PARENT_PID",
+            "MPLBACKEND",
+            "PYTHONWARNINGS",
+            "PYTEST_ADDOPTS",
+        ):
             patch.delenv(name, raising=False)
         yield home
 

@@ -9,7 +9,22 @@ from .log import entries, objections
 INFO = "[I 2026-11-29 02:27:08.771 ServerApp] Kernel started: a4e6f47a"
 WARNING = "[W 2026-11-29 02:27:09.340 ServerApp] The websocket_ping_timeout (90000) cannot be longer\n    Setting it"
 
+LEFT = """\
+Task exception was never retrieved
+future: <Task finished coro=<WebSocketProtocol13.write_message.<locals>.wrapper()> exception=WebSocketClosedError()>
+Traceback (most recent call last):
+  File "tornado/websocket.py", line 1140, in wrapper
+tornado.iostream.StreamClosedError: Stream is closed
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "tornado/websocket.py", line 1142, in wrapper
+tornado.websocket.WebSocketClosedError"""
+
 BAD = {
+    "of a kernel, behind a task of the server": f"{LEFT}\nSegmentation fault",
+    "of another task": LEFT.replace("write_message", "read_message"),
     "of a kernel": "async-kernel: one of 3 messages was dropped",
     "a traceback of a kernel": 'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: no',
     "a warning": "[W 2026-11-29 02:27:09.340 ServerApp] Kernel died, restarting",
@@ -20,7 +35,7 @@ BAD = {
 
 
 def test_routine_and_what_is_allowed_pass() -> None:
-    assert objections(f"{INFO}\n{WARNING}\n\n{INFO}\n") == []
+    assert objections(f"{INFO}\n{WARNING}\n\n{INFO}\n{LEFT}\n{LEFT}\n{INFO}\n") == []
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
