@@ -11,6 +11,9 @@ from async_kernel.settings import Settings, render
 
 __all__ = ["hindrance"]
 
+PROVISIONERS = "jupyter_client.kernel_provisioners"
+"""The group of entry points in which jupyter_client looks for the provisioner that a spec names."""
+
 _ASK = """
 import json, sys
 from async_kernel.errors import AsyncKernelError
@@ -25,14 +28,20 @@ _DEADLINE = 10.0
 
 
 def hindrance(found: Found, here: Surroundings) -> AsyncKernelError | None:
-    """Why the kernel of a spec of ours cannot run, with what mends it: a backend or a toolkit that is missing, or no
-    display. None where nothing is in the way, or nothing can be known.
+    """Why the kernel of a spec of ours cannot run, with what mends it: a provisioner, a backend or a toolkit that is
+    missing, or no display. None where nothing is in the way, or nothing can be known.
 
-    No backend and no toolkit is imported. Another Python than this one is asked in a process of its own.
+    No backend and no toolkit is imported. Another Python than this one is asked in a process of its own. A provisioner
+    is a matter of the server's environment, which this one is taken for: what a Jupyter beside us would do.
     """
     settings = settings_or_none(found)
     if settings is None or found.spec is None or found.problem:
         return None
+    if found.spec.provisioner and found.spec.provisioner not in _provisioners():
+        return AsyncKernelError(
+            f"This environment has no kernel provisioner {found.spec.provisioner!r}.",
+            "Install the package that brings it into the environment of the Jupyter server, and ask there.",
+        )
     environ = {**here.environ, **found.spec.env}
     if found.interpreter != here.executable:
         return _asked(found.interpreter, settings, environ)
@@ -43,6 +52,12 @@ def hindrance(found: Found, here: Surroundings) -> AsyncKernelError | None:
     except AsyncKernelError as error:
         return error
     return None
+
+
+def _provisioners() -> frozenset[str]:
+    from importlib.metadata import entry_points
+
+    return frozenset(entry_points(group=PROVISIONERS).names)
 
 
 def _asked(interpreter: str, settings: Settings, environ: dict[str, str]) -> AsyncKernelError | None:

@@ -61,6 +61,8 @@ def write_kernel_spec(
     user: bool = False,
     env: Mapping[str, str] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    provisioner: str = "",
+    provisioner_options: Mapping[str, Any] | None = None,
     replace: bool = False,
     force: bool = False,
     **settings: Any,
@@ -69,8 +71,11 @@ def write_kernel_spec(
 
     `settings` are those of the command line: `write_kernel_spec("async-trio", backend="trio", **{"shell.timeout": 5})`.
     `start_interface` is a dotted path, or a function that stands on its own: its source is stored beside the spec.
-    `host_options["host_class"]` may be a class. Raises `UsageError` for what the command line would not take,
-    `SpecError` where the spec cannot be written; then nothing was changed.
+    `host_options["host_class"]` may be a class. `provisioner` is the name of a kernel provisioner, as in
+    `write_kernel_spec("remote", provisioner="far", provisioner_options={"hosts": 2})`.
+
+    Raises `UsageError` for what the command line would not take, `SpecError` where the spec cannot be written; then
+    nothing was changed.
     """
     files: dict[str, bytes] = {}
     words = ["-a", kernel_name, *_place_words(prefix, folder, user), *_setting_words(settings)]
@@ -82,11 +87,16 @@ def write_kernel_spec(
         words.append(word("start_interface", start_interface))
     if display_name:
         words.append(word("display_name", display_name))
+    if provisioner:
+        words.append(word("provisioner", provisioner))
+    if provisioner_options:
+        words.append(word("provisioner_options", provisioner_options))
     command = parse(words)
     if not isinstance(command, Add):
         raise UsageError(f"{kernel_name!r} is no name of a kernel spec.", "Give a name such as async-trio.")
+    metadata = {**(metadata or {}), **command.metadata}
     command = command._replace(
-        fullpath=fullpath, env=env or {}, metadata=metadata or {}, replace=replace, force=force, dry_run=False
+        fullpath=fullpath, env=env or {}, metadata=metadata, replace=replace, force=force, dry_run=False
     )
     return add(command, files=files).folder
 

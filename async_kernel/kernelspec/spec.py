@@ -106,6 +106,13 @@ class KernelSpec(NamedTuple):
                 f"The metadata cannot be written as JSON: {error}", "Use text, numbers, lists, dicts."
             ) from None
 
+    @property
+    def provisioner(self) -> str:
+        """The kernel provisioner by which a server starts it, empty for the server's own."""
+        stanza = self.metadata.get("kernel_provisioner")
+        name = stanza.get("provisioner_name") if isinstance(stanza, dict) else None
+        return name if isinstance(name, str) else ""
+
     def settings(self) -> Settings:
         """The settings that this spec of ours starts a kernel with. Raises `UsageError` where its argv is not ours."""
         if not runs_async_kernel(self.argv):

@@ -167,6 +167,8 @@ OPTIONS: tuple[Option, ...] = (
         "env", "pair", "an environment variable of the kernel; may be given again", metavar="NAME=VALUE", commands=_ADD
     ),
     Option("metadata", "mapping", "more metadata for the spec", metavar="DICT", commands=_ADD),
+    Option("provisioner", "text", "the provisioner by which a server starts the kernel", "", "NAME", commands=_ADD),
+    Option("provisioner_options", "mapping", "the provisioner's own options", metavar="DICT", commands=_ADD),
     Option("replace", "flag", "replace a spec that belongs to another environment", default=False, commands=_ADD),
     Option("force", "flag", "act on a spec that is not ours", default=False, commands=(*_PLACED, "prune")),
     Option("dry_run", "flag", "say what would be done, and do nothing", default=False, commands=(*_PLACED, "prune")),

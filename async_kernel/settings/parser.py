@@ -319,11 +319,23 @@ def _add(given: Sequence[_Given]) -> Add:
         _place(given),
         _last(given, "fullpath"),
         _joined(given, "env"),
-        _joined(given, "metadata"),
+        _metadata(given),
         _last(given, "replace", False),
         _last(given, "force", False),
         _last(given, "dry_run", False),
     )
+
+
+def _metadata(given: Sequence[_Given]) -> Mapping[str, Any]:
+    """The metadata of a spec, its provisioner with it (jupyter_client, "Kernel provisioning")."""
+    metadata = _joined(given, "metadata")
+    name, options = _last(given, "provisioner", ""), _joined(given, "provisioner_options")
+    if options and not name:
+        raise UsageError("--provisioner_options are those of no provisioner.", "Say --provisioner=NAME as well.")
+    if not name:
+        return metadata
+    provisioner = {"provisioner_name": name, "config": dict(options)}
+    return MappingProxyType({**metadata, "kernel_provisioner": provisioner})
 
 
 def _remove(given: Sequence[_Given]) -> Remove:

@@ -92,6 +92,16 @@ def test_a_plan_that_cannot_run(kernels: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "kernel" not in report.facts
 
 
+@pytest.mark.parametrize(("name", "there"), [("local-provisioner", True), ("nowhere-provisioner", False)])
+def test_the_provisioner_of_a_spec(kernels: Path, name: str, there: bool) -> None:
+    """`local-provisioner` is jupyter_client's own, by which it starts kernels that name none."""
+    write_kernel_spec("ill", folder=str(kernels), provisioner=name)
+    problems = [] if there else ["This environment has no kernel provisioner 'nowhere-provisioner'."]
+    report = doctor.examine("ill")
+    assert [problem.what for problem in report.problems] == problems
+    assert ("kernel" in report.facts) is there
+
+
 def test_a_malformed_spec(kernels: Path) -> None:
     (kernels / "ill").mkdir(parents=True)
     (kernels / "ill" / "kernel.json").write_text("{")

@@ -152,6 +152,8 @@ def test_write_and_remove(tmp_path: Path) -> None:
         host_options={"host_class": Host, "module": "PySide2"},
         env={"A": "b"},
         metadata={"x": 1},
+        provisioner="far",
+        provisioner_options={"hosts": 2},
         fullpath=False,
         quiet=False,
         **{"shell.timeout": 0.1},
@@ -173,6 +175,7 @@ def test_write_and_remove(tmp_path: Path) -> None:
         "--shell.timeout=0.1",
     ]
     assert (data["display_name"], data["env"], data["metadata"]["x"]) == ("True", {"A": "b"}, 1)
+    assert data["metadata"]["kernel_provisioner"] == {"provisioner_name": "far", "config": {"hosts": 2}}
     assert remove_kernel_spec("mine", folder=str(tmp_path / "kernels")) == folder
     assert not folder.exists()
 
