@@ -14,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from types import CodeType
 from typing import Any
 
 import comm
@@ -22,6 +21,7 @@ from comm.base_comm import BaseComm, CommManager
 
 from async_kernel.kernel.request import Request, find_request
 from async_kernel.protocol.messages import Buffer, Content
+from async_kernel.stacks import calls_checkpoint, runs_user_code
 
 __all__ = ["CommHandlers", "KernelComm", "Publish", "keep_hooks", "place_here"]
 
@@ -52,6 +52,7 @@ class KernelComm(BaseComm):
         asking = self._asking
         return self._home if asking is None or asking.ended else asking.message.header.subshell_id
 
+    @calls_checkpoint
     def publish_msg(
         self,
         msg_type: str,
@@ -123,11 +124,6 @@ class CommHandlers:
         else:
             home = request.message.header.subshell_id
         return {"outlet": self._outlet, "home": home}
-
-    @staticmethod
-    def user_code_entries() -> tuple[CodeType, ...]:
-        """The code objects of the functions that call user code: where an interrupt may be raised."""
-        return _run.__code__, _await.__code__
 
     def is_known(self, request: Request) -> bool:
         """Whether the comm of a message is there; for a comm_open, whether its target is."""
@@ -316,12 +312,14 @@ async def _go_on(
         ended()
 
 
+@runs_user_code
 def _run(function: Callable[..., object], *arguments: object) -> Awaitable[object] | None:
     """Call a callback: the frame below which user code runs. What it gives is returned if it is to be awaited."""
     outcome = function(*arguments)
     return outcome if inspect.isawaitable(outcome) else None
 
 
+@runs_user_code
 async def _await(rest: Awaitable[object]) -> None:
     """Await what a callback gave: the frame below which a coroutine of the user's runs."""
     await rest

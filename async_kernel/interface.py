@@ -230,7 +230,7 @@ class ZMQInterface:
     def _take_signals(self) -> None:
         """An interrupt while the kernel still starts has nothing to end; SIGTERM and SIGHUP are a shutdown."""
         self._interrupter.install()
-        self.kernel.after_cell = lambda: guard_handlers(self._interrupter.entries)
+        self.kernel.after_cell = guard_handlers
         self._end_soon = take_end_signals(self.kernel.shut_down)
         give_signals_back_in_children()
         if sys.platform == "win32":
@@ -258,7 +258,7 @@ class ZMQInterface:
 
     def _load(self, streams: bool, namespace: dict[str, Any] | None = None) -> tuple[Interpreter, Comms]:
         """Import the interpreter and the comms, and put the streams in place."""
-        from async_kernel.ipython import stdin_refusal, user_code_entries
+        from async_kernel.ipython import stdin_refusal
 
         attributes = {**self._settings.attributes, "shell.connection_file": self._file.path}
         host = _host_here(self._plan)
@@ -269,7 +269,6 @@ class ZMQInterface:
         interpreter: Interpreter = load_interface(INTERPRETER)(attributes, namespace)
         self._interpreter = interpreter
         comms = load_interface(COMMS)(self.kernel.publish, lambda: self.kernel.runs_cell, self.kernel.serves)
-        self._interrupter.entries = frozenset((*user_code_entries(), *comms.user_code_entries()))
         # Toolkits want to be called by the thread of their main loop only, and plots are what widgets often change.
         self.kernel.comms_in_thread = self._settings.attributes.get("kernel.comms_in_thread", host is None)
         self._restore.append(comms.restore)
@@ -312,9 +311,8 @@ class ZMQInterface:
     def _watch_loop(self) -> None:
         """Let interrupts reach what the loop runs while no cell does: a task that never awaits holds up everything."""
         from async_kernel.loops.frames import LoopCallbacks
-        from async_kernel.loops.run import run
 
-        self.kernel.beside = LoopCallbacks(run.__code__, self._callback).current
+        self.kernel.beside = LoopCallbacks(self._callback).current
 
     def _callback(self, frame: FrameType) -> Callback:
         """What can be interrupted of a callback or task whose outermost frame this is."""

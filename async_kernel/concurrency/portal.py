@@ -13,6 +13,8 @@ from math import inf
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from async_kernel.stacks import called_by_trio, is_ours
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Portal", "current_portal", "main_portal"]
 
 T = TypeVar("T")
-
-PACKAGE = f"{__name__.partition('.')[0]}."
 
 _main: Portal | None = None
 
@@ -196,8 +196,8 @@ class _TrioPortal:
         deliver()
 
     def reach(self, frame: FrameType) -> bool | None:
-        called, task = _called_by_trio(frame)
-        if task is None or str(called.f_globals.get("__name__", "")).startswith(PACKAGE):
+        called, task = called_by_trio(frame)
+        if task is None or is_ours(called):
             return False  # a callback of a toolkit that hosts trio, or a function of ours, which keeps what is raised
         while task is not None and task is not self._task:
             nursery = task.parent_nursery
@@ -236,20 +236,3 @@ class _TrioPortal:
 
         with suppress(KeyboardInterrupt):
             await self.own_wait(trio.lowlevel.checkpoint)
-
-
-def _called_by_trio(frame: FrameType) -> tuple[FrameType, trio.lowlevel.Task | None]:
-    """What trio has called that runs at `frame`, in whichever thread, and the task in which it did."""
-    import trio
-
-    called, outer = frame, frame.f_back
-    while outer is not None:
-        module = str(outer.f_globals.get("__name__", ""))
-        # trio has no public way: `current_task` is for the thread itself.
-        task = outer.f_locals.get("task") if module == "trio._core._run" else None
-        if isinstance(task, trio.lowlevel.Task):
-            return called, task
-        if not module.startswith("trio."):
-            called = outer
-        outer = outer.f_back
-    return called, None

@@ -18,6 +18,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from async_kernel.stacks import runs_user_calls
+
 from .fibers import all_into_fiber, into_fiber
 from .nested import entered, has_set_aside, innermost, set_aside
 from .portal import current_portal
@@ -78,6 +80,7 @@ def _replace(owner: Any, name: str, new: Function) -> Callable[[], object]:
     return restore
 
 
+@runs_user_calls
 class _AtImport(MetaPathFinder):
     """Calls `patch` with a module of the table as soon as it was imported."""
 
@@ -106,6 +109,7 @@ class _AtImport(MetaPathFinder):
             loader.exec_module = exec_module
 
 
+@runs_user_calls
 def _without_loop(function: Function) -> Function:
     """`function`, called with the running loop set aside."""
 
@@ -117,6 +121,7 @@ def _without_loop(function: Function) -> Function:
     return run
 
 
+@runs_user_calls
 class _Inner:
     """An asyncio loop that runs inside another, until `future` is done or, when that is None, until it is stopped."""
 
@@ -140,6 +145,7 @@ class _Inner:
             self._future.cancel()
 
 
+@runs_user_calls
 def _asyncio_until_complete(function: Function) -> Function:
     @wraps(function)
     def run_until_complete(self: asyncio.AbstractEventLoop, future: Any) -> Any:
@@ -168,6 +174,7 @@ def _asyncio_until_complete(function: Function) -> Function:
     return run_until_complete
 
 
+@runs_user_calls
 def _asyncio_forever(function: Function) -> Function:
     @wraps(function)
     def run_forever(self: asyncio.AbstractEventLoop) -> None:
@@ -188,6 +195,7 @@ def _asyncio_forever(function: Function) -> Function:
     return run_forever
 
 
+@runs_user_calls
 def _trio(function: Function) -> Function:
     @wraps(function)
     def run(async_fn: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **options: Any) -> Any:
@@ -206,6 +214,7 @@ def _trio(function: Function) -> Function:
     return run
 
 
+@runs_user_calls
 def _own_loops_only(function: Function) -> Function:
     """`nest_asyncio.apply`, left out where the loop is not one of asyncio's own: it would refuse that loop with half of
     asyncio patched already, for good. What it is called for, `asyncio.run` in a cell, works without it."""

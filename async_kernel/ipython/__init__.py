@@ -7,7 +7,6 @@ Importing this package costs nothing; IPython is imported when the interpreter i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from async_kernel.errors import AsyncKernelError, StdinNotAllowedError
@@ -15,7 +14,7 @@ from async_kernel.errors import AsyncKernelError, StdinNotAllowedError
 if TYPE_CHECKING:
     from async_kernel.ipython.interpreter import IPythonInterpreter
 
-__all__ = ["create_interpreter", "stdin_refusal", "user_code_entries"]
+__all__ = ["create_interpreter", "stdin_refusal"]
 
 
 def create_interpreter(
@@ -41,18 +40,6 @@ def create_interpreter(
             "Start the kernel in a process without one; in a terminal, with `python` instead of `ipython`.",
         )
     return IPythonInterpreter(attributes, namespace)
-
-
-def user_code_entries() -> tuple[CodeType, ...]:
-    """The code objects of the functions, IPython's and ours, that call user code.
-
-    Whoever interrupts a thread walks its frames outwards: a frame of one of these means that user code (or a library
-    that user code called) is what runs, so KeyboardInterrupt may be raised there. Ask this before asking whether the
-    frame is one of the kernel's own: some of these are. Imports IPython.
-    """
-    from async_kernel.ipython.entries import user_code_entries as entries
-
-    return entries()
 
 
 def stdin_refusal() -> type[StdinNotAllowedError]:

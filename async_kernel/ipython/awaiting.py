@@ -26,6 +26,7 @@ from IPython.utils.capture import CapturedIO
 from IPython.utils.timing import clock, clock2
 
 from async_kernel.ipython.capture import capturing
+from async_kernel.stacks import runs_user_code
 
 if TYPE_CHECKING:
     from async_kernel.ipython.shell import ZMQInteractiveShell
@@ -122,12 +123,14 @@ class AwaitingMagics:
         return code
 
     @staticmethod
+    @runs_user_code
     async def run_code(code: CodeType, names: _Scope, local: _Scope) -> Any:
         """Run code that may await; its value when it is an expression."""
         value = eval(code, names, local)  # noqa: S307  # a cell is code to run
         return await value if code.co_flags & inspect.CO_COROUTINE else value
 
     @staticmethod
+    @runs_user_code
     async def run_timed(inner: Callable[..., Awaitable[float]], number: int, timer: Callable[[], float]) -> float:
         """What `inner` gives, with the garbage collector at rest as in IPython's."""
         collects = gc.isenabled()

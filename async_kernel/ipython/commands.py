@@ -14,6 +14,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from async_kernel.stacks import runs_user_code
+
 __all__ = ["Command"]
 
 POLL_SECONDS = 0.02
@@ -37,12 +39,13 @@ class Command:
         self._child: Any = None
         self._decoder = codecs.getincrementaldecoder(DEFAULT_ENCODING)("replace")
 
+    @runs_user_code
     def run(self) -> None:
         """Run it to its end. At KeyboardInterrupt it gets Ctrl-C, and is ended if it does not end; then that is raised.
 
         OSError when there is no such shell.
         """
-        # Exceptions are raised in this function and in pexpect, but in none of the others of ours: see `entries`.
+        # Exceptions are raised in this function and in pexpect, but in none of the others of ours.
         from pexpect import EOF, TIMEOUT
 
         try:

@@ -19,6 +19,7 @@ from async_kernel.ipython.cells import current_cell
 from async_kernel.kernel.parents import NamesParents
 from async_kernel.kernel.request import Request, find_request
 from async_kernel.protocol.messages import Buffer, Content
+from async_kernel.stacks import calls_checkpoint
 
 __all__ = ["CellPayloads", "KernelDisplayHook", "KernelDisplayPublisher", "MessageHook", "mime_bundle"]
 
@@ -117,6 +118,7 @@ class KernelDisplayPublisher(NamesParents, DisplayPublisher):  # type: ignore[mi
             return False
         return True
 
+    @calls_checkpoint
     def publish(
         self,
         data: dict[str, Any],

@@ -1,9 +1,12 @@
-"""Which functions of IPython, and of this package, call user code: the marks that an interrupt looks for."""
+"""The functions of IPython that run user code: they are marked, so that interrupts are raised below them (`stacks`).
+
+Functions of ours have the mark where they are defined.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import CodeType
+from types import FunctionType
 from typing import Any
 
 from IPython.core.completer import IPCompleter
@@ -13,23 +16,14 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.oinspect import Inspector
 
-from async_kernel.ipython.awaiting import AwaitingMagics
-from async_kernel.ipython.commands import Command
-from async_kernel.ipython.magics import KernelMagics
-from async_kernel.ipython.shell import ZMQInteractiveShell
+from async_kernel.stacks import runs_user_code
 
-__all__ = ["user_code_entries"]
+__all__ = ["ENTRIES", "mark_entries"]
 
-# Names that an IPython version does not have are left out.
-_ENTRIES: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (
-        InteractiveShell,
-        ("run_code", "user_expressions", "transform_cell", "transform_ast", "safe_execfile", "system_piped"),
-    ),
-    (
-        InteractiveShell,
-        ("run_line_magic", "run_cell_magic", "object_inspect_mime", "getoutput", "ex", "ev", "showtraceback"),
-    ),
+ENTRIES: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (InteractiveShell, ("run_code", "run_line_magic", "run_cell_magic", "safe_execfile", "system_piped", "getoutput")),
+    (InteractiveShell, ("user_expressions", "ex", "ev", "object_inspect_mime", "showtraceback")),
+    (InteractiveShell, ("transform_cell", "transform_ast")),
     (EventManager, ("trigger",)),
     (TransformerManager, ("transform_cell", "check_complete")),
     (DisplayFormatter, ("format",)),
@@ -38,24 +32,21 @@ _ENTRIES: tuple[tuple[type, tuple[str, ...]], ...] = (
     (MimeBundleFormatter, ("__call__",)),
     (IPCompleter, ("completions", "_completions", "complete")),
     (Inspector, ("info", "_get_info")),
-    (ZMQInteractiveShell, ("system_piped", "getoutput")),
-    (Command, ("run",)),
-    (AwaitingMagics, ("run_code", "run_timed")),
-    (KernelMagics, ("less", "man", "qtconsole", "edit", "connect_info")),
 )
+"""The functions. A test fails when IPython has one no longer: interrupts would not reach what it runs."""
 
 
-def user_code_entries() -> tuple[CodeType, ...]:
-    """The code objects, each once."""
-    return tuple(dict.fromkeys(_code_objects()))
-
-
-def _code_objects() -> Iterator[CodeType]:
-    for owner, names in _ENTRIES:
+def mark_entries() -> None:
+    """Mark all of them. A name that this version of IPython does not have is left out."""
+    for owner, names in ENTRIES:
         for name in names:
-            function: Any = getattr(owner, name, None)
-            while function is not None:  # decorators keep what they wrap
-                code = getattr(function, "__code__", None)
-                if code is not None:
-                    yield code
-                function = getattr(function, "__wrapped__", None)
+            for function in wrapped(getattr(owner, name, None)):
+                runs_user_code(function)
+
+
+def wrapped(function: Any) -> Iterator[FunctionType]:
+    """A function, and those that its decorators have wrapped."""
+    while function is not None:
+        if isinstance(function, FunctionType):
+            yield function
+        function = getattr(function, "__wrapped__", None)

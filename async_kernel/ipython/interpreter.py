@@ -11,6 +11,7 @@ from async_kernel.ipython.cells import Cell, running
 from async_kernel.ipython.completion import complete, inspect, is_complete
 from async_kernel.ipython.debuggee import Debuggee
 from async_kernel.ipython.display import mime_bundle
+from async_kernel.ipython.entries import mark_entries
 from async_kernel.ipython.history import history
 from async_kernel.ipython.preparation import Preparation
 from async_kernel.ipython.profile import start_shell
@@ -31,6 +32,7 @@ class IPythonInterpreter:
     def __init__(self, attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None) -> None:
         self.shell: ZMQInteractiveShell = start_shell(attributes or {}, namespace)
         self._preparation = Preparation()
+        mark_entries()
 
     @property
     def execution_count(self) -> int:

@@ -15,6 +15,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from async_kernel.kernel.request import find_request
+from async_kernel.stacks import runs_user_code
 
 __all__ = ["KernelMagics"]
 
@@ -49,6 +50,7 @@ class KernelMagics(Magics):  # type: ignore[misc]
         self.shell.enable_gui(line.strip() or None)  # IPython's own only logs what this raises
 
     @line_magic
+    @runs_user_code
     def less(self, line: str) -> None:
         """%less FILE: show a file in the pager, Python files in colour."""
         if not line:
@@ -60,11 +62,13 @@ class KernelMagics(Magics):  # type: ignore[misc]
     more = line_magic("more")(less)
 
     @line_magic
+    @runs_user_code
     def man(self, line: str) -> None:
         """%man PAGE: show a manual page in the pager."""
         page.page(self.shell.getoutput(f"man {line} | col -b", split=False))
 
     @line_magic
+    @runs_user_code
     def connect_info(self, line: str) -> None:
         """%connect_info [--key]: print how to connect another client to this kernel.
 
@@ -88,6 +92,7 @@ class KernelMagics(Magics):  # type: ignore[misc]
             print("The key is left out: output is kept and passed on. %connect_info --key shows it.")
 
     @line_magic
+    @runs_user_code
     def qtconsole(self, line: str) -> None:
         """%qtconsole: open a Qt console that is connected to this kernel."""
         from importlib.util import find_spec
@@ -134,6 +139,7 @@ class KernelMagics(Magics):  # type: ignore[misc]
         print(f"thread count: {threading.active_count()}")
 
     @line_magic
+    @runs_user_code
     def edit(self, line: str) -> None:
         """%edit [FILE | NAME | RANGE]: have the front end open a file, the source of a name, or lines of the history.
 

@@ -42,6 +42,7 @@ from async_kernel.ipython.transcript import Transcript
 from async_kernel.kernel.parents import NamesParents
 from async_kernel.kernel.request import Request, adopt, current_request, find_request
 from async_kernel.protocol.messages import Content
+from async_kernel.stacks import runs_user_code
 from async_kernel.system.reserve import make_room
 from async_kernel.system.unwinding import FirmInterrupt
 
@@ -272,6 +273,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         chosen: tuple[str | None, str] = super().enable_matplotlib(gui)
         return chosen
 
+    @runs_user_code
     def system_piped(self, cmd: str) -> None:
         """Run a shell command, its output going to the current cell as it comes (`!cmd`).
 
@@ -298,6 +300,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
 
     system = system_piped
 
+    @runs_user_code
     def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
         """Run a shell command; return the lines that it writes, or with `split=False` its text (`lines = !cmd`)."""
         with self._going_on_with_no_interrupt():

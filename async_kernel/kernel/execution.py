@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
+from async_kernel.stacks import held_by, stack_of
 from async_kernel.system.interrupt import Interrupt
 from async_kernel.system.offspring import moment
 from async_kernel.system.real import real
@@ -20,10 +20,6 @@ from .prompts import Prompts
 from .request import Request
 
 __all__ = ["Execution", "Place", "ThisThread", "execution_on", "is_held", "work"]
-
-_MACHINERY = frozenset({"async_kernel", "asyncio", "selectors", "uvloop", "winloop", "trio", "anyio"})
-"""What is innermost in a thread whose loop waits, or is about to go on."""
-
 
 RETURN_SECONDS = 0.25
 """How long a lane waits for its thread, after a cell was given up, before another takes its place: a call that returns
@@ -106,8 +102,8 @@ class Execution:
 
     def waits(self) -> list[object]:
         """Where its thread stands, if its own code runs there, else the task that awaits."""
-        at = sys._current_frames().get(self.thread)
-        return [at if execution_on(self.thread) is self else self._place.awaiting()]
+        stack = stack_of(self.thread)
+        return [stack.innermost if stack.holder is self else self._place.awaiting()]
 
     def mark_interrupted(self) -> None:
         """Let the interpreter know that a cancellation means an interrupt."""
@@ -116,14 +112,14 @@ class Execution:
 
     def report(self) -> None:
         """Say in the cell's stderr where it stands, or what keeps its loop."""
-        frame = sys._current_frames().get(self.thread)
-        own = execution_on(self.thread) is self
-        if frame is None or not (own or is_held(self.thread)):
+        stack = stack_of(self.thread)
+        own = stack.holder is self
+        if not (own or stack.is_held):
             return
         import linecache
 
-        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-        where = f"`{line}` (line {frame.f_lineno}, in {frame.f_code.co_name})"
+        file, number, function = stack.place
+        where = f"`{linecache.getline(file, number).strip()}` (line {number}, in {function})"
         why = "is in C code, which does not look for it" if own else "runs beside the cell and keeps its loop"
         self.request.stream(
             "stderr",
@@ -158,7 +154,7 @@ class Execution:
     def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
         if interrupt.claim():
             if interrupt.again and not self._wait_ends:  # two at once are one
-                insist(interrupt.entries, lambda: self.finished)
+                insist(lambda: self.finished)
                 self.when_overdue(Execution._leave_if_it_waits)  # a shield of trio's may keep it out
             loop.end_wait()
             self._wait_ends = loop.call(self._wait_has_ended)
@@ -171,25 +167,17 @@ class Execution:
             self.leave()
 
 
-async def work(execution: Execution, handler: Handler) -> dict[str, object] | None:
-    """Serve the request of an execution: the frame by which `execution_on` knows whose code a thread is in."""
-    return await handler(execution.request)
+def work(execution: Execution, handler: Handler) -> Awaitable[dict[str, object] | None]:
+    """Serve the request of an execution, which holds its thread while its own code runs."""
+    return held_by(execution, handler, execution.request)
 
 
 def execution_on(thread: int) -> Execution | None:
     """The execution whose own code runs on a thread now; None when it waits, or runs what a cell has left behind."""
-    frame = sys._current_frames().get(thread)
-    while frame is not None:
-        if frame.f_code is work.__code__:
-            execution: Execution = frame.f_locals["execution"]
-            return execution
-        frame = frame.f_back
-    return None
+    holder = stack_of(thread).holder
+    return holder if isinstance(holder, Execution) else None
 
 
 def is_held(thread: int) -> bool:
     """Whether the loop of a thread is kept from going on: by an execution's code, or by a callback or task."""
-    if execution_on(thread) is not None:
-        return True
-    frame = sys._current_frames().get(thread)
-    return frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _MACHINERY
+    return stack_of(thread).is_held

@@ -98,8 +98,9 @@ class Request:
     the work on this request, and `reason` says why, unless the client asked for it. `ended` becomes True when all is
     done but the reply and idle; `turn` has the cells of its shell, once it is in a lane. `latest` has the request that
     came last, by channel, for channels without lanes.
-    `checkpoint`, when it is not None, waits to be called by what user code calls and is of this package, directly and
-    as its last deed: what writes output, displays, sends, starts threads. It may raise KeyboardInterrupt. All methods
+    `checkpoint`, when it is not None, waits to be called by a function that user code calls, as its last deed, and that
+    is marked for it (`stacks.calls_checkpoint`): one that writes output, displays, sends or starts threads. It may
+    raise KeyboardInterrupt. All methods
     may be called from any thread. `record`, when it is set before anything was written, keeps the output.
     """
 

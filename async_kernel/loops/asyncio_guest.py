@@ -20,6 +20,7 @@ from typing import Any
 
 from async_kernel.errors import UsageError
 from async_kernel.loops.wakeup import woken_by_signals
+from async_kernel.stacks import runs_loops
 from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["start_guest_run"]
@@ -28,6 +29,7 @@ Callback = Callable[[], object]
 Later = Callable[[Callback], object]
 
 
+@runs_loops
 def start_guest_run(
     main: Callable[[], Coroutine[Any, Any, Any]],
     *,
@@ -86,6 +88,7 @@ def _make_loop(
     return loop, selector
 
 
+@runs_loops
 class _GuestSelector(selectors.BaseSelector):
     """A selector that never waits. `wanted` is how long the last caller would have waited (None: for ever)."""
 
@@ -130,6 +133,7 @@ class _GuestSelector(selectors.BaseSelector):
         self.inner.close()
 
 
+@runs_loops
 class _Guest:
     """The loop between its steps. Every method runs on the host's thread, except `_watch_in_thread`."""
 
@@ -278,6 +282,7 @@ class _Guest:
         self._done()
 
 
+@runs_loops
 async def _close_all(loop: asyncio.AbstractEventLoop) -> None:
     """What `asyncio.run` does at its end."""
     tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}

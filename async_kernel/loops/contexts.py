@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from async_kernel.stacks import runs_callbacks
+
 __all__ = ["carry"]
 
 P = ParamSpec("P")
@@ -22,6 +24,7 @@ def carry(callback: Callable[P, T]) -> Callable[P, T]:
     """
     context = contextvars.copy_context()
 
+    @runs_callbacks
     @wraps(callback)
     def carried(*args: P.args, **kwargs: P.kwargs) -> T:
         return context.copy().run(callback, *args, **kwargs)

@@ -1,26 +1,18 @@
-"""Whose code the main thread runs: the kernel's, a loop's, or user code that a loop has called beside the kernel.
+"""Callbacks and tasks that the loop of the main thread runs beside the kernel, as something that can be interrupted.
 
-Seen from outside, by the frames of its stack. Nothing here knows cells or kernels, or imports a loop.
+Nothing here knows cells or kernels, or imports a loop.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from types import CodeType, FrameType
+from collections.abc import Callable
+from types import FrameType
 
+from async_kernel.stacks import Stack, stack_of
 from async_kernel.system.interrupt import Interrupt
 
-__all__ = ["Callback", "LoopCallbacks", "first_of_user", "is_of_loops", "package_of", "stack"]
-
-MACHINERY = sys.stdlib_module_names | {"anyio", "attr", "outcome", "sniffio", "sortedcontainers", "trio"}
-"""What loops are made of, and what the guest itself calls: user code is in there only when it has called that."""
-
-CALLERS = frozenset({"carry.<locals>.carried", "_ContextCallWrapper._call", "_Slots._telling.<locals>.call"})
-"""The functions of ours that call callbacks: whatever they call is user code, be it of the standard library."""
-
-PACKAGE = __name__.partition(".")[0]
+__all__ = ["Callback", "LoopCallbacks", "main_stack"]
 
 
 class Callback:
@@ -50,7 +42,7 @@ class Callback:
     @property
     def finished(self) -> bool:
         """Whether it has returned."""
-        if self._frame is not None and all(frame is not self._frame for frame in stack()):
+        if self._frame is not None and self._frame not in main_stack().frames:
             self._frame = None  # it keeps the callback's variables alive
         return self._frame is None
 
@@ -65,7 +57,7 @@ class Callback:
 
     def waits(self) -> list[object]:
         """Where the main thread stands."""
-        return [sys._current_frames().get(self.thread)]
+        return [stack_of(self.thread).innermost]
 
     def end_wait(self, interrupt: Interrupt) -> None:
         """End its question to a client, if it waits for the answer to one. It awaits nothing."""
@@ -91,26 +83,18 @@ class Callback:
 
 
 class LoopCallbacks:
-    """What a loop runs in the main thread beside the kernel: tasks and callbacks that cells have left behind.
+    """What the loop of the main thread runs beside the kernel: tasks and callbacks that cells have left behind.
 
-    `run` is the function below which the loop runs; `make` makes a `Callback` of its outermost frame.
+    `make` makes a `Callback` of its outermost frame.
     """
 
-    def __init__(self, run: CodeType, make: Callable[[FrameType], Callback]) -> None:
-        self._run = run
+    def __init__(self, make: Callable[[FrameType], Callback]) -> None:
         self._make = make
         self._latest: Callback | None = None
 
     def current(self) -> Callback | None:
         """What runs now, or None. Callable from any thread."""
-        inside: list[FrameType] = []
-        for frame in stack():
-            if frame.f_code is self._run:
-                return self._at(first_of_user(reversed(inside)))
-            inside.append(frame)
-        return None
-
-    def _at(self, frame: FrameType | None) -> Callback | None:
+        frame = main_stack().loop_callback
         if frame is None:
             return None
         if self._latest is None or not self._latest.is_at(frame):
@@ -118,34 +102,6 @@ class LoopCallbacks:
         return self._latest
 
 
-def stack() -> Iterator[FrameType]:
-    """The frames of the main thread, from the innermost."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def first_of_user(frames: Iterable[FrameType]) -> FrameType | None:
-    """The first of `frames`, from the outermost inwards, in which user code runs; None if the first one that is
-    neither of the loops nor of what they call is the kernel's."""
-    for_user = False
-    for frame in frames:
-        package = package_of(frame)
-        if package == PACKAGE:
-            if not is_of_loops(frame):
-                return None
-            for_user = frame.f_code.co_qualname in CALLERS
-        elif for_user or package not in MACHINERY:
-            return frame
-    return None
-
-
-def package_of(frame: FrameType) -> str:
-    """The top-level package that the code of a frame is in, for example "asyncio"."""
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
-def is_of_loops(frame: FrameType) -> bool:
-    """Whether a frame of this package is one that runs loops, and in them user code."""
-    return str(frame.f_globals["__name__"]).startswith((f"{PACKAGE}.loops", f"{PACKAGE}.concurrency.runners"))
+def main_stack() -> Stack:
+    """The stack of the main thread."""
+    return stack_of(threading.main_thread().ident or 0)

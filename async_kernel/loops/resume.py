@@ -12,11 +12,13 @@ from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defi
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from async_kernel.stacks import runs_loops
 from async_kernel.system.reserve import free
 
 __all__ = ["resuming"]
 
 
+@runs_loops
 def resuming(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], asyncio.AbstractEventLoop]:
     """Wrap a loop factory: `run_until_complete` of the loops that come out goes on until its future is done.
 

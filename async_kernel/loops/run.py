@@ -8,6 +8,7 @@ from typing import Any
 
 from async_kernel.loops.imports import load
 from async_kernel.loops.plan import Plan
+from async_kernel.stacks import runs_loops, runs_main_loop
 
 __all__ = ["LOOPS", "loop_path", "run"]
 
@@ -20,6 +21,7 @@ LOOPS: Mapping[str, str] = {
 """Where the factory of each asyncio loop is."""
 
 
+@runs_main_loop
 def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run `main()` in the calling thread, which must be the main thread; return when it returns.
 
@@ -47,6 +49,7 @@ def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     anyio.run(main, backend=plan.backend, backend_options=options)
 
 
+@runs_loops
 def _leaving_threads(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
     """`main`, whose loop does not wait at its end for what runs in threads (`asyncio.to_thread`).
 
@@ -64,6 +67,7 @@ def _leaving_threads(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[
     return leaving
 
 
+@runs_loops
 def _woken(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
     """`main`, with a loop that every signal wakes: asyncio's own selector loop leaves a gap (see `loops.wakeup`)."""
     from asyncio import get_running_loop

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from async_kernel.kernel.parents import NamesParents
 from async_kernel.kernel.request import Request, find_request
+from async_kernel.stacks import calls_checkpoint
 
 from .descriptors import Capture
 from .forked import is_child
@@ -83,6 +84,7 @@ class RequestStream(NamesParents, io.TextIOBase):
         """Whether this process is the kernel, and no forked child of it. ipykernel's tests and others ask for it."""
         return not is_child()
 
+    @calls_checkpoint
     def write(self, text: str) -> int:
         """Write `text`; return its length. Never blocks."""
         if not isinstance(text, str):

@@ -26,6 +26,7 @@ from async_kernel.kernel.request import (
     follow_latest,
     lent,
 )
+from async_kernel.stacks import calls_checkpoint
 
 from .starters import is_thread_of_library
 
@@ -82,6 +83,7 @@ def carry_requests() -> Callable[[], None]:
     start, submit, add = threading.Thread.start, ThreadPoolExecutor.submit, Future.add_done_callback
     ended = False
 
+    @calls_checkpoint
     def start_with_request(self: threading.Thread) -> None:
         request = None if ended else _request_of_code()
         if request is None:
@@ -107,6 +109,7 @@ def carry_requests() -> Callable[[], None]:
         if request.checkpoint is not None:
             request.checkpoint()
 
+    @calls_checkpoint
     def submit_with_request(
         self: ThreadPoolExecutor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
@@ -119,6 +122,7 @@ def carry_requests() -> Callable[[], None]:
             request.checkpoint()
         return future
 
+    @calls_checkpoint
     def add_with_request(self: Future[T], fn: Callable[[Future[T]], object]) -> None:
         # One that is called at once is in its own cell.
         request = None if ended or self.done() else _request_of_code()

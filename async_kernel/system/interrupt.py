@@ -3,7 +3,7 @@
 An interrupt is bound to one piece of work. It is delivered at most once: as a KeyboardInterrupt raised where user code
 runs, or by ending the wait that the work is in. It is tried until it is delivered or its work has ended, so that it can
 neither be lost nor hit what comes after. How a thread is reached is the affair of `interrupt_posix` and
-`interrupt_windows`, where KeyboardInterrupt may be raised that of `user_code`.
+`interrupt_windows`, where KeyboardInterrupt may be raised that of `async_kernel.stacks`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Protocol
+
+from async_kernel.stacks import Stack, callers, stack_of
 
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
@@ -27,7 +29,6 @@ from .real import real
 from .service_thread import ServiceThread
 from .standstill import Standstill
 from .unwinding import follow
-from .user_code import beside, may_raise
 from .waits import waited_processes
 
 if sys.platform == "win32":
@@ -106,15 +107,13 @@ class Interruptible(Protocol):
 
 
 class Interrupt:
-    """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well.
-    `entries` are the functions that call user code."""
+    """One interrupt of one piece of work. `by_signal`: it came as a signal, which child processes have got as well."""
 
     __slots__ = (
         "again",
         "beside",
         "by_signal",
         "delivered",
-        "entries",
         "offspring_at",
         "spares_until",
         "standstill",
@@ -131,7 +130,6 @@ class Interrupt:
         self.waited: Collection[int] | None = None  # the processes that the work waited for before it was interrupted
         self.spares_until = real.monotonic() + BESIDE_SECONDS
         self.beside: FrameType | None = None  # the callback or task beside the work that was hit last
-        self.entries: Collection[CodeType] = ()
         self.again = False
         """Whether an earlier one was delivered before this one was: the work goes on all the same."""
         self.delivered = False
@@ -160,7 +158,7 @@ class Interrupter:
 
     `wake` reaches the main thread: it makes the main thread run its SIGINT handler even while it blocks in a system
     call. For signals that come from outside, `current` gives the work that the interrupted context is on, `running` all
-    that goes on, in whichever thread. `entries` are the functions that call user code (see `may_raise`).
+    that goes on, in whichever thread.
     """
 
     def __init__(
@@ -168,15 +166,13 @@ class Interrupter:
         wake: Callable[[], None],
         current: Callable[[], Interruptible | None],
         running: Callable[[], Sequence[Interruptible]] = tuple,
-        entries: Collection[CodeType] = (),
     ) -> None:
-        self.entries = frozenset(entries)
         self.end_nested: Callable[[Interrupt], None] | None = None
         """Ends, at each try, a main loop that the work has nested in the main thread: nothing can be raised there."""
         self.let_go: Callable[[], None] = lambda: None
         """Lets go on, at each try, what a debugger has stopped: nothing can be raised there."""
-        self.spares: Callable[[Interrupt, FrameType | None], bool] | None = None
-        """Whether user code at a frame is none of the work's: a callback that runs beside it for a moment."""
+        self.spares: Callable[[Interrupt, Stack], bool] | None = None
+        """Whether user code that runs on a stack is none of the work's: a callback that runs beside it for a moment."""
         self.mark: Callable[[], None] = _thread.interrupt_main
         """Has the main thread run its SIGINT handler at its next bytecode, even if the system ignores SIGINT now."""
         self._wake = wake
@@ -211,33 +207,28 @@ class Interrupter:
 
     def interrupt(self, work: Interruptible) -> Interrupt:
         """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""
-        interrupt = self._new(work)
+        interrupt = Interrupt(work)
         self._pursue(interrupt)
         return interrupt
 
-    def _new(self, work: Interruptible, by_signal: bool = False) -> Interrupt:
-        interrupt = Interrupt(work, by_signal=by_signal)
-        interrupt.entries = self.entries
-        return interrupt
-
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        frame = sys._getframe(1)  # matplotlib's `show` calls us when it has returned, with a frame that has ended
+        stack = callers()  # matplotlib's `show` calls us when it has returned, with a frame that has ended
         aimed, self._aim = self._aim, None
         if aimed is not None:
             interrupt = aimed
-            if self._current() is not interrupt.work and beside(frame, self.entries) is None:
+            if self._current() is not interrupt.work and stack.callback is None:
                 return
         else:  # from outside: meant for what runs now
             work = self._current()
             for other in self._running():
                 if other is not work:
-                    self._pursue(self._new(other, by_signal=True))
+                    self._pursue(Interrupt(other, by_signal=True))
             if work is None:
                 return
-            interrupt = self._new(work, by_signal=True)
-        may_hit = self._may_hit(interrupt, frame)
-        if may_hit and self._hits(interrupt, frame):
-            follow(frame, self.entries, interrupt.again)
+            interrupt = Interrupt(work, by_signal=True)
+        may_hit = self._may_hit(interrupt, stack)
+        if may_hit and self._hits(interrupt, stack):
+            follow(stack, interrupt.again)
             raise KeyboardInterrupt
         if aimed is None:
             self._pursue(interrupt)
@@ -251,23 +242,23 @@ class Interrupter:
         raised in another thread from outside, but C code tells what it drops before it goes back to its caller.
         """
         self._tell_dropped(dropped)
-        frame, thread = sys._getframe().f_back, threading.get_ident()
+        stack, thread = callers(), threading.get_ident()
         if not issubclass(dropped.exc_type, KeyboardInterrupt) or thread == threading.main_thread().ident:
             return
         hit = any(work.thread == thread and work.interrupted for work in self._running())
-        if hit and may_raise(frame, self.entries):
-            follow(frame, self.entries, again=False)
+        if hit and stack.can_raise:
+            follow(stack, again=False)
 
-    def _may_hit(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
-        return may_raise(frame, self.entries) and not (self.spares is not None and self.spares(interrupt, frame))
+    def _may_hit(self, interrupt: Interrupt, stack: Stack) -> bool:
+        return stack.can_raise and not (self.spares is not None and self.spares(interrupt, stack))
 
-    def _hits(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
-        """Whether the caller is to raise KeyboardInterrupt at `frame`, where it may.
+    def _hits(self, interrupt: Interrupt, stack: Stack) -> bool:
+        """Whether the caller is to raise KeyboardInterrupt where `stack` says that it may.
 
         A callback or task beside the work is not what the interrupt is for. It is hit, once, if it goes on for so long
         that the loop cannot end the wait of the work; the loop does that next, and the interrupt remains until then.
         """
-        callback = beside(frame, self.entries)
+        callback = stack.callback
         reach = True if callback is None else interrupt.work.reach(callback)
         if not reach:
             now = real.monotonic()
@@ -279,10 +270,10 @@ class Interrupter:
 
     def _checkpoint(self, interrupt: Interrupt) -> None:
         """Deliver `interrupt` to the code that called what calls this, if it is user code of the right thread."""
-        frame = sys._getframe(3)
-        in_place = threading.get_ident() == interrupt.work.thread and self._may_hit(interrupt, frame)
-        if in_place and self._hits(interrupt, frame):
-            follow(frame, self.entries, interrupt.again)
+        stack = callers().behind_checkpoint()
+        in_place = threading.get_ident() == interrupt.work.thread and self._may_hit(interrupt, stack)
+        if in_place and self._hits(interrupt, stack):
+            follow(stack, interrupt.again)
             raise KeyboardInterrupt
 
     def _pursue(self, interrupt: Interrupt) -> None:
@@ -394,9 +385,9 @@ class Interrupter:
         if not self._has_lock:
             real.sleep(0)
         self._has_lock = False
-        frame = sys._current_frames().get(thread)
-        if not may_raise(frame, self.entries):
+        stack = stack_of(thread)
+        if not stack.can_raise:
             interrupt.work.defer(lambda: self._checkpoint(interrupt))
-        elif interrupt.standstill is None and self._hits(interrupt, frame):
+        elif interrupt.standstill is None and self._hits(interrupt, stack):
             standstill = interrupt.standstill = Standstill(thread)
             raise_in_thread(thread, standstill.end)

@@ -9,8 +9,10 @@ import traceback
 
 # Not `signal.getsignal`, which makes an enum member of each answer: this is asked at every message.
 from _signal import getsignal
-from collections.abc import Callable, Collection
-from types import CodeType, FrameType
+from collections.abc import Callable
+from types import FrameType
+
+from async_kernel.stacks import Stack
 
 __all__ = ["guard_handlers", "may_raise_here"]
 
@@ -25,9 +27,8 @@ class Guarded:
     An alarm that outlives its cell would end the loop, and the kernel with it, or cost the next cell its reply.
     """
 
-    def __init__(self, handler: Callable[[int, FrameType | None], object], entries: Collection[CodeType]) -> None:
+    def __init__(self, handler: Callable[[int, FrameType | None], object]) -> None:
         self.__wrapped__ = handler
-        self._entries = entries
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Call the handler. What it raises is raised where a function that calls user code is on the stack, else shown
@@ -35,23 +36,21 @@ class Guarded:
         try:
             self.__wrapped__(signum, frame)
         except Exception:
-            while frame is not None and frame.f_code not in self._entries:
-                frame = frame.f_back
-            if frame is not None:
+            if Stack(frame).has_entry:
                 raise
             name = signal.strsignal(signum)  # not all numbers are members of signal.Signals
             print(f"The handler of signal {signum} ({name}) raised while no cell was running.", file=sys.stderr)
             traceback.print_exc()
 
 
-def guard_handlers(entries: Collection[CodeType]) -> None:
-    """Guard the handlers that cells have left; `entries` are the functions that call user code. That of SIGINT is not
-    touched: libraries look whether it is Python's own."""
+def guard_handlers() -> None:
+    """Guard the handlers that cells have left. That of SIGINT is not touched: libraries look whether it is Python's
+    own."""
     if threading.current_thread() is threading.main_thread():
         for number in NUMBERS:
             handler = getsignal(number)
             if number != signal.SIGINT and _is_foreign(handler) and not isinstance(handler, Guarded):
-                signal.signal(number, Guarded(handler, entries))
+                signal.signal(number, Guarded(handler))
 
 
 def may_raise_here() -> bool:

@@ -8,19 +8,16 @@ Nothing is done while a debugger traces the thread.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from opcode import opmap
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
+
+from async_kernel.stacks import Owner, Stack, owner_of
 
 from .real import real
 
 __all__ = ["FirmInterrupt", "follow", "insist"]
-
-PACKAGE = __name__.partition(".")[0]
-
-MACHINERY = frozenset({PACKAGE, "anyio", "asyncio", "contextlib", "outcome", "trio", "uvloop", "winloop"})
-"""What has to stay whole when a wait is ended: nothing is raised again in there."""
 
 INSIST_SECONDS = 1.0
 """How long after its end was asked for a wait may begin to end."""
@@ -36,12 +33,12 @@ class FirmInterrupt(BaseException):
     """
 
 
-def follow(frame: FrameType | None, entries: Collection[CodeType], again: bool) -> None:
-    """Follow the KeyboardInterrupt that the caller raises at `frame` next, out to the end of the user's code.
+def follow(stack: Stack, again: bool) -> None:
+    """Follow the KeyboardInterrupt that the caller raises next where `stack` stands, out to the end of the user's code.
 
     One that C code drops, or makes another of, is raised once more where Python code goes on. With `again`, one that
     user code takes in is raised once more in the handler or `finally` block that does: in the midst of it nothing of
-    the same `try` catches it. `entries` are the functions that call user code.
+    the same `try` catches it.
     """
     if sys.gettrace() is not None:
         return
@@ -71,22 +68,23 @@ def follow(frame: FrameType | None, entries: Collection[CodeType], again: bool) 
             each = frames.pop()
             each.f_trace, each.f_trace_opcodes = None, False
 
-    while frame is not None and frame.f_code not in entries and not _is_ours(frame):
-        frame.f_trace, frame.f_trace_opcodes = trace, True  # two calls may be on one line
-        frames.append(frame)
-        frame = frame.f_back
-    if frame is not None and frames:
-        frame.f_trace = leave
-        frames.append(frame)
-        sys.settrace(lambda frame, event, arg: None)
+    passes, end = stack.way_out()
+    if end is None or not passes:
+        return
+    for each in passes:
+        each.f_trace, each.f_trace_opcodes = trace, True  # two calls may be on one line
+    end.f_trace = leave
+    frames += [*passes, end]
+    sys.settrace(lambda frame, event, arg: None)
 
 
-def insist(entries: Collection[CodeType], is_over: Callable[[], bool]) -> None:
+def insist(is_over: Callable[[], bool]) -> None:
     """Have KeyboardInterrupt raised in the handler or `finally` block of user code that takes in the end of a wait: a
     cancellation, or an interrupt that a loop throws in. To be called in the loop's thread just before it is asked for.
 
     It may be the end of another task's wait, which the one that is meant awaits. Tracing ends with the first that is
-    raised, when an exception has come out to one of `entries`, with `is_over()`, and after INSIST_SECONDS.
+    raised, when an exception has come out to an entry, with `is_over()`, and after INSIST_SECONDS. Code of loops and of
+    the standard library stays whole: nothing is raised again in there.
     """
     if sys.gettrace() is not None:
         return
@@ -96,9 +94,9 @@ def insist(entries: Collection[CodeType], is_over: Callable[[], bool]) -> None:
     def call(frame: FrameType, event: str, arg: object) -> Any:
         if is_over() or real.monotonic() > end:
             sys.settrace(None)
-        elif frame.f_code in entries:
+        elif (owner := owner_of(frame)) is Owner.ENTRY:
             return leave
-        elif _package(frame) not in MACHINERY:
+        elif owner is Owner.USER:
             return trace
         return None
 
@@ -125,11 +123,3 @@ def _cleans_up(frame: FrameType) -> bool:
     """Whether the next instruction of a frame, or the one behind it, only cleans up what an exception leaves."""
     at = frame.f_lasti
     return not CLEAN_UP.isdisjoint(frame.f_code.co_code[at : at + 4 : 2])
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return _package(frame) == PACKAGE
-
-
-def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]

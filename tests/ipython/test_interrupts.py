@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import pytest
 
-from async_kernel.ipython import user_code_entries
+from async_kernel.ipython.entries import ENTRIES, wrapped
 from async_kernel.ipython.interpreter import IPythonInterpreter
-from async_kernel.kernel.request import Request, find_request
-from async_kernel.system.user_code import may_raise
+from async_kernel.kernel.request import Request
+from async_kernel.stacks import Owner, Stack, owner_of_code
 
 from .harness import Ran, Shell, new_request, run_on
 
@@ -131,10 +130,9 @@ def test_a_scope_around_the_lane_that_is_cancelled_stays_cancelled(shell: Shell,
 class InterruptAt:
     """Raises KeyboardInterrupt at the n-th traced line at which the kernel would, once."""
 
-    def __init__(self, nth: int, request: Request, entries: tuple[CodeType, ...]) -> None:
+    def __init__(self, nth: int, request: Request) -> None:
         self.left = nth
         self.request = request
-        self.entries = entries
         self.where = ""
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -150,19 +148,18 @@ class InterruptAt:
         outer: FrameType | None = frame
         while outer is not None and outer.f_code is not IPythonInterpreter.execute.__code__:
             outer = outer.f_back
-        return outer is not None and may_raise(frame, self.entries)
+        return outer is not None and Stack(frame).can_raise
 
 
 def test_an_interrupt_at_any_line_leaves_a_shell_that_works(shell: Shell) -> None:
     code = (
         "class Shown:\n    def __repr__(self):\n        return 'shown'\nvalue = 0\nvalue += 1\ndisplay(value)\nShown()"
     )
-    entries = user_code_entries()
 
     async def interrupted_at(nth: int) -> InterruptAt:
         number = shell.interpreter.execution_count
         given = request, recorder = new_request()
-        at = InterruptAt(nth, request, entries)
+        at = InterruptAt(nth, request)
         before = sys.gettrace()
         sys.settrace(at)
         try:
@@ -207,28 +204,9 @@ def test_interrupted_callbacks_interrupt_the_cell(shell: Shell) -> None:
     run_on("asyncio", main)
 
 
-def test_entries_name_what_calls_user_code() -> None:
-    from IPython.core.events import EventManager
-    from IPython.core.interactiveshell import InteractiveShell
-
-    entries = user_code_entries()
-    for function in (InteractiveShell.run_code, InteractiveShell.user_expressions, EventManager.trigger):
-        assert function.__code__ in entries
-    assert len(set(entries)) == len(entries)
-    assert all(isinstance(entry, CodeType) for entry in entries)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="IPython runs commands otherwise there")
-def test_an_interrupt_before_a_command_has_begun(cells: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """IPython's own handler asks for the child that there is not yet, and so raises something else."""
-    import pexpect
-
-    def spawn(*args: object, **options: object) -> None:
-        request = find_request()
-        assert request is not None
-        request.interrupted = True
-        raise KeyboardInterrupt
-
-    for name in ("spawn", "spawnb"):
-        monkeypatch.setattr(pexpect, name, spawn, raising=False)
-    assert cells("!true").reply["ename"] == "KeyboardInterrupt"
+def test_what_runs_user_code_is_marked_and_ipython_has_all_of_it(shell: Shell) -> None:
+    for owner, names in ENTRIES:
+        for name in names:
+            functions = [*wrapped(getattr(owner, name, None))]
+            assert functions, f"IPython has no {owner.__name__}.{name} any more: interrupts do not reach what it runs"
+            assert {owner_of_code(function.__code__) for function in functions} == {Owner.ENTRY}

@@ -11,6 +11,7 @@ import pytest
 
 from async_kernel.concurrency.portal import current_portal
 from async_kernel.kernel import kernel as kernels
+from async_kernel.stacks import runs_user_code
 from async_kernel.system.interrupt import Interrupt, Interrupter
 
 from .harness import DEADLINE, FakeInterpreter, Harness, Interrupting, run_loop
@@ -184,6 +185,7 @@ class Blocking(FakeInterpreter):
 
     user_code = compile("while True: pass", "<cell>", "exec")
 
+    @runs_user_code
     def enter(self, argument: str) -> None:
         exec(self.user_code, {"__name__": "__main__"})
 
@@ -200,9 +202,7 @@ def main_thread_kernel(backend: str) -> Iterator[tuple[Harness, Interrupter]]:
     harness = Harness(backend)
     harness.interpreter = Blocking()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupter = Interrupter(
-        wake_main_thread, lambda: harness.kernel.execution_here(), entries=[Blocking.enter.__code__]
-    )
+    interrupter = Interrupter(wake_main_thread, lambda: harness.kernel.execution_here())
     harness.kernel.interrupts = interrupter
     yield harness, interrupter
     signal.signal(signal.SIGINT, before)

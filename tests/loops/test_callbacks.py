@@ -7,31 +7,32 @@ from functools import partial
 import pytest
 
 from async_kernel.loops.contexts import carry
-from async_kernel.loops.frames import CALLERS, Callback
+from async_kernel.loops.frames import Callback
 from async_kernel.loops.hosts.callbacks import Callbacks
+from async_kernel.stacks import Owner, Stack, owner_of_code, runs_loops
 from async_kernel.system.interrupt import Interrupt
 from tests.loops.queue_host import QueueHost
 
-GUEST = "async_kernel.loops.asyncio_guest"
+GUEST = "a loop of ours"
 
 STACKS = {
     "what the guest calls": ([GUEST, "threading"], None),
     "what the loop calls": ([GUEST, "asyncio.base_events", "concurrent.futures", "threading"], None),
-    "what trio calls": (["async_kernel.loops.hosts.guest", "trio._core._run", "outcome"], None),
+    "what trio calls": ([GUEST, "trio._core._run", "outcome"], None),
     "a task of the user's": ([GUEST, "asyncio.events", "__main__", "threading"], "__main__"),
-    "a slot": (["async_kernel.loops.hosts.qt", "my_module"], "my_module"),
-    "a callback that prints": (["async_kernel.loops.hosts.tk", "__main__", "async_kernel.streams.output"], "__main__"),
+    "a slot": ([GUEST, "my_module"], "my_module"),
+    "a callback that prints": ([GUEST, "__main__", "async_kernel.streams.output"], "__main__"),
     "the kernel's own work": ([GUEST, "asyncio.events", "async_kernel.kernel.lanes", "IPython.core", "json"], None),
 }
 
 
 def at_the_end_of(stack, function):
-    """`function()`, called by a function of each module of `stack`, from the first one on."""
+    """`function`, to be called by a function of each module of `stack`, from the first one on."""
     for name in reversed(stack):
         scope = {"__name__": name, "called": function}
         exec("def call(): return called()", scope)
-        function = scope["call"]
-    return function()
+        function = runs_loops(scope["call"]) if name == GUEST else scope["call"]
+    return function
 
 
 class Host(QueueHost):
@@ -64,7 +65,7 @@ def look(callbacks, call):
 
 @pytest.mark.parametrize(("stack", "found"), STACKS.values(), ids=STACKS)
 def test_what_runs_now(callbacks, stack, found):
-    current = look(callbacks, lambda: at_the_end_of(stack, callbacks.current))
+    current = look(callbacks, at_the_end_of(stack, callbacks.current))
     assert (current and current._frame.f_globals["__name__"]) == found
 
 
@@ -75,13 +76,13 @@ def test_what_the_guest_is_made_of_is_spared_for_ever(callbacks, monkeypatch, wo
 
     def spared():
         frame = sys._getframe(1)
-        return [callbacks.spares(interrupt, frame) for _ in range(2)]
+        return [callbacks.spares(interrupt, Stack(frame)) for _ in range(2)]
 
     for stack, found in STACKS.values():
         if stack[-1].startswith("async_kernel"):  # may_raise looks after those
             continue
         machinery = found is None and "async_kernel.kernel.lanes" not in stack
-        assert look(callbacks, lambda stack=stack: at_the_end_of(stack, spared)) == [machinery, machinery]
+        assert look(callbacks, at_the_end_of(stack, spared)) == [machinery, machinery]
 
 
 def test_a_callback_that_runs_for_a_moment_is_spared_when_a_cell_is_meant(callbacks, monkeypatch):
@@ -91,9 +92,9 @@ def test_a_callback_that_runs_for_a_moment_is_spared_when_a_cell_is_meant(callba
     def spared():
         own = Interrupt(callbacks.current())
         frame = sys._getframe(1)
-        return [callbacks.spares(interrupt, frame) for interrupt in (cell, another, own)]
+        return [callbacks.spares(interrupt, Stack(frame)) for interrupt in (cell, another, own)]
 
-    assert look(callbacks, lambda: at_the_end_of(STACKS["a slot"][0], spared)) == [True, True, False]
+    assert look(callbacks, at_the_end_of(STACKS["a slot"][0], spared)) == [True, True, False]
 
 
 def test_a_function_of_the_standard_library_may_be_a_callback(callbacks):
@@ -110,14 +111,12 @@ def test_a_function_of_the_standard_library_may_be_a_callback(callbacks):
     assert seen[0]._frame.f_code is threading.Event.set.__code__
 
 
-def test_those_who_call_callbacks_are_there():
+def test_those_who_call_callbacks_are_marked():
     class Signals:
         connect = disconnect = None
 
-    qualified = {"carried": carry(int).__code__.co_qualname}
     tk = pytest.importorskip("async_kernel.loops.hosts.tk", reason="no tkinter in this Python")
     from async_kernel.loops.hosts import qt
 
-    qualified["tk"] = tk._ContextCallWrapper._call.__code__.co_qualname
-    qualified["qt"] = qt._Slots(Signals, object, None)._telling(int).__code__.co_qualname
-    assert set(qualified.values()) == CALLERS
+    for function in (carry(int), tk._ContextCallWrapper._call, qt._Slots(Signals, object, None)._telling(int)):
+        assert owner_of_code(function.__code__) is Owner.CALLBACKS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import signal
 import subprocess
@@ -10,98 +9,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from async_kernel.stacks import callers, calls_checkpoint, runs_loops, runs_user_calls, runs_user_code
 from async_kernel.system import interrupt
 from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter
 from async_kernel.system.offspring import Moment, moment
-from async_kernel.system.user_code import beside, may_raise
+from tests.frames import function_in, nested
 
 DEADLINE = 20.0
 
-numbers = itertools.count()
 
-
-def function_in(module: str) -> Callable[[Callable[[], Any]], Any]:
-    """A function `call(function)` of a module of that name: its frame is one of that module."""
-    namespace: dict[str, Any] = {"__name__": module}
-    name = f"call_{next(numbers)}"  # code objects of the same name and text are equal
-    exec(f"def {name}(function):\n    return function()", namespace)
-    call: Callable[[Callable[[], Any]], Any] = namespace[name]
-    return call
-
-
-def may_raise_in(*modules: str, entry: str = "") -> bool:
-    """Whether it may be raised where functions of `modules` have called each other, outermost first.
-
-    The frames of this test are below a frame of the package's own, so that they decide nothing.
-    """
-    calls = [function_in(module) for module in ("async_kernel.tests", *modules)]
-    entries: list[CodeType] = [
-        call.__code__ for call, module in zip(calls[1:], modules, strict=True) if module == entry
-    ]
-
-    def look() -> bool:
-        return may_raise(sys._getframe(1), entries)
-
-    for call in reversed(calls):
-        look = _nested(call, look)
-    return look()
-
-
-def _nested(call: Callable[[Callable[[], Any]], Any], function: Callable[[], Any]) -> Callable[[], Any]:
-    # A function of C between the frames would show nothing; partial has no frame of its own.
-    from functools import partial
-
-    return partial(call, function)
-
-
-@pytest.mark.parametrize(
-    ("modules", "entry", "expected"),
-    [
-        # Below an entry stands user code, whatever it has called.
-        (["async_kernel.ipython.shell", "__main__"], "async_kernel.ipython.shell", True),
-        (["async_kernel.ipython.shell", "__main__", "asyncio.runners"], "async_kernel.ipython.shell", True),
-        (["async_kernel.ipython.shell", "IPython.core"], "async_kernel.ipython.shell", True),
-        # Code of ours that user code has called has to stay whole.
-        (["async_kernel.ipython.shell", "__main__", "async_kernel.streams"], "async_kernel.ipython.shell", False),
-        (
-            ["async_kernel.ipython.shell", "__main__", "async_kernel.kernel", "json"],
-            "async_kernel.ipython.shell",
-            False,
-        ),
-        # Ours, outside any entry.
-        (["async_kernel.kernel.lanes"], "", False),
-        (["async_kernel.kernel.lanes", "threading"], "", False),
-        # The user's own tasks and callbacks, beside us in the loop.
-        (["async_kernel.loops.run", "asyncio.base_events", "__main__"], "", True),
-        (["async_kernel.loops.run", "trio._core", "users_library"], "", True),
-        # The loop itself, and what it stands in.
-        (["async_kernel.loops.run"], "", False),
-        (["async_kernel.loops.run", "asyncio.base_events"], "", False),
-        (["async_kernel.loops.run", "asyncio.base_events", "selectors"], "", False),
-        (["async_kernel.loops.run", "trio._core._run"], "", False),
-        (["async_kernel.loops.hosts.tk", "tkinter"], "", False),
-        # A debugger that has stopped user code, or is just looking at it.
-        (["async_kernel.ipython.shell", "__main__", "pydevd", "threading"], "async_kernel.ipython.shell", False),
-        (
-            ["async_kernel.ipython.shell", "__main__", "_pydevd_bundle.pydevd_frame"],
-            "async_kernel.ipython.shell",
-            False,
-        ),
-        # A package whose name begins as ours does is not ours.
-        (["async_kernel.ipython.shell", "async_kernel_tools"], "async_kernel.ipython.shell", True),
-    ],
-)
-def test_where_it_may_be_raised(modules: list[str], entry: str, expected: bool) -> None:
-    assert may_raise_in(*modules, entry=entry) is expected
-
-
-def test_nowhere_without_a_frame() -> None:
-    assert may_raise(None, []) is False
+def ours(mark: Callable[[Any], Any] = lambda function: function) -> Any:
+    """A function `call(function)` of the package, with a mark or none."""
+    return mark(function_in("async_kernel.kernel"))
 
 
 class Work:
@@ -193,7 +117,7 @@ def spin() -> None:
 ENTRY_SOURCE = "def enter(function):\n    function()"
 _entry: dict[str, Any] = {"__name__": "async_kernel.ipython.shell"}
 exec(ENTRY_SOURCE, _entry)
-enter: Callable[[Callable[[], None]], None] = _entry["enter"]
+enter: Callable[[Callable[[], None]], None] = runs_user_code(_entry["enter"])
 """A function of the package that calls user code."""
 
 
@@ -205,7 +129,7 @@ class Interrupting:
         self.wakes = 0
         self.wake: Callable[[], None] = lambda: None
         self.running: list[Work] = []
-        self.interrupter = Interrupter(self._wake, lambda: self.work, lambda: self.running, entries=[enter.__code__])
+        self.interrupter = Interrupter(self._wake, lambda: self.work, lambda: self.running)
         self.interrupter.mark = lambda: None
 
     def _wake(self) -> None:
@@ -353,22 +277,21 @@ def test_what_a_loop_runs_beside_us_is_known_by_its_outermost_frame() -> None:
 
     def callback() -> None:
         asyncio = function_in("asyncio.runners")  # as what a callback calls may be
-        asyncio(lambda: function_in("user.more")(lambda: seen.append(beside(sys._getframe(), [enter.__code__]))))
+        asyncio(lambda: function_in("user.more")(lambda: seen.append(callers().callback)))
 
-    modules = ("async_kernel.loops.run", "async_kernel.concurrency.runners", "asyncio.events")
     called: Callable[[], object] = callback
-    for module in reversed(modules):
-        called = _nested(function_in(module), called)
+    for call in (function_in("asyncio.events"), ours(runs_user_calls), ours(runs_loops)):
+        called = nested(call, called)
     called()
     assert seen[-1] is not None
     assert seen[-1].f_code is callback.__code__
-    function_in("async_kernel.loops.run")(lambda: enter(callback))
+    ours(runs_loops)(lambda: enter(callback))
     assert seen[-1] is None, "an entry has called it"
 
 
 def run_beside(function: Callable[[], Any]) -> None:
     """Call `function` as a loop calls a callback, beside the kernel's own code."""
-    function_in("async_kernel.loops.run")(lambda: function_in("asyncio.events")(lambda: function_in("user")(function)))
+    ours(runs_loops)(lambda: function_in("asyncio.events")(lambda: function_in("user")(function)))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
@@ -378,7 +301,7 @@ def test_a_callback_beside_the_work_is_hit_once_it_has_held_it_up_and_the_interr
     interrupting.wake = signal_main_thread
     work = interrupting.work
     assert work is not None
-    interrupt, begun = interrupting.interrupter._new(work), math.inf
+    interrupt, begun = Interrupt(work), math.inf
     settled: list[bool] = []
 
     def callback() -> None:
@@ -405,7 +328,7 @@ def test_a_task_that_raises_into_the_work_is_hit_at_once(interrupting: Interrupt
     work = interrupting.work
     assert work is not None
     work.reached = True
-    interrupt = interrupting.interrupter._new(work)
+    interrupt = Interrupt(work)
 
     def callback() -> None:
         interrupting.interrupter._pursue(interrupt)  # only here: it would hit this test's own code as well
@@ -474,15 +397,16 @@ def test_a_deferred_checkpoint_raises_in_user_code_alone(interrupting: Interrupt
     work = interrupting.work
     assert work is not None
     interrupt = interrupting.interrupter._aim = Interrupt(work)
-    ours = function_in("async_kernel.streams")
-    ours(lambda: interrupting.interrupter._on_signal(signal.SIGINT, None))
+    writes, helps = ours(calls_checkpoint), ours()
+    writes(lambda: interrupting.interrupter._on_signal(signal.SIGINT, None))
     (checkpoint,) = work.checkpoints
-    ours(lambda: ours(checkpoint))  # still called by code of ours
+    enter(lambda: helps(lambda: writes(checkpoint)))  # still called by code of ours
+    enter(lambda: helps(checkpoint))  # by a function that may have something left to do
     assert not interrupt.delivered
     with pytest.raises(KeyboardInterrupt):
-        enter(lambda: ours(checkpoint))
+        enter(lambda: writes(lambda: helps(checkpoint)))
     assert interrupt.delivered
-    enter(lambda: ours(checkpoint))  # once
+    enter(lambda: writes(checkpoint))  # once
 
 
 def test_another_thread_is_interrupted(interrupting: Interrupting) -> None:

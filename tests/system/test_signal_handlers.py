@@ -11,6 +11,7 @@ from types import FrameType
 
 import pytest
 
+from async_kernel.stacks import runs_user_code
 from async_kernel.system.signal_handlers import guard_handlers, may_raise_here
 
 if sys.platform == "win32":
@@ -25,12 +26,11 @@ def ring(signum: int, frame: FrameType | None) -> None:
     raise Late
 
 
+@runs_user_code
 def user_code() -> None:
     signal.raise_signal(signal.SIGUSR1)
     time.sleep(0)
 
-
-ENTRIES = (user_code.__code__,)
 
 NAMELESS = [number for number in signal.valid_signals() if not isinstance(number, signal.Signals)][:1]
 """A signal that has no name of its own, where there is one."""
@@ -63,7 +63,7 @@ def test_handlers_of_the_user_may_raise_in_the_main_thread_only() -> None:
 
 def test_what_a_guarded_one_raises_reaches_user_code(capsys: pytest.CaptureFixture[str]) -> None:
     signal.signal(signal.SIGUSR1, ring)
-    guard_handlers(ENTRIES)
+    guard_handlers()
     assert may_raise_here()
     with pytest.raises(Late):
         user_code()
@@ -74,7 +74,7 @@ def test_what_a_guarded_one_raises_reaches_user_code(capsys: pytest.CaptureFixtu
 def test_elsewhere_it_is_shown(capsys: pytest.CaptureFixture[str], number: int) -> None:
     before = signal.signal(number, ring)
     try:
-        guard_handlers(ENTRIES)
+        guard_handlers()
         signal.raise_signal(number)
     finally:
         signal.signal(number, before)
@@ -88,9 +88,9 @@ def test_a_handler_is_guarded_once_and_what_asks_for_the_end_goes_through() -> N
         sys.exit(3)
 
     signal.signal(signal.SIGUSR1, leave)
-    guard_handlers(ENTRIES)
+    guard_handlers()
     guarded = signal.getsignal(signal.SIGUSR1)
-    guard_handlers(ENTRIES)
+    guard_handlers()
     assert signal.getsignal(signal.SIGUSR1) is guarded
     with pytest.raises(SystemExit):
         signal.raise_signal(signal.SIGUSR1)
@@ -98,13 +98,13 @@ def test_a_handler_is_guarded_once_and_what_asks_for_the_end_goes_through() -> N
 
 def test_that_of_sigint_is_not_touched() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    guard_handlers(ENTRIES)
+    guard_handlers()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_in_another_thread_nothing_is_guarded() -> None:
     signal.signal(signal.SIGUSR1, ring)
-    thread = threading.Thread(target=guard_handlers, args=(ENTRIES,))
+    thread = threading.Thread(target=guard_handlers)
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGUSR1) is ring

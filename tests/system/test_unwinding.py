@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from async_kernel.stacks import callers, runs_user_code
 from async_kernel.system import unwinding
 from async_kernel.system.unwinding import follow, insist
 
@@ -48,7 +49,7 @@ def enter(code: Callable[[], object], again: bool = False) -> BaseException | No
     global interrupt
 
     def interrupt() -> None:
-        follow(sys._getframe(1), [call.__code__], again)
+        follow(callers(), again)
         raise KeyboardInterrupt
 
     try:
@@ -58,6 +59,7 @@ def enter(code: Callable[[], object], again: bool = False) -> BaseException | No
     return None
 
 
+@runs_user_code
 def call(code: Callable[[], object]) -> None:
     code()
 
@@ -276,6 +278,7 @@ def end_wait_twice(main: Callable[[], Coroutine[Any, Any, object]]) -> BaseExcep
     loop = asyncio.new_event_loop()
     error: list[BaseException] = []
 
+    @runs_user_code
     async def cell() -> None:
         try:
             await main()
@@ -287,7 +290,7 @@ def end_wait_twice(main: Callable[[], Coroutine[Any, Any, object]]) -> BaseExcep
         loop.call_later(0.02, again)  # not before the first was delivered: asyncio would make one of both
 
     def again() -> None:
-        insist([cell.__code__], task.done)
+        insist(task.done)
         task.cancel()
 
     task = loop.create_task(cell())
@@ -339,7 +342,7 @@ def test_nothing_is_insisted_beside_a_debugger() -> None:
 
     sys.settrace(debugger)
     try:
-        insist([], lambda: False)
+        insist(lambda: False)
         assert sys.gettrace() is debugger
     finally:
         sys.settrace(None)

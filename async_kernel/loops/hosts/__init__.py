@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
+from async_kernel.stacks import runs_loops, runs_main_loop
+
 __all__ = ["HOSTS", "ErrorSink", "Host", "current_host"]
 
 HOSTS: Mapping[str, str] = {
@@ -40,6 +42,14 @@ class Host(ABC):
 
     guest_depth = 0
     """How many callbacks of the guest are being run now: more than none in a main loop that a cell has nested."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Mark the methods of a host: what they are in the midst of stays whole, and what they call may be a callback
+        of the user's. Functions beside the class that call such callbacks are marked by hand (`stacks.runs_loops`)."""
+        super().__init_subclass__(**options)
+        runs_loops(cls)
+        if "run" in vars(cls):
+            runs_main_loop(cls.run)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """`options` are the host options without `host_class`."""

@@ -13,20 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
-from async_kernel.loops.frames import (
-    CALLERS,
-    MACHINERY,
-    PACKAGE,
-    Callback,
-    first_of_user,
-    is_of_loops,
-    package_of,
-    stack,
-)
+from async_kernel.loops.frames import Callback, LoopCallbacks, main_stack
 from async_kernel.loops.hosts import ErrorSink, Host
+from async_kernel.stacks import Stack, callers, runs_loops
 from async_kernel.system.interrupt import Interrupt
 
 __all__ = ["Callbacks", "HostEvent", "sent_further", "start_handler"]
@@ -40,6 +32,7 @@ HANG_SECONDS = 0.05
 _tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references to its tasks
 
 
+@runs_loops
 def start_handler(result: object, sink: ErrorSink | None) -> object:
     """`result` of a callback; if the callback is an `async def`, it is started as a task of the guest, in the calling
     context, and `sink` is told of the exception that ends it.
@@ -56,6 +49,7 @@ def start_handler(result: object, sink: ErrorSink | None) -> object:
     return None
 
 
+@runs_loops
 async def _told(handler: Coroutine[Any, Any, object], sink: ErrorSink | None) -> None:
     """Await `handler`. What it raises ends neither trio, as from a system task it would, nor anything else."""
     try:
@@ -64,19 +58,17 @@ async def _told(handler: Coroutine[Any, Any, object], sink: ErrorSink | None) ->
         (sink or sys.excepthook)(type(error), error, error.__traceback__)
 
 
-def sent_further(run: CodeType) -> bool:
+def sent_further() -> bool:
     """Whether a KeyboardInterrupt that the toolkit drops goes on: it hit what the toolkit called while code further out
-    on the stack waits for the toolkit, as with a dialog. It is sent once more then. `run` is the host's.
+    on the stack waits for the toolkit, as with a dialog. It is sent once more then.
     """
-    for frame in stack():  # PySide raises what it has kept in whichever thread calls it next
-        if frame.f_code is run:
-            break
-        if package_of(frame) not in (PACKAGE, *MACHINERY):
-            signal.raise_signal(signal.SIGINT)
-            return True
+    if main_stack().has_user_code:  # PySide raises what it has kept in whichever thread calls it next
+        signal.raise_signal(signal.SIGINT)
+        return True
     return False
 
 
+@runs_loops
 class HostEvent(threading.Event):
     """An event whose `wait`, on the host's thread, serves the toolkit's events: windows live meanwhile."""
 
@@ -98,7 +90,8 @@ class HostEvent(threading.Event):
         return True
 
 
-class Callbacks:
+@runs_loops
+class Callbacks(LoopCallbacks):
     """What runs on the host's thread outside the guest's main task.
 
     `make` makes a `Callback` of its outermost frame. Construct this once SIGINT is taken: main loops that user code
@@ -106,38 +99,22 @@ class Callbacks:
     """
 
     def __init__(self, host: Host, make: Callable[[FrameType], Callback]) -> None:
+        super().__init__(make)
         self._host = host
-        self._run = type(host).run.__code__
-        self._module = type(host).__module__
-        self._make = make
         handler = signal.getsignal(signal.SIGINT)
         host.around_nested = lambda: _sigint_kept_by(handler)
-        self._latest: Callback | None = None
         self._spared: tuple[FrameType, float] | None = None
 
-    def current(self) -> Callback | None:
-        """The callback that is running now, or None. Callable from any thread."""
-        frame = _outermost(self._run, self._module)
-        if frame is None:
-            return None
-        if self._latest is None or not self._latest.is_at(frame):
-            self._latest = self._make(frame)
-        return self._latest
-
-    def spares(self, interrupt: Interrupt, frame: FrameType | None) -> bool:
-        """Whether `frame` is that of a callback or a task that runs for a moment while `interrupt` is meant for other
+    def spares(self, interrupt: Interrupt, stack: Stack) -> bool:
+        """Whether `stack` is that of a callback or a task that runs for a moment while `interrupt` is meant for other
         work, a cell that awaits or shows a dialog. One that goes on is what holds everything up, and not spared.
 
         What the guest itself has called always is: an exception there would be the guest's end.
         """
-        inside: list[FrameType] = []
-        while frame is not None and package_of(frame) != PACKAGE:
-            inside.append(frame)
-            frame = frame.f_back
         # What a nested main loop calls may have nothing of ours around it: what it raises ends nothing, and is dropped.
-        callback = next((each for each in inside if self._host.is_handler(each)), None)
-        if callback is None and frame is not None and is_of_loops(frame):
-            callback = first_of_user([frame, *reversed(inside)])
+        callback = next((each for each in stack.inside if self._host.is_handler(each)), None)
+        if callback is None and stack.is_called_by_loop:
+            callback = stack.called
             if callback is None:
                 return True
         if callback is None or (isinstance(interrupt.work, Callback) and interrupt.work.is_at(callback)):
@@ -157,7 +134,7 @@ class Callbacks:
 
         def end() -> None:
             if not interrupt.settled and (self._host.guest_depth or isinstance(interrupt.work, Callback)):
-                _raise_on_return(sys._getframe(), interrupt)
+                _raise_on_return(interrupt)
                 self._host.dismiss()
 
         self._host.call_soon_threadsafe(end)
@@ -181,11 +158,10 @@ def _sigint_kept_by(handler: Any) -> Iterator[None]:
         signal.signal(signal.SIGINT, there)
 
 
-def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:
-    """Deliver `interrupt` when the caller of the main loop that called `frame` goes on, by the next trace event there:
+def _raise_on_return(interrupt: Interrupt) -> None:
+    """Deliver `interrupt` when the caller of the main loop that runs us goes on, by the next trace event there:
     earlier than any signal, so that no line behind a dialog runs that was dismissed in nobody's name."""
-    while frame is not None and package_of(frame) == PACKAGE:
-        frame = frame.f_back
+    frame = callers().outside()
     if frame is None or sys.gettrace() not in (None, _trace_nothing):  # a debugger: the next signal has to do
         return
 
@@ -201,14 +177,3 @@ def _raise_on_return(frame: FrameType | None, interrupt: Interrupt) -> None:
 
 def _trace_nothing(frame: FrameType, event: str, arg: object) -> None:
     """The trace function of frames that nothing is waited for in."""
-
-
-def _outermost(run: CodeType, module: str) -> FrameType | None:
-    """The outermost frame of user code that the host's main loop has called, or None. `module` is the host's own."""
-    inside: list[FrameType] = []
-    for frame in stack():
-        if frame.f_globals.get("__name__") != module or frame.f_code.co_qualname in CALLERS:
-            inside.append(frame)
-        if frame.f_code is run:
-            return first_of_user(reversed(inside))
-    return None

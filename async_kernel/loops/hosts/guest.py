@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from async_kernel.errors import UsageError
 from async_kernel.loops.hosts import HOSTS, Host, _current
 from async_kernel.loops.imports import load
+from async_kernel.stacks import runs_loops
 
 if TYPE_CHECKING:
     from async_kernel.loops.plan import Plan
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["make_host", "run_as_guest"]
 
 
+@runs_loops
 def run_as_guest(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Make the plan's host, run `main()` in it as a guest and return when it returns, with windows open or not.
 
@@ -51,6 +53,7 @@ def make_host(plan: Plan) -> Host:
     return host_class(options)
 
 
+@runs_loops
 def _start(
     plan: Plan,
     main: Callable[[], Coroutine[Any, Any, None]],
@@ -91,6 +94,7 @@ def _start(
         )
 
 
+@runs_loops
 def _turn(host: Host, callback: Callable[[], object]) -> None:
     host.guest_depth += 1
     try:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from inspect import CO_VARARGS
-from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
+from types import FrameType, FunctionType, MethodType, TracebackType
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
@@ -21,6 +21,7 @@ from async_kernel.errors import HostUnavailableError
 from async_kernel.loops.contexts import carry
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.loops.hosts.callbacks import sent_further, start_handler
+from async_kernel.stacks import runs_callbacks, runs_loops
 
 __all__ = ["QtHost"]
 
@@ -112,7 +113,7 @@ class QtHost(Host):
         Methods of QObjects stay as they are, for Qt looks at their thread and life; so do all slots of PyQt, whose
         signals take no other `connect`. `loops.contexts.carry(slot)` binds those by hand.
         """
-        told = None if sink is None else _unless_sent_further(sink, type(self).run.__code__)
+        told = None if sink is None else _unless_sent_further(sink)
         signals = getattr(self._core, "SignalInstance", None)
         if signals is not None:
             slots = _Slots(signals, self._core.QObject, told)
@@ -216,6 +217,7 @@ class QtHost(Host):
         return poster
 
 
+@runs_loops
 def _tell_strays(call: Callable[..., object], *args: Any) -> None:
     """Call a function of Qt's that may be called twice, and tell of what it raises: none of its own.
 
@@ -231,20 +233,23 @@ def _tell_strays(call: Callable[..., object], *args: Any) -> None:
             return
 
 
-def _unless_sent_further(sink: ErrorSink, run: CodeType) -> ErrorSink:
+@runs_loops
+def _unless_sent_further(sink: ErrorSink) -> ErrorSink:
     """`sink`, but for interrupts that go on to whom they are meant for: Qt drops what its callbacks raise."""
 
     def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not (issubclass(kind, KeyboardInterrupt) and sent_further(run)):
+        if not (issubclass(kind, KeyboardInterrupt) and sent_further()):
             sink(kind, error, trace)
 
     return told
 
 
+@runs_loops
 def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     sys.__excepthook__(kind, error, trace)
 
 
+@runs_loops
 class _Slots:
     """PySide's `connect` and `disconnect`, with functions bound to the context that connects them."""
 
@@ -285,6 +290,7 @@ class _Slots:
         """`slot`, started as a task if it is an `async def`, with the sink told of what it raises, in its context."""
         sink = self._sink
 
+        @runs_callbacks
         def call(*args: Any) -> Any:
             try:
                 return start_handler(slot(*args), sink)
@@ -301,6 +307,7 @@ def _identity(slot: Any) -> tuple[int, int]:
     return id(getattr(slot, "__self__", None)), id(getattr(slot, "__func__", slot))
 
 
+@runs_loops
 def _with_arity(slot: Any, carried: Callable[..., Any]) -> Callable[..., Any]:
     """`carried`, with as many positional parameters as `slot`: PySide counts them and calls with no more.
 
@@ -310,7 +317,7 @@ def _with_arity(slot: Any, carried: Callable[..., Any]) -> Callable[..., Any]:
     if code is None or code.co_flags & CO_VARARGS:
         return lambda *args: carried(*args)
     count = code.co_argcount - isinstance(slot, MethodType)
-    return _BY_ARITY[count](carried) if count < len(_BY_ARITY) else lambda *args: carried(*args)
+    return runs_loops(_BY_ARITY[count](carried)) if count < len(_BY_ARITY) else lambda *args: carried(*args)
 
 
 _BY_ARITY: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (

@@ -22,6 +22,7 @@ from typing import Any
 
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.loops.hosts.callbacks import start_handler
+from async_kernel.stacks import runs_callbacks, runs_loops
 
 __all__ = ["TkHost"]
 
@@ -184,6 +185,7 @@ def _waits() -> Iterator[dict[str, Any]]:
         frame = frame.f_back
 
 
+@runs_loops
 def _starting(handler: Callable[..., Any], sink: ErrorSink | None) -> Callable[..., Any]:
     """An `async def` as a plain function that starts it: `after` drops what its function returns."""
 
@@ -213,6 +215,7 @@ def _create_and_keep(*args: Any) -> Any:
     return interpreter
 
 
+@runs_loops
 class _ContextCallWrapper(tkinter.CallWrapper):
     """A callback of tkinter that runs in (a copy of) the context in which it was created, or is started there."""
 
@@ -230,3 +233,6 @@ class _ContextCallWrapper(tkinter.CallWrapper):
             return start_handler(super().__call__(*args), self.sink)  # type: ignore[no-untyped-call]
         except SystemExit:  # tkinter would end the main loop, and with it an input() that serves it
             return None
+
+
+runs_callbacks(_ContextCallWrapper._call)  # behind the class, whose mark is for all its methods
