@@ -120,8 +120,9 @@ FRAME_READS = frozenset(
         "walk_stack",
     ]
 )
-FRAME_ROOMS = re.compile(rf"{PACKAGE}\.(stacks$|debugger\b|ipython\.tracebacks$)")
-"""Where frames are read: one module for the question whose code runs, the debugger, and tracebacks."""
+FRAME_ROOMS = re.compile(rf"{PACKAGE}\.(stacks\b|debugger\b|ipython\.tracebacks$|import_order$)")
+"""Where frames are read: one room for the question whose code runs, the debugger, and tracebacks. And the order of
+imports, which comes before all others and may import none of them."""
 
 
 def frame_readers() -> list[str]:
@@ -252,8 +253,8 @@ def _prose(module: Module) -> Iterator[str]:
 FIGURES = (
     Figure("attributes set from outside, in the composition", attributes_set_from_outside, 18, 0),
     Figure("handler signatures", handler_signatures, 4, 1),
-    Figure("functions that read frames, outside their room", frame_readers, 28, 0),
-    Figure("lists of machinery packages", machinery_lists, 4, 1),
+    Figure("functions that read frames, outside their room", frame_readers, 0, 0),
+    Figure("lists of machinery packages", machinery_lists, 1, 1),
     Figure("import circles, those for type checkers too", import_circles, 3, 0),
     Figure("`what` in 1,000 words of comments and docstrings", what_clauses, 15.4, 3),
 )

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from async_kernel import stacks
 from async_kernel.stacks import (
     Owner,
     Stack,
@@ -21,11 +20,13 @@ from async_kernel.stacks import (
     held_by,
     mark,
     owner_of,
+    owners,
     runs_callbacks,
     runs_loops,
     runs_main_loop,
     runs_user_calls,
     runs_user_code,
+    snapshot,
     stack_of,
 )
 from tests.frames import function_in, nested
@@ -189,7 +190,7 @@ def test_work_that_fails_or_is_dropped_is_forgotten() -> None:
     dropped = held_by("work", asyncio.sleep, 0)
     dropped.send(None)
     dropped.close()
-    assert stacks._holders == {}
+    assert snapshot._holders == {}
 
 
 def test_a_checkpoint_is_behind_the_function_that_calls_it() -> None:
@@ -212,7 +213,7 @@ def test_a_mark_is_for_one_function_and_goes_with_it() -> None:
     assert other(lambda: owner_of(sys._getframe(1))) is Owner.USER
     del one
     gc.collect()
-    assert key not in stacks._marks
+    assert key not in owners._marks
 
 
 def test_a_mark_of_a_class_is_for_all_that_is_defined_in_it() -> None:
@@ -262,3 +263,37 @@ def test_the_way_out_ends_at_what_has_called_user_code() -> None:
 
     assert asked_in(("entry", "__main__", "json"), way) == ["json", "__main__", "async_kernel.somewhere"]
     assert asked_in(("entry", "__main__", OURS), way) == [OURS]
+
+
+def test_calls_of_functions_are_found_with_their_variables() -> None:
+    def look(value: int) -> list[dict[str, Any]]:
+        return (lambda: callers().calls_of([look]))()
+
+    (found,) = look(6)
+    assert found["value"] == 6
+    assert callers().calls_of([look, len]) == []
+
+
+def test_a_frame_stands_at_an_instruction() -> None:
+    from async_kernel.stacks.tracing import CLEAN_UP, IMPORT_FROM, stands_at
+
+    seen: list[bool] = []
+
+    class Module:
+        def __getattr__(self, name: str) -> int:
+            frame = callers().innermost
+            assert frame is not None
+            seen.append(stands_at(frame, IMPORT_FROM))
+            return 6
+
+    namespace: dict[str, Any] = {"__import__": None}
+    module = Module()
+    sys.modules["a_module_of_tests"] = module  # type: ignore[assignment]
+    try:
+        exec("from a_module_of_tests import name", namespace)
+    finally:
+        del sys.modules["a_module_of_tests"]
+    assert seen[-1]
+    assert module.other == 6
+    assert not seen[-1]
+    assert not stands_at(sys._getframe(), CLEAN_UP)

@@ -13,7 +13,8 @@ from math import inf
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from async_kernel.stacks import called_by_trio, is_ours
+from async_kernel.stacks import is_ours
+from async_kernel.stacks.snapshot import called_by_trio
 
 if TYPE_CHECKING:
     import asyncio
@@ -187,13 +188,7 @@ class _TrioPortal:
             return
         import signal
 
-        import trio
-
-        @trio.lowlevel.enable_ki_protection
-        def deliver() -> None:
-            self._handler(signal.SIGINT, sys._getframe())
-
-        deliver()
+        self._handler(signal.SIGINT, None)  # no frame to raise in: so it has the main task raise
 
     def reach(self, frame: FrameType) -> bool | None:
         called, task = called_by_trio(frame)

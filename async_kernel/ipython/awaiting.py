@@ -26,7 +26,8 @@ from IPython.utils.capture import CapturedIO
 from IPython.utils.timing import clock, clock2
 
 from async_kernel.ipython.capture import capturing
-from async_kernel.stacks import runs_user_code
+from async_kernel.stacks import callers, runs_user_code
+from async_kernel.stacks.snapshot import variables
 
 if TYPE_CHECKING:
     from async_kernel.ipython.shell import ZMQInteractiveShell
@@ -141,9 +142,10 @@ class AwaitingMagics:
             if collects:
                 gc.enable()
 
-    def _scope(self, cell: str | None, depth: int = 2) -> _Scope:
-        """The local names of whoever called the magic; those of the user for a cell magic, as IPython has it."""
-        return sys._getframe(depth).f_locals if cell is None else self._shell.user_ns
+    def _scope(self, cell: str | None) -> _Scope:
+        """The local names of the code that called the magic; those of the user for a cell magic, as IPython has it."""
+        caller = callers().outside() if cell is None else None
+        return self._shell.user_ns if caller is None else variables(caller)
 
     # %time
 

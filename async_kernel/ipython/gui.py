@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 
 from async_kernel.ipython.cells import running
+from async_kernel.stacks import Owner, is_ours, owner_of
 
 __all__ = ["enable_gui", "matplotlib_backend", "show_callback_error"]
 
@@ -23,9 +24,6 @@ _NEED_NO_LOOP = frozenset(
 
 _QT_MODULES = {"qt5": ("PyQt5", "PySide2"), "qt6": ("PySide6", "PyQt6")}
 """The Qt bindings behind the more exact names."""
-
-_BETWEEN = ("async_kernel", "tkinter", "contextvars")
-"""Packages whose frames lie between a toolkit's main loop and the user's callback."""
 
 
 def enable_gui(gui: str | None, host: str | None) -> None:
@@ -72,4 +70,5 @@ def show_callback_error(kind: type[BaseException], error: BaseException, trace: 
 
 
 def _is_between(trace: TracebackType) -> bool:
-    return str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] in _BETWEEN
+    """Whether a frame lies between a toolkit's main loop and the user's callback."""
+    return is_ours(trace.tb_frame) or owner_of(trace.tb_frame) is Owner.MACHINERY

@@ -6,15 +6,17 @@ the shell, the streams or comms finds those of the kernel that runs.
 
 from __future__ import annotations
 
-import dis
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
+
+from async_kernel.stacks import Stack, callers
+from async_kernel.stacks.tracing import IMPORT_FROM, stands_at
 
 __all__ = ["Installed", "become", "rest_of"]
 
@@ -81,7 +83,7 @@ def rest_of(name: str) -> Callable[[str], Any]:
                     if not (error.name or "").startswith("ipykernel"):
                         raise
                     del _loaded[name]
-                    if _is_importing(sys._getframe(1)):
+                    if _is_importing(callers()):
                         raise ImportError(_missing(f"{name}.{attribute}"), name=name) from None
             if hasattr(_loaded.get(name), attribute):
                 return getattr(_loaded[name], attribute)
@@ -90,6 +92,6 @@ def rest_of(name: str) -> Callable[[str], Any]:
     return __getattr__
 
 
-def _is_importing(frame: FrameType) -> bool:
-    """Whether a frame stands in `from … import …`: Python would hide what an AttributeError says there."""
-    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == dis.opmap["IMPORT_FROM"]
+def _is_importing(stack: Stack) -> bool:
+    """Whether a stack stands in `from … import …`: Python would hide what an AttributeError says there."""
+    return stack.innermost is not None and stands_at(stack.innermost, IMPORT_FROM)

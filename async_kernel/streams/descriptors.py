@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from async_kernel.kernel.request import Request
+from async_kernel.stacks import callers
 from async_kernel.system.service_thread import ServiceThread
 
 from .starters import is_of_library
@@ -341,7 +342,7 @@ class Capture:
 
     def _prepare_fork(self) -> None:
         """Before a fork. What is lent stays open, since the lock is held until it has come to pass."""
-        if not self._ended and is_of_library(sys._getframe(1)):
+        if not self._ended and is_of_library(callers()):
             lending = self.lending()
             ends = lending.__enter__()
             self._lending = lending, ends

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import CodeType, FrameType
 from typing import Any
 
 from async_kernel.errors import StdinNotAllowedError
 from async_kernel.kernel.request import Request, find_request
+from async_kernel.stacks import Stack, callers
 from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["END_OF_INPUT", "make_questions"]
@@ -62,26 +62,17 @@ def _ask(request: Request, prompt: str, password: bool) -> str:
     try:
         return request.ask(prompt, password)
     except KeyboardInterrupt:
-        if interrupted or _in_console(sys._getframe()):
+        if interrupted or _in_console(callers()):
             raise FirmInterrupt from None
         raise
 
 
-def _in_console(frame: FrameType | None) -> bool:
-    """Whether a console of Python's asks at `frame`: pdb and IPython's debugger are derived from `cmd.Cmd`."""
-    consoles = _consoles()
-    while frame is not None:
-        if frame.f_code in consoles:
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _consoles() -> set[CodeType]:
+def _in_console(stack: Stack) -> bool:
+    """Whether a console of Python's asks: pdb and IPython's debugger are derived from `cmd.Cmd`."""
     cmd, code = sys.modules.get("cmd"), sys.modules.get("code")
-    consoles: set[CodeType] = set()
+    consoles: list[Callable[..., object]] = []
     if cmd is not None:
-        consoles.add(cmd.Cmd.cmdloop.__code__)
+        consoles.append(cmd.Cmd.cmdloop)
     if code is not None:
-        consoles.add(code.InteractiveConsole.interact.__code__)
-    return consoles
+        consoles.append(code.InteractiveConsole.interact)
+    return bool(stack.calls_of(consoles))

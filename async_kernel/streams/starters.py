@@ -14,6 +14,8 @@ from types import FrameType
 from typing import Any
 
 from async_kernel.import_order import ImportOrder, working_folder
+from async_kernel.stacks import Owner, Stack, is_ours, module_of, owner_of
+from async_kernel.stacks.snapshot import file_of
 
 __all__ = ["is_of_library", "is_thread_of_library"]
 
@@ -28,33 +30,26 @@ _MEANS = frozenset(
 """The modules and packages by whose code something is started: who asked them is meant, they never mean themselves.
 The fork server of multiprocessing does: it is started by the first that asks, and forks for all."""
 
-_BRING_CONTEXT = frozenset({"anyio", "async_kernel", "concurrent.futures.thread", "trio"})
-"""Those whose threads know for whom each piece of work is."""
+
+def is_of_library(stack: Stack) -> bool:
+    """Whether something that is started where `stack` stands is started by a library: whether there is code of one
+    between that and the user's."""
+    starter = stack.beyond(_MEANS)
+    return starter is not None and not _order().is_users(_file(file_of(starter)))
 
 
-def is_of_library(frame: FrameType | None) -> bool:
-    """Whether something that is started in `frame` is started by a library: whether there is code of one between that
-    frame and the user's."""
-    while frame is not None:
-        if not _is_in(frame, _MEANS):
-            return not _order().is_users(_file_of(frame.f_code))
-        frame = frame.f_back
-    return False
-
-
-def is_thread_of_library(thread: threading.Thread, starter: FrameType) -> bool:
-    """Whether `thread`, which `starter` starts, runs a library's function for a library."""
-    if _is_in(starter, _BRING_CONTEXT):
+def is_thread_of_library(thread: threading.Thread, stack: Stack) -> bool:
+    """Whether `thread`, which is started where `stack` stands, runs a library's function for a library."""
+    if stack.innermost is not None and _brings_context(stack.innermost):
         return False
-    return is_of_library(starter) and not _order().is_users(_file_of(_code_of(thread)))
+    return is_of_library(stack) and not _order().is_users(_file(str(getattr(_code_of(thread), "co_filename", "<"))))
 
 
-def _is_in(frame: FrameType, modules: frozenset[str]) -> bool:
-    """Whether the code of a frame belongs to one of the modules or packages."""
-    name = str(frame.f_globals.get("__name__", ""))
-    while name and name not in modules:
-        name = name.rpartition(".")[0]
-    return bool(name)
+def _brings_context(starter: FrameType) -> bool:
+    """Whether the threads that `starter` starts know for whom each piece of work is."""
+    if is_ours(starter) or module_of(starter) == "concurrent.futures.thread":
+        return True
+    return owner_of(starter) is Owner.MACHINERY
 
 
 def _code_of(thread: threading.Thread) -> Any:
@@ -69,9 +64,8 @@ def _code_of(thread: threading.Thread) -> Any:
     return getattr(run, "__code__", None)
 
 
-def _file_of(code: Any) -> str:
-    """The file of a code object; that of the standard library for what has none."""
-    file = str(getattr(code, "co_filename", "<"))
+def _file(file: str) -> str:
+    """The file of a code object; one of the standard library for code that has none."""
     return os.__file__ if file.startswith("<") else file
 
 

@@ -26,7 +26,7 @@ from async_kernel.kernel.request import (
     follow_latest,
     lent,
 )
-from async_kernel.stacks import calls_checkpoint
+from async_kernel.stacks import callers, calls_checkpoint
 
 from .starters import is_thread_of_library
 
@@ -89,7 +89,7 @@ def carry_requests() -> Callable[[], None]:
         if request is None:
             start(self)
             return
-        if is_thread_of_library(self, sys._getframe(1)):
+        if is_thread_of_library(self, callers()):
             follow_latest(self)
         own = vars(self).get("run")
         run = self.run

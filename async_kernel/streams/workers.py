@@ -18,6 +18,8 @@ from functools import wraps
 from subprocess import PIPE
 from typing import Any
 
+from async_kernel.stacks import callers
+
 from .descriptors import Capture
 from .starters import is_of_library
 
@@ -38,7 +40,7 @@ def lend_pipes(capture: Capture) -> Callable[[], None]:
     fork_exec = _posixsubprocess.fork_exec
 
     def fork_exec_with_pipes(*args: Any) -> Any:
-        if not (_is_fed(args[_STDIN]) or is_of_library(sys._getframe(1))):
+        if not (_is_fed(args[_STDIN]) or is_of_library(callers())):
             return fork_exec(*args)
         with capture.lending() as ends:
             return fork_exec(*_with_ends(args, ends))
@@ -70,7 +72,7 @@ def _of_uvloop(capture: Capture, start: Callable[..., Any]) -> Callable[..., Any
     @wraps(start)
     async def start_with_pipes(*args: Any, stdin: Any = PIPE, **kwargs: Any) -> Any:
         lent: dict[int, int] = {}
-        if stdin == PIPE or is_of_library(sys._getframe(1)):
+        if stdin == PIPE or is_of_library(callers()):
             with capture.lending() as ends:
                 lent = {number: os.dup(end) for number, end in ends.items()}  # it is awaited: the cell may end
         try:

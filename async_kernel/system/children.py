@@ -7,7 +7,8 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import CodeType, FrameType
+
+from async_kernel.stacks.snapshot import stacks_of_all
 
 from .real import real
 from .service_thread import ServiceThread
@@ -100,20 +101,14 @@ def _end_pools(seconds: float) -> None:
             thread = ServiceThread("pools", util._run_finalizers, (POOLS,))
             thread.start()
             thread.join(seconds)
-    calls = [util.Finalize.__call__.__code__ for util in utils]
+    calls = [util.Finalize.__call__ for util in utils]
     while calls and _is_called(calls) and real.monotonic() < end:  # the exit functions, or a cell that leaves its pool
         real.sleep(FIRST_PAUSE)
 
 
-def _is_called(functions: Sequence[CodeType]) -> bool:
+def _is_called(functions: Sequence[Callable[..., object]]) -> bool:
     """Whether any thread is in one of these functions."""
-    for innermost in real.frames().values():
-        frame: FrameType | None = innermost
-        while frame is not None:
-            if frame.f_code in functions:
-                return True
-            frame = frame.f_back
-    return False
+    return any(stack.calls_of(functions) for stack in stacks_of_all().values())
 
 
 def _helpers() -> set[int | None]:

@@ -44,7 +44,6 @@ class _Real:
     set_wakeup_fd = staticmethod(_signal.set_wakeup_fd)
     getsignal = staticmethod(_signal.getsignal)
     dump_traceback_later = staticmethod(faulthandler.dump_traceback_later)
-    frames = staticmethod(sys._current_frames)
 
     listdir = staticmethod(os.listdir)
     readlink = staticmethod(os.readlink)

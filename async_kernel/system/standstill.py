@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 
+from async_kernel.stacks.snapshot import position_of
+
 from .real import real
 
 __all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "Standstill"]
@@ -27,7 +29,7 @@ class Standstill:
     def __init__(self, thread: int) -> None:
         self._thread = thread
         self._since = self._waits_since = real.monotonic()
-        self._position = _position(thread)
+        self._position = position_of(thread)
         self._number = next((one.native_id for one in threading.enumerate() if one.ident == thread), None)
         self._cpu = _cpu_time(self._number)
         self._moved = False
@@ -38,23 +40,17 @@ class Standstill:
 
     def is_over(self) -> bool:
         """Whether the thread has moved, or ended."""
-        return self._moved or self._position is None or _position(self._thread) != self._position
+        return self._moved or self._position is None or position_of(self._thread) != self._position
 
     def is_stuck(self) -> bool:
         """Whether it has stood still for longer than is worth waiting. False for a thread that has ended."""
         now = real.monotonic()
-        if _position(self._thread) is None:
+        if position_of(self._thread) is None:
             return False
         cpu = _cpu_time(self._number)
         if cpu != self._cpu:
             self._cpu, self._waits_since = cpu, now
         return now >= self._waits_since + WAITING_SECONDS or now >= self._since + STUCK_SECONDS
-
-
-def _position(thread: int) -> tuple[int, int] | None:
-    """Where a thread stands: the same twice when it has not run a bytecode in between, or come back to the same one."""
-    frame = sys._current_frames().get(thread)
-    return None if frame is None else (id(frame), frame.f_lasti)
 
 
 def _cpu_time(thread: int | None) -> float:

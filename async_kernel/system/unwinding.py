@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from opcode import opmap
 from types import FrameType
 from typing import Any
 
 from async_kernel.stacks import Owner, Stack, owner_of
+from async_kernel.stacks.tracing import CLEAN_UP, Tracing, stands_at
 
 from .real import real
 
@@ -21,9 +21,6 @@ __all__ = ["FirmInterrupt", "follow", "insist"]
 
 INSIST_SECONDS = 1.0
 """How long after its end was asked for a wait may begin to end."""
-
-CLEAN_UP = {opmap[name] for name in ("CLEANUP_THROW", "WITH_EXCEPT_START") if name in opmap}
-"""Instructions by which a frame is left, not by which it takes an exception in: of `await`, since 3.12, and `with`."""
 
 
 class FirmInterrupt(BaseException):
@@ -43,39 +40,30 @@ def follow(stack: Stack, again: bool) -> None:
     if sys.gettrace() is not None:
         return
     passed: FrameType | None = None  # the frame that it was seen in last
-    frames: list[FrameType] = []
+    tracing = Tracing()
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal passed
         if event == "exception" and issubclass(arg[0], KeyboardInterrupt):
             passed = frame
         elif frame is not passed:  # goes on, or has another exception, though what it called was left by this one
-            stop()
+            tracing.stop()
             raise KeyboardInterrupt
         elif (event == "line" or (event == "opcode" and not again)) and not _cleans_up(frame):  # between lines handlers
-            stop()
+            tracing.stop()
             if again:
                 raise KeyboardInterrupt
             return None
         return trace
 
     def leave(frame: FrameType, event: str, arg: object) -> None:
-        stop()
-
-    def stop() -> None:
-        sys.settrace(None)
-        while frames:
-            each = frames.pop()
-            each.f_trace, each.f_trace_opcodes = None, False
+        tracing.stop()
 
     passes, end = stack.way_out()
     if end is None or not passes:
         return
-    for each in passes:
-        each.f_trace, each.f_trace_opcodes = trace, True  # two calls may be on one line
-    end.f_trace = leave
-    frames += [*passes, end]
-    sys.settrace(lambda frame, event, arg: None)
+    tracing.start(passes, trace, each_instruction=True)  # two calls may be on one line
+    tracing.start([end], leave)
 
 
 def insist(is_over: Callable[[], bool]) -> None:
@@ -121,5 +109,4 @@ def insist(is_over: Callable[[], bool]) -> None:
 
 def _cleans_up(frame: FrameType) -> bool:
     """Whether the next instruction of a frame, or the one behind it, only cleans up what an exception leaves."""
-    at = frame.f_lasti
-    return not CLEAN_UP.isdisjoint(frame.f_code.co_code[at : at + 4 : 2])
+    return stands_at(frame, CLEAN_UP, ahead=1)

@@ -13,22 +13,21 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from types import FrameType
 from typing import Any
+
+from async_kernel.stacks import Owner, Stack, owner_of
+from async_kernel.stacks.owners import LOOPS
+from async_kernel.stacks.snapshot import function_of, stacks_of_all, variables
 
 __all__ = ["waited_processes"]
 
 log = logging.getLogger(__name__)
 
-PACKAGE = __name__.partition(".")[0]
-
-LIBRARIES = sys.stdlib_module_names | {"anyio", "joblib", "loky", "torch", "trio", "uvloop"}
-"""What waits for processes on behalf of its caller. The frames of these hold what is waited for. Those of user code
-hold much else: the servers that an earlier cell has started are variables of every cell."""
-
-LOOPS = (f"{PACKAGE}.loops", f"{PACKAGE}.concurrency.runners")
-"""What runs a loop for `asyncio.run` and its like in a cell."""
+WAITERS = frozenset({Owner.LIBRARY, Owner.MACHINERY}) | LOOPS
+"""The owners of frames that wait for processes on behalf of their caller, and hold what is waited for. Frames of user
+code hold much else: the servers that an earlier cell has started are variables of every cell."""
 
 ELEMENTS = 1000
 """How many elements of a collection are looked at: the futures of one call are those of one pool."""
@@ -57,7 +56,7 @@ class _Search:
         self._found: set[int] = set()
         self._owners: dict[int, object] | None = None
         self._workers: dict[int, FrameType] | None = None
-        self._frames = sys._current_frames()
+        self._stacks = stacks_of_all()
 
     def find(self, waits: Iterable[object]) -> set[int]:
         ahead = [*waits]
@@ -94,18 +93,19 @@ class _Search:
 
     def frame(self, thread: Any) -> FrameType | None:
         """Where a thread stands."""
-        return self._frames.get(thread.ident)
+        stack = self._stacks.get(thread.ident)
+        return None if stack is None else stack.innermost
 
     def worker(self, key: object) -> FrameType | None:
         """Where the thread stands that runs the job which is known by `key`: its future, or what is to be called with
         its outcome."""
         if self._workers is None:
             self._workers = {}
-            for innermost in self._frames.values():
-                for frame in _outwards(innermost):
-                    job = JOBS.get(frame.f_code.co_qualname)
+            for stack in self._stacks.values():
+                for frame in stack.frames:
+                    job = JOBS.get(function_of(frame))
                     if job is not None:
-                        self._workers[id(job(frame.f_locals))] = innermost
+                        self._workers[id(job(variables(frame)))] = stack.frames[0]
         return self._workers.get(id(key))
 
 
@@ -117,24 +117,14 @@ JOBS: dict[str, Callable[[dict[str, Any]], object]] = {
 """The functions in which a thread of a pool runs a job, and the variable by which the job is known."""
 
 
-def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
 def _of_libraries(frames: Iterable[FrameType]) -> Iterator[FrameType]:
     """The innermost of `frames`, up to the first that is user code or ours."""
-    for frame in frames:
-        name = str(frame.f_globals.get("__name__", ""))
-        if name.partition(".")[0] not in LIBRARIES and not name.startswith(LOOPS):
-            return
-        yield frame
+    return takewhile(lambda frame: owner_of(frame) in WAITERS, frames)
 
 
 def _held(innermost: FrameType) -> Iterator[object]:
     """What the frames hold by which a thread waits that stands at `innermost`."""
-    for frame in _of_libraries(_outwards(innermost)):
+    for frame in _of_libraries(Stack(innermost).frames):
         yield from _variables(frame)
 
 
@@ -158,7 +148,7 @@ def _awaited(awaits: Any) -> Iterator[object]:
 
 def _variables(frame: FrameType) -> Iterator[object]:
     """The variables of a frame and what is in those that are collections; of its object, also the attributes."""
-    names = dict(frame.f_locals)
+    names = dict(variables(frame))
     for value in (*names.values(), *_attributes(names.get("self"))):
         if type(value) in COLLECTIONS:
             yield from _elements(value)

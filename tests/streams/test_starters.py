@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from async_kernel.stacks import Stack
 from async_kernel.streams.starters import is_of_library, is_thread_of_library
 
 YOURS = compile("frame = get()\ndef work(): pass", "/notebook/cell.py", "exec")
@@ -44,7 +45,11 @@ def stack(*names: str) -> FrameType:
     ],
 )
 def test_the_nearest_code_that_is_no_means_decides(names: list[str], *, expected: bool) -> None:
-    assert is_of_library(_without_lambdas(stack(*names))) == expected
+    assert is_of_library(asked(*names)) == expected
+
+
+def asked(*names: str) -> Stack:
+    return Stack(_without_lambdas(stack(*names)))
 
 
 class _Frame:
@@ -62,10 +67,10 @@ def _without_lambdas(frame: FrameType | None) -> Any:
 
 def test_a_thread_is_a_librarys_when_its_function_is_too() -> None:
     yours, its = run(YOURS, "yours")["work"], run(LIBRARY, "a.library")["work"]
-    starter = _without_lambdas(stack("yours", "a.library"))
+    starter = asked("yours", "a.library")
     assert is_thread_of_library(threading.Thread(target=its), starter)
     assert is_thread_of_library(threading.Thread(target=partial(its)), starter)
     assert not is_thread_of_library(threading.Thread(target=yours), starter)
     assert not is_thread_of_library(threading.Timer(1, yours), starter)
-    assert not is_thread_of_library(threading.Thread(target=its), _without_lambdas(stack("yours")))
-    assert not is_thread_of_library(threading.Thread(target=its), _without_lambdas(stack("yours", "trio._core.cache")))
+    assert not is_thread_of_library(threading.Thread(target=its), asked("yours"))
+    assert not is_thread_of_library(threading.Thread(target=its), asked("yours", "trio._core.cache"))

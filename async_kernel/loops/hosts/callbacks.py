@@ -19,6 +19,7 @@ from typing import Any
 from async_kernel.loops.frames import Callback, LoopCallbacks, main_stack
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.stacks import Stack, callers, runs_loops
+from async_kernel.stacks.tracing import Tracing, is_traced
 from async_kernel.system.interrupt import Interrupt
 
 __all__ = ["Callbacks", "HostEvent", "sent_further", "start_handler"]
@@ -162,18 +163,13 @@ def _raise_on_return(interrupt: Interrupt) -> None:
     """Deliver `interrupt` when the caller of the main loop that runs us goes on, by the next trace event there:
     earlier than any signal, so that no line behind a dialog runs that was dismissed in nobody's name."""
     frame = callers().outside()
-    if frame is None or sys.gettrace() not in (None, _trace_nothing):  # a debugger: the next signal has to do
+    if frame is None or is_traced():  # by a debugger: the next signal has to do
         return
+    tracing = Tracing()
 
     def deliver(frame: FrameType, event: str, arg: object) -> None:
-        sys.settrace(None)
-        frame.f_trace = None
+        tracing.stop()
         if interrupt.claim():
             raise KeyboardInterrupt
 
-    frame.f_trace = deliver
-    sys.settrace(_trace_nothing)
-
-
-def _trace_nothing(frame: FrameType, event: str, arg: object) -> None:
-    """The trace function of frames that nothing is waited for in."""
+    tracing.start([frame], deliver)

@@ -21,7 +21,8 @@ from async_kernel.errors import HostUnavailableError
 from async_kernel.loops.contexts import carry
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.loops.hosts.callbacks import sent_further, start_handler
-from async_kernel.stacks import runs_callbacks, runs_loops
+from async_kernel.stacks import module_of, runs_callbacks, runs_loops
+from async_kernel.stacks.snapshot import method_of
 
 __all__ = ["QtHost"]
 
@@ -97,14 +98,13 @@ class QtHost(Host):
         """By its name and its `self`: a method of a QObject that one of Qt's own classes has too. Or by its module:
         what PySide is made of besides C++, which expects no exception there.
         """
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in ("enum", "shibokensupport"):
+        if module_of(frame).partition(".")[0] in ("enum", "shibokensupport"):
             return True
-        code = frame.f_code
-        owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        owner, name = method_of(frame)
         if not isinstance(owner, self._core.QObject):
             return False
         module = self._core.__name__.partition(".")[0]
-        return any(code.co_name in vars(each) for each in type(owner).__mro__ if each.__module__.startswith(module))
+        return any(name in vars(each) for each in type(owner).__mro__ if each.__module__.startswith(module))
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:
         """By PySide's `connect` and `singleShot`, which bind functions now; exceptions by `sys.excepthook`.

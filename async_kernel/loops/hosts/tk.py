@@ -13,16 +13,16 @@ import sys
 import time
 import tkinter
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial, wraps
 from inspect import iscoroutinefunction
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.loops.hosts.callbacks import start_handler
-from async_kernel.stacks import runs_callbacks, runs_loops
+from async_kernel.stacks import callers, runs_callbacks, runs_loops
 
 __all__ = ["TkHost"]
 
@@ -175,14 +175,9 @@ class TkHost(Host):
                 return
 
 
-def _waits() -> Iterator[dict[str, Any]]:
+def _waits() -> list[dict[str, Any]]:
     """The arguments of tkinter's waits that the calling thread is in, the innermost first. Tcl tells of none."""
-    waits = {wait.__code__ for wait in (tkinter.Misc.wait_variable, tkinter.Misc.wait_window)}
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_code in waits:
-            yield frame.f_locals
-        frame = frame.f_back
+    return callers().calls_of((tkinter.Misc.wait_variable, tkinter.Misc.wait_window))
 
 
 @runs_loops

@@ -1,201 +1,31 @@
-"""Whose code runs on a thread, read from its stack. The one module that walks frames to decide something.
-
-The problem. KeyboardInterrupt may be raised between any two bytecodes. In a cell that is the point; in the middle of a
-message, or of a loop's bookkeeping, it leaves something half done and ends the kernel. Cells, tasks and callbacks of
-the user, the loop and the kernel all run on the same thread, so each interrupt has to look whose turn it is.
-
-What does not work. A flag that the kernel sets around user code lies as soon as user code calls the kernel (`print`
-does), and in a coroutine it stays set while the coroutine is suspended. The names of files and functions say where code
-lies, not what it does: a function that moves changes where Ctrl-C lands, and nothing fails. A list of functions handed
-from object to object has to be right everywhere at once.
-
-The solution is trio's (`trio/_core/_ki.py`): a mark stands on the function itself, and a weak map keeps, for its code
-object, who answers for it (`Owner`). A decision takes one snapshot (`Stack`) and walks it outwards; the first frame
-with an answer decides. Code of this package without a mark is the kernel's, and is never interrupted: to forget a mark
-delays an interrupt, it does not break anything. Other code belongs to its package: a loop's, a library's, a debugger's,
-and if it is none of these the user's.
-
-`Stack.holder` is a special case: which piece of work a thread is on. `held_by` runs it in a frame of its own and keeps
-its name under that frame. The walk finds the frame only where it is on the stack, so that a suspended coroutine, or a
-cell under a nested loop, never counts as running.
-
-What is given up. A user's function with the module name of a loop is taken for the loop. A callback that C code calls
-directly, with no frame of Python's, is not seen. A thread runs while another one reads its stack: its frames are read
-at one go, and what was seen holds only until the reader gives up the GIL.
-"""
+"""A stack as it was at one moment, and the questions that are asked of it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from enum import Enum, auto
+from collections.abc import Awaitable, Callable, Collection
 from functools import cached_property
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
-from weakref import ref
+
+from .owners import LOOPS, OURS, Owner, module_of, owner_of
 
 __all__ = [
-    "LIBRARIES",
-    "MACHINERY",
-    "Owner",
     "Stack",
     "called_by_trio",
     "callers",
-    "calls_checkpoint",
+    "file_of",
+    "function_of",
     "held_by",
-    "is_ours",
-    "mark",
-    "runs_callbacks",
-    "runs_loops",
-    "runs_main_loop",
-    "runs_user_calls",
-    "runs_user_code",
+    "method_of",
+    "position_of",
     "stack_of",
+    "stacks_of_all",
+    "variables",
 ]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Owner(Enum):
-    """Who answers for the code of a frame."""
-
-    USER = auto()
-    """The user, or a library that is none of those below."""
-    ENTRY = auto()
-    """The user, by a mark: what this function runs is user code, and so is the function."""
-    KERNEL = auto()
-    """This package: all code of it without a mark."""
-    CHECKPOINT = auto()
-    """This package, by a mark: called by user code, and has nothing left to do when it calls a request's checkpoint."""
-    LOOP = auto()
-    """A loop, by a mark: tasks and callbacks of the user run below, but what the function itself does stays whole."""
-    CALLBACKS = auto()
-    """A loop, by a mark: whatever this function calls is a callback of the user's, even one of the standard library."""
-    MAIN_LOOP = auto()
-    """A loop, by a mark: the outermost frame of the loop of the main thread."""
-    USER_CALLS = auto()
-    """A loop or a call that user code has asked for, by a mark: it belongs to what asked."""
-    MACHINERY = auto()
-    """Libraries that loops are made of: an exception in there is the loop's."""
-    LIBRARY = auto()
-    """The standard library, and libraries that wait on behalf of their caller."""
-    DEBUGGER = auto()
-    """A debugger, which traces and stops inside user code: an exception in there ends the tracing."""
-
-
-PACKAGE = __name__.partition(".")[0]
-
-MACHINERY = frozenset({"anyio", "asyncio", "selectors", "tkinter", "trio", "uvloop", "winloop"})
-"""Top-level packages whose code is `Owner.MACHINERY`."""
-
-LIBRARIES = sys.stdlib_module_names | {"attr", "joblib", "loky", "outcome", "sniffio", "sortedcontainers", "torch"}
-"""Top-level packages whose code is `Owner.LIBRARY`: beside the standard library those that trio is made of, and those
-that start processes and wait for them."""
-
-DEBUGGERS = ("pydevd", "_pydev")
-"""Prefixes of the modules of pydevd, which debugpy is made of."""
-
-LOOPS = frozenset({Owner.LOOP, Owner.CALLBACKS, Owner.MAIN_LOOP, Owner.USER_CALLS})
-
-OURS = LOOPS | {Owner.KERNEL, Owner.CHECKPOINT}
-
-
-# Marks
-
-_marks: dict[int, tuple[ref[CodeType], Owner]] = {}  # by identity: equal functions may have different owners
-
-
-def mark(function: T, owner: Owner, inside: bool = True) -> T:
-    """Mark a function or a class, which is returned: `owner` answers for its code. With `inside` also for functions,
-    lambdas and comprehensions that are defined in it."""
-    for code in _codes(function, inside):
-        _mark(code, owner)
-    return function
-
-
-def _mark(code: CodeType, owner: Owner) -> None:
-    key = id(code)
-    _marks[key] = ref(code, lambda _: _marks.pop(key, None)), owner
-
-
-def _codes(function: object, inside: bool) -> Iterator[CodeType]:
-    if isinstance(function, type):
-        for member in [*vars(function).values()]:
-            yield from _codes(member, inside)
-    elif isinstance(function, property):
-        yield from _codes(function.fget, inside)
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    if isinstance(code, CodeType):
-        yield from _within(code) if inside else (code,)
-
-
-def _within(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _within(constant)
-
-
-def runs_user_code(function: T) -> T:
-    """Decorator: this function runs user code. An interrupt may be raised in what it calls, and in itself."""
-    return mark(function, Owner.ENTRY, inside=False)
-
-
-def runs_loops(function: T) -> T:
-    """Decorator of a function or class: it runs, or is part of, a loop in which tasks and callbacks of the user run."""
-    return mark(function, Owner.LOOP)
-
-
-def runs_main_loop(function: T) -> T:
-    """Decorator: this function runs the loop of the main thread, or of the thread of a subshell, to its end."""
-    return mark(function, Owner.MAIN_LOOP, inside=False)
-
-
-def runs_callbacks(function: T) -> T:
-    """Decorator: all that this function calls are callbacks of the user's."""
-    return mark(function, Owner.CALLBACKS, inside=False)
-
-
-def runs_user_calls(function: T) -> T:
-    """Decorator of a function or class: it runs a loop, or makes a call, because user code has asked for that."""
-    return mark(function, Owner.USER_CALLS)
-
-
-def calls_checkpoint(function: T) -> T:
-    """Decorator: this function is called by user code, and calls `Request.checkpoint` when it has done its part. So
-    an interrupt may be raised out of it."""
-    return mark(function, Owner.CHECKPOINT, inside=False)
-
-
-def owner_of(frame: FrameType) -> Owner:
-    """Who answers for the code of `frame`."""
-    marked = owner_of_code(frame.f_code)
-    if marked is not None:
-        return marked
-    name = module_of(frame)
-    package = name.partition(".")[0]
-    if package == PACKAGE:
-        return Owner.KERNEL
-    if package in MACHINERY:
-        return Owner.MACHINERY
-    if name.startswith(DEBUGGERS):
-        return Owner.DEBUGGER
-    return Owner.LIBRARY if package in LIBRARIES else Owner.USER
-
-
-def owner_of_code(code: CodeType) -> Owner | None:
-    """The mark of a function, by its code object; None where it has none."""
-    marked = _marks.get(id(code))
-    return None if marked is None else marked[1]
-
-
-def module_of(frame: FrameType) -> str:
-    """The name of the module that the code of `frame` is in, for example "asyncio.events"; "" where it has none."""
-    return str(frame.f_globals.get("__name__", ""))
-
-
-# Snapshots
 
 
 class Stack:
@@ -334,9 +164,51 @@ class Stack:
         at = next((at for at, owner in enumerate(self.owners) if owner is Owner.CHECKPOINT), len(self.frames))
         return Stack(self.frames[at].f_back if at < len(self.frames) else None)
 
+    def calls_of(self, functions: Collection[Callable[..., object]]) -> list[dict[str, Any]]:
+        """The variables of each call of one of `functions` that is on the stack, the innermost first."""
+        codes = {getattr(function, "__code__", None) for function in functions}
+        return [frame.f_locals for frame in self.frames if frame.f_code in codes]
+
+    def beyond(self, modules: Collection[str]) -> FrameType | None:
+        """The first frame whose code is in none of `modules`, nor in a package among them."""
+        return next((frame for frame in self.frames if not _is_in(module_of(frame), modules)), None)
+
     def outside(self) -> FrameType | None:
         """The first frame that is not of this package."""
         return next((frame for frame, owner in zip(self.frames, self.owners, strict=True) if owner not in OURS), None)
+
+
+def _is_in(module: str, modules: Collection[str]) -> bool:
+    while module and module not in modules:
+        module = module.rpartition(".")[0]
+    return bool(module)
+
+
+# Single frames
+
+
+def variables(frame: FrameType) -> dict[str, Any]:
+    """The local variables of a frame."""
+    return frame.f_locals
+
+
+def method_of(frame: FrameType) -> tuple[object, str]:
+    """The name of the function that runs in `frame`, behind its first argument: for a method the object."""
+    code = frame.f_code
+    return (frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None), code.co_name
+
+
+def function_of(frame: FrameType) -> str:
+    """The qualified name of the function that runs in `frame`, for example "Thread.run"."""
+    return frame.f_code.co_qualname
+
+
+def file_of(frame: FrameType) -> str:
+    """The file of the code that runs in `frame`."""
+    return frame.f_code.co_filename
+
+
+# Threads
 
 
 class _System:
@@ -348,14 +220,21 @@ def stack_of(thread: int) -> Stack:
     return Stack(_System.frames().get(thread))
 
 
+def stacks_of_all() -> dict[int, Stack]:
+    """The stacks of all threads, by their idents."""
+    return {thread: Stack(frame) for thread, frame in _System.frames().items()}
+
+
+def position_of(thread: int) -> tuple[int, int] | None:
+    """Where a thread stands: the same twice when it has not run a bytecode in between, or come back to the same one.
+    None where there is no such thread."""
+    frame = _System.frames().get(thread)
+    return None if frame is None else (id(frame), frame.f_lasti)
+
+
 def callers() -> Stack:
     """The stack that has called the function which asks: its caller is the innermost."""
     return Stack(sys._getframe(1).f_back)
-
-
-def is_ours(frame: FrameType) -> bool:
-    """Whether the code of `frame` is this package's, whatever its mark says."""
-    return module_of(frame).partition(".")[0] == PACKAGE
 
 
 TRIO_RUN, TRIO_TASK = "trio._core._run", "task"
