@@ -20,6 +20,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from async_kernel.errors import AsyncKernelError, ProtocolError
+from async_kernel.interrupts.foreign_handlers import guard_handlers
+from async_kernel.interrupts.interrupter import Interrupter
 from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.request import find_request
@@ -36,9 +38,8 @@ from async_kernel.system.end_signals import take_end_signals
 from async_kernel.system.ending import Ending
 from async_kernel.system.files import OwnFile
 from async_kernel.system.guardian import Guardian, start_guardian
-from async_kernel.system.interrupt import Interrupter, wake_main_thread
+from async_kernel.system.main_thread import wake_main_thread
 from async_kernel.system.parent_watch import find_parent, watch_parent
-from async_kernel.system.signal_handlers import guard_handlers
 from async_kernel.transport.connection_file import (
     ConnectionFile,
     fill_in_ports,
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
     import socket
     from types import FrameType
 
+    from async_kernel.interrupts.callbacks import Callback
     from async_kernel.kernel.ports import Comms, Interpreter
-    from async_kernel.loops.frames import Callback
     from async_kernel.loops.hosts import Host
     from async_kernel.loops.plan import Plan
 
@@ -234,7 +235,7 @@ class ZMQInterface:
         self._end_soon = take_end_signals(self.kernel.shut_down)
         give_signals_back_in_children()
         if sys.platform == "win32":
-            from async_kernel.system.interrupt_event import interrupt_event_of, watch_interrupt_event
+            from async_kernel.interrupts.windows_event import interrupt_event_of, watch_interrupt_event
 
             event = interrupt_event_of(os.environ)
             if event is not None:
@@ -243,7 +244,7 @@ class ZMQInterface:
     def _relay_signals(self) -> None:
         """Have signals end blocking calls for certain. The loop runs already, so that it is passed on to."""
         if sys.platform != "win32":
-            from async_kernel.system.signal_relay import SignalRelay
+            from async_kernel.interrupts.wakeup import SignalRelay
 
             relay = SignalRelay(end=self._end_soon, pair=self._signals)
             relay.listen()
@@ -310,13 +311,13 @@ class ZMQInterface:
 
     def _watch_loop(self) -> None:
         """Let interrupts reach what the loop runs while no cell does: a task that never awaits holds up everything."""
-        from async_kernel.loops.frames import LoopCallbacks
+        from async_kernel.interrupts.callbacks import LoopCallbacks
 
         self.kernel.beside = LoopCallbacks(self._callback).current
 
     def _callback(self, frame: FrameType) -> Callback:
         """What can be interrupted of a callback or task whose outermost frame this is."""
-        from async_kernel.loops.frames import Callback
+        from async_kernel.interrupts.callbacks import Callback
 
         return Callback(frame, _defer, self.kernel.end_question)
 

@@ -71,7 +71,9 @@ def test_the_path_to_the_first_reply_imports_nothing_slow(module: str) -> None:
     assert slow(modules) == set()
 
 
-@pytest.mark.parametrize("layer", ["protocol.codec", "protocol.connection", "system.interrupt", "concurrency.queue"])
+@pytest.mark.parametrize(
+    "layer", ["protocol.codec", "protocol.connection", "interrupts.interrupter", "concurrency.queue"]
+)
 def test_the_lowest_layers_do_not_import_zmq(layer: str) -> None:
     assert not any(name.partition(".")[0] == "zmq" for name in imported_by(f"import async_kernel.{layer}"))
 

@@ -23,6 +23,7 @@ from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
 from traitlets import Float, Instance, Type, default
 
+from async_kernel.interrupts.aftermath import FirmInterrupt
 from async_kernel.ipython.autoawait import OWN_LOOP, AutoAwaitMagics, inner_runner
 from async_kernel.ipython.cells import Cell, current_cell, nested
 from async_kernel.ipython.commands import Command
@@ -44,7 +45,6 @@ from async_kernel.kernel.request import Request, adopt, current_request, find_re
 from async_kernel.protocol.messages import Content
 from async_kernel.stacks import runs_user_code
 from async_kernel.system.reserve import make_room
-from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["ZMQInteractiveShell"]
 

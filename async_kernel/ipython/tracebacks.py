@@ -12,8 +12,8 @@ from types import TracebackType
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from async_kernel.interrupts.aftermath import FirmInterrupt
 from async_kernel.protocol.messages import Content
-from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["cancelled_types", "cut_our_tail", "error_content", "has_group", "interruption", "plain_traceback"]
 

@@ -8,12 +8,12 @@ from types import FrameType
 from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
+from async_kernel.interrupts.aftermath import insist
+from async_kernel.interrupts.interrupter import Interrupt
+from async_kernel.interrupts.offspring import moment
 from async_kernel.stacks import held_by, stack_of
-from async_kernel.system.interrupt import Interrupt
-from async_kernel.system.offspring import moment
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import later
-from async_kernel.system.unwinding import insist
 
 from .dispatch import Handler, give_up
 from .prompts import Prompts
@@ -61,7 +61,7 @@ class ThisThread:
 
 
 class Execution:
-    """A request that a lane is serving, as something that can be interrupted (`system.interrupt.Interruptible`)."""
+    """A request that a lane is serving, as something that can be interrupted (`Interruptible`)."""
 
     def __init__(
         self, request: Request, place: Place, prompts: Prompts, left: Callable[[Execution], None] | None

@@ -11,11 +11,11 @@ from typing import Any
 
 from async_kernel.concurrency.portal import Portal
 from async_kernel.errors import RequestError
+from async_kernel.interrupts.interrupter import TELL_SECONDS, Interruptible
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.system import reserve
-from async_kernel.system.interrupt import TELL_SECONDS, Interruptible
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import ServiceThread, later
 

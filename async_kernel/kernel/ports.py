@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from async_kernel.interrupts.interrupter import Interruptible
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel
-from async_kernel.system.interrupt import Interruptible
 
 from .request import Request
 

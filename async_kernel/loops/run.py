@@ -69,7 +69,7 @@ def _leaving_threads(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[
 
 @runs_loops
 def _woken(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
-    """`main`, with a loop that every signal wakes: asyncio's own selector loop leaves a gap (see `loops.wakeup`)."""
+    """`main`, with a loop that every signal wakes: asyncio's selector loop leaves a gap (see `interrupts.wakeup`)."""
     from asyncio import get_running_loop
 
     from async_kernel.loops.wakeup import woken_by_signals

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from async_kernel.errors import StdinNotAllowedError
+from async_kernel.interrupts.aftermath import FirmInterrupt
 from async_kernel.kernel.request import Request, find_request
 from async_kernel.stacks import Stack, callers
-from async_kernel.system.unwinding import FirmInterrupt
 
 __all__ = ["END_OF_INPUT", "make_questions"]
 

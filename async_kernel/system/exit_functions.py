@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from .interrupt import wake_main_thread
+from .main_thread import wake_main_thread
 from .real import real
 from .service_thread import ServiceThread
 

@@ -28,12 +28,12 @@ from weakref import WeakSet
 
 import zmq
 
+from async_kernel.interrupts.foreign_handlers import may_raise_here
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 from async_kernel.system.real import real
 from async_kernel.system.reserve import free, spared
 from async_kernel.system.service_thread import ServiceThread
-from async_kernel.system.signal_handlers import may_raise_here
 
 from .backlog import Build, Note
 from .outbox import SOON_SECONDS, Item, Outbox, Output, Plain

@@ -412,7 +412,7 @@ class Interrupting:
         self.interrupts: list[Any] = []
 
     def interrupt(self, work: Any) -> object:
-        from async_kernel.system.interrupt import Interrupt
+        from async_kernel.interrupts.interrupter import Interrupt
 
         interrupt = Interrupt(work)
         self.interrupts.append(interrupt)

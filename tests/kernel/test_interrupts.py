@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from async_kernel.concurrency.portal import current_portal
+from async_kernel.interrupts.interrupter import Interrupt, Interrupter
 from async_kernel.kernel import kernel as kernels
 from async_kernel.stacks import runs_user_code
-from async_kernel.system.interrupt import Interrupt, Interrupter
 
 from .harness import DEADLINE, FakeInterpreter, Harness, Interrupting, run_loop
 
@@ -197,7 +197,7 @@ class Blocking(FakeInterpreter):
 def main_thread_kernel(backend: str) -> Iterator[tuple[Harness, Interrupter]]:
     import signal
 
-    from async_kernel.system.interrupt_posix import wake_main_thread
+    from async_kernel.system.main_thread import wake_main_thread
 
     harness = Harness(backend)
     harness.interpreter = Blocking()

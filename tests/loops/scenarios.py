@@ -19,8 +19,8 @@ from functools import partial
 import anyio
 import anyio.lowlevel
 
+from async_kernel.interrupts.callbacks import Callback
 from async_kernel.loops.contexts import carry
-from async_kernel.loops.frames import Callback
 from async_kernel.loops.hosts import current_host
 from async_kernel.loops.hosts.callbacks import Callbacks
 from async_kernel.loops.plan import Plan

@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
+from async_kernel.interrupts.callbacks import Callback
+from async_kernel.interrupts.interrupter import Interrupt
 from async_kernel.loops.contexts import carry
-from async_kernel.loops.frames import Callback
 from async_kernel.loops.hosts.callbacks import Callbacks
 from async_kernel.stacks import Owner, Stack, owner_of_code, runs_loops
-from async_kernel.system.interrupt import Interrupt
 from tests.loops.queue_host import QueueHost
 
 GUEST = "a loop of ours"

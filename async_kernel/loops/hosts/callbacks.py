@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from async_kernel.loops.frames import Callback, LoopCallbacks, main_stack
+from async_kernel.interrupts.callbacks import Callback, LoopCallbacks, main_stack
+from async_kernel.interrupts.interrupter import Interrupt
 from async_kernel.loops.hosts import ErrorSink, Host
 from async_kernel.stacks import Stack, callers, runs_loops
 from async_kernel.stacks.tracing import Tracing, is_traced
-from async_kernel.system.interrupt import Interrupt
 
 __all__ = ["Callbacks", "HostEvent", "sent_further", "start_handler"]
 

@@ -12,8 +12,8 @@ from types import FrameType
 
 import pytest
 
-from async_kernel.system import waits
-from async_kernel.system.waits import waited_processes
+from async_kernel.interrupts import waits
+from async_kernel.interrupts.waits import waited_processes
 
 DEADLINE = 20.0
 

@@ -16,8 +16,8 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("a process cannot be interrupted alone on Windows", allow_module_level=True)
 
-from async_kernel.system import offspring
-from async_kernel.system.offspring import interrupt_offspring, moment
+from async_kernel.interrupts import offspring
+from async_kernel.interrupts.offspring import interrupt_offspring, moment
 
 DEADLINE = 20.0
 

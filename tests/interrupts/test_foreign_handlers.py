@@ -11,8 +11,8 @@ from types import FrameType
 
 import pytest
 
+from async_kernel.interrupts.foreign_handlers import guard_handlers, may_raise_here
 from async_kernel.stacks import runs_user_code
-from async_kernel.system.signal_handlers import guard_handlers, may_raise_here
 
 if sys.platform == "win32":
     pytest.skip("Windows has no signals that a process sends itself", allow_module_level=True)

@@ -2,8 +2,8 @@
 
 An interrupt is bound to one piece of work. It is delivered at most once: as a KeyboardInterrupt raised where user code
 runs, or by ending the wait that the work is in. It is tried until it is delivered or its work has ended, so that it can
-neither be lost nor hit what comes after. How a thread is reached is the affair of `interrupt_posix` and
-`interrupt_windows`, where KeyboardInterrupt may be raised that of `async_kernel.stacks`.
+neither be lost nor hit what comes after. How a thread is reached is the affair of
+`delivery` and `system.main_thread`, where KeyboardInterrupt may be raised that of `async_kernel.stacks`.
 """
 
 from __future__ import annotations
@@ -20,23 +20,19 @@ from types import FrameType
 from typing import Any, Protocol
 
 from async_kernel.stacks import Stack, callers, stack_of
+from async_kernel.system.real import real
+from async_kernel.system.service_thread import ServiceThread
+
+from .aftermath import follow
 
 # All of it before there is anything to interrupt: beside a cell whose C calls keep Python's lock an import, which gives
 # the lock up at each file that it reads, takes seconds.
-from .asynchronous import raise_in_thread
+from .delivery import raise_in_thread
 from .offspring import Moment, interrupt_offspring
-from .real import real
-from .service_thread import ServiceThread
-from .standstill import Standstill
-from .unwinding import follow
+from .stuck import Standstill
 from .waits import waited_processes
 
-if sys.platform == "win32":
-    from .interrupt_windows import wake_main_thread
-else:
-    from .interrupt_posix import wake_main_thread
-
-__all__ = ["TELL_SECONDS", "Interrupt", "Interrupter", "Interruptible", "wake_main_thread"]
+__all__ = ["TELL_SECONDS", "Interrupt", "Interrupter", "Interruptible"]
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from async_kernel.system.interrupt_event import INFINITE, interrupt_event_of, watch_interrupt_event
+from async_kernel.interrupts.windows_event import INFINITE, interrupt_event_of, watch_interrupt_event
 
 DEADLINE = 20.0
 WAIT_OBJECT_0, WAIT_FAILED = 0, 0xFFFFFFFF

@@ -14,8 +14,7 @@ from typing import Any
 
 from async_kernel.stacks import Owner, Stack, owner_of
 from async_kernel.stacks.tracing import CLEAN_UP, Tracing, stands_at
-
-from .real import real
+from async_kernel.system.real import real
 
 __all__ = ["FirmInterrupt", "follow", "insist"]
 

@@ -9,15 +9,15 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from async_kernel.interrupts.interrupter import Interrupt
 from async_kernel.stacks import Stack, stack_of
-from async_kernel.system.interrupt import Interrupt
 
 __all__ = ["Callback", "LoopCallbacks", "main_stack"]
 
 
 class Callback:
     """A callback, or a task beside the main one, that is running: what can be interrupted of it
-    (`system.interrupt.Interruptible`). It is known by its outermost frame.
+    (`interrupts.interrupter.Interruptible`). It is known by its outermost frame.
 
     `defer(checkpoint)`, called on its thread in its context, has `checkpoint()` called after output.
     `end_question(claim)`, called from any thread, ends the question to a client that its thread waits for, if there is

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Collection
 
-from .real import real
+from async_kernel.system.real import real
 
 __all__ = ["Moment", "interrupt_offspring", "moment"]
 
@@ -59,7 +59,15 @@ def interrupt_offspring(since: Moment | None, waited: Collection[int] = (), spar
 
 
 if sys.platform != "win32":
-    from .processes import Process, latest_number, list_processes, number_here, own_number, started_by, tell
+    from async_kernel.system.processes import (
+        Process,
+        latest_number,
+        list_processes,
+        number_here,
+        own_number,
+        started_by,
+        tell,
+    )
 
     if sys.platform == "linux":
         from time import CLOCK_BOOTTIME

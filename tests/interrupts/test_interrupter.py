@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from async_kernel.interrupts import interrupter
+from async_kernel.interrupts.interrupter import BESIDE_SECONDS, Interrupt, Interrupter
+from async_kernel.interrupts.offspring import Moment, moment
 from async_kernel.stacks import callers, calls_checkpoint, runs_loops, runs_user_calls, runs_user_code
-from async_kernel.system import interrupt
-from async_kernel.system.interrupt import BESIDE_SECONDS, Interrupt, Interrupter
-from async_kernel.system.offspring import Moment, moment
 from tests.frames import function_in, nested
 
 DEADLINE = 20.0
@@ -29,7 +29,7 @@ def ours(mark: Callable[[Any], Any] = lambda function: function) -> Any:
 
 
 class Work:
-    """Fits `system.interrupt.Interruptible`."""
+    """Fits `interrupts.interrupter.Interruptible`."""
 
     def __init__(self, thread: int | None = None) -> None:
         self.thread = threading.get_ident() if thread is None else thread
@@ -150,7 +150,7 @@ def interrupting() -> Iterator[Interrupting]:
 
 
 def signal_main_thread() -> None:
-    from async_kernel.system.interrupt_posix import wake_main_thread
+    from async_kernel.system.main_thread import wake_main_thread
 
     wake_main_thread()
 
@@ -191,7 +191,7 @@ def test_an_error_with_one_leaves_the_next_to_be_pursued(
 def test_one_that_does_not_get_through_is_reported_once(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interrupt, "TELL_SECONDS", 0.02)
+    monkeypatch.setattr(interrupter, "TELL_SECONDS", 0.02)
     work = interrupting.work
     assert work is not None
     interrupting.interrupter.interrupt(work)
@@ -206,7 +206,7 @@ def test_one_that_does_not_get_through_is_reported_once(
 def test_code_that_spins_in_the_main_thread_is_interrupted(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_kernel.system.interrupt.BESIDE_SECONDS", 3600.0)  # spares this test's own code
+    monkeypatch.setattr("async_kernel.interrupts.interrupter.BESIDE_SECONDS", 3600.0)  # spares this test's own code
     assert interrupting.work is not None
     interrupting.wake = signal_main_thread
     for _ in range(5):
@@ -222,7 +222,7 @@ def test_code_that_spins_in_the_main_thread_is_interrupted(
 def test_the_processes_of_the_work_are_interrupted_with_it(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_kernel.system.interrupt.BESIDE_SECONDS", 3600.0)
+    monkeypatch.setattr("async_kernel.interrupts.interrupter.BESIDE_SECONDS", 3600.0)
     assert interrupting.work is not None
     interrupting.wake = signal_main_thread
     interrupting.work.since = moment()
@@ -344,7 +344,7 @@ def test_a_task_that_raises_into_the_work_is_hit_at_once(interrupting: Interrupt
 def test_a_task_whose_exception_would_end_the_loop_is_never_hit(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interrupt, "BESIDE_SECONDS", 0.0)
+    monkeypatch.setattr(interrupter, "BESIDE_SECONDS", 0.0)
     interrupting.wake = signal_main_thread
     work = interrupting.work
     assert work is not None

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from async_kernel.interrupts import aftermath
+from async_kernel.interrupts.aftermath import follow, insist
 from async_kernel.stacks import callers, runs_user_code
-from async_kernel.system import unwinding
-from async_kernel.system.unwinding import follow, insist
 
 DEADLINE = 20.0
 
@@ -270,7 +270,7 @@ class Suppresses:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Insisting ends by what it sees alone, however late the loop is."""
-    monkeypatch.setattr(unwinding, "INSIST_SECONDS", DEADLINE)
+    monkeypatch.setattr(aftermath, "INSIST_SECONDS", DEADLINE)
 
 
 def end_wait_twice(main: Callable[[], Coroutine[Any, Any, object]]) -> BaseException | None:

@@ -8,8 +8,7 @@ import threading
 import time
 
 from async_kernel.stacks.snapshot import position_of
-
-from .real import real
+from async_kernel.system.real import real
 
 __all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "Standstill"]
 

@@ -16,8 +16,8 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("Windows ends waits by an event", allow_module_level=True)
 
-from async_kernel.system.signal_relay import SignalRelay
-from async_kernel.system.standstill import Standstill
+from async_kernel.interrupts.stuck import Standstill
+from async_kernel.interrupts.wakeup import SignalRelay
 
 DEADLINE = 20.0
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from async_kernel.system import standstill
-from async_kernel.system.standstill import Standstill
+from async_kernel.interrupts import stuck
+from async_kernel.interrupts.stuck import Standstill
 
 DEADLINE = 20.0
 
@@ -38,7 +38,7 @@ def stands_in(ident: int, module: str) -> bool:
     return frame is not None and frame.f_globals.get("__name__") == module
 
 
-def stuck(ident: int) -> Standstill:
+def stand_still(ident: int) -> Standstill:
     """The standstill of a thread that stands still for good: one that has just begun may have moved meanwhile."""
     end = time.monotonic() + DEADLINE
     while True:
@@ -51,11 +51,11 @@ def stuck(ident: int) -> Standstill:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread's processor time is not to be had there")
 def test_a_thread_that_waits_is_stuck_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standstill, "STUCK_SECONDS", 3600.0)
+    monkeypatch.setattr(stuck, "STUCK_SECONDS", 3600.0)
     held = threading.Lock()
     held.acquire()
     thread, ident = start(held.acquire)
-    standing = stuck(ident)
+    standing = stand_still(ident)
     held.release()
     thread.join(DEADLINE)
     assert standing.is_over()
@@ -74,11 +74,11 @@ def test_one_that_is_back_in_place_has_moved() -> None:
 
 
 def test_a_thread_that_computes_in_c_code_has_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standstill, "STUCK_SECONDS", 3600.0)
-    monkeypatch.setattr(standstill, "WAITING_SECONDS", 0.2)
+    monkeypatch.setattr(stuck, "STUCK_SECONDS", 3600.0)
+    monkeypatch.setattr(stuck, "WAITING_SECONDS", 0.2)
     # On a machine that is busy a thread that computes may not get its turn for long.
     clocks = SimpleNamespace(monotonic=time.process_time, clock_gettime=time.clock_gettime)
-    monkeypatch.setattr(standstill, "time", clocks)
+    monkeypatch.setattr(stuck, "time", clocks)
     data = bytes(100_000_000)
     begun = threading.Event()
 
@@ -95,11 +95,11 @@ def test_a_thread_that_computes_in_c_code_has_longer(monkeypatch: pytest.MonkeyP
 
 
 def test_any_standstill_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standstill, "WAITING_SECONDS", 3600.0)
+    monkeypatch.setattr(stuck, "WAITING_SECONDS", 3600.0)
     held = threading.Lock()
     held.acquire()
     thread, ident = start(held.acquire)
-    stuck(ident)
+    stand_still(ident)
     held.release()
     thread.join(DEADLINE)
 
@@ -113,7 +113,7 @@ def test_a_thread_that_ended_before_anybody_looked_is_not_stuck() -> None:
 
 
 def test_a_thread_that_has_ended_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standstill, "WAITING_SECONDS", 0.0)
+    monkeypatch.setattr(stuck, "WAITING_SECONDS", 0.0)
     thread, ident = start(lambda: None)
     thread.join(DEADLINE)
     held = threading.Lock()

@@ -17,9 +17,9 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from types import FrameType
 
-from .end_signals import END_SIGNALS
-from .real import real
-from .service_thread import ServiceThread
+from async_kernel.system.end_signals import END_SIGNALS
+from async_kernel.system.real import real
+from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["SignalRelay"]
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .service_thread import ServiceThread
+from async_kernel.system.service_thread import ServiceThread
 
 __all__ = ["interrupt_event_of", "watch_interrupt_event"]
 

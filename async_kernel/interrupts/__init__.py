@@ -1,0 +1,1 @@
+"""Interrupts: ending the work of a thread now, without harming the next."""
