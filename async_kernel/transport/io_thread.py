@@ -328,6 +328,8 @@ class IOThread:
         return left if pause is None else min(left, pause)
 
     def _hand_over(self, channel: Channel, frames: list[bytes]) -> None:
+        if channel is Channel.SHELL:
+            self._publisher.recent.asks(frames[0])
         try:
             self._deliver(channel, frames)
         except Exception:  # a fault of ours in one message must not end the others' way in

@@ -24,6 +24,8 @@ address then leads nowhere, and what waits for it is "sent" at once. The entry i
 the descriptor to the next connection, or goes with the last subscription to its topic: there are never more entries
 than there were connections at one time.
 
+A new subscriber gets the welcome, then what it has just missed: see `recent`, and `replay` where that is asked for.
+
 A stranger could upset this. The socket subscribes the connection whose news it has given out last. News that are no
 subscription make it skip ahead; no client of Jupyter's sends any. Behind them it is in doubt whose subscription is
 being read, until nothing is left to be read. The connections of such a batch get one common address, `#0.`, at which
@@ -48,6 +50,7 @@ from async_kernel.system.real import real
 
 from .backlog import Backlog, Budget, Kept, Note
 from .outbox import Output, Text
+from .recent import Recent
 from .replay import Replay
 from .socket_calls import has_arrivals, send
 
@@ -113,6 +116,7 @@ class Publisher:
         self._note = note
         self._budget = Budget(limit)
         self._replay = replay
+        self.recent = Recent()
         self._numbers = count(1)
         self._subscriptions: dict[tuple[int, bytes], _Subscription] = {}
         self._topics: Counter[bytes] = Counter()  # subscriptions of connections that live, by topic
@@ -198,6 +202,7 @@ class Publisher:
             if not self._topics:
                 self._replay.keep(frames)
                 return True
+        self.recent.keep(frames)
         return not (self._lagging or self._particular) and self._send(_EVERYBODY, frames)
 
     def _send_to_each(self, message: Kept, item: Output | Text | None) -> None:
@@ -254,8 +259,10 @@ class Publisher:
         self._subscribe_last(one.address)
         self._subscriptions[connection, topic] = one
         self._particular += bool(topic)
-        for frames in (self._welcome(topic), *(self._replay.take() if self._replay is not None else ())):
-            self._send_one(one, Kept(frames))
+        missed = self.recent.messages() + (self._replay.take() if self._replay is not None else [])
+        for frames in (self._welcome(topic), *missed):
+            if bytes(frames[0][: len(topic)]) == topic:
+                self._send_one(one, Kept(frames))
 
     def _subscribe_last(self, address: bytes) -> None:
         """Give the connection whose news the socket has just given out an address."""

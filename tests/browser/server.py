@@ -50,7 +50,7 @@ class Server:
         self._program = program
         self._environment = {**os.environ, **homes(self._home), **(environment or {})}
         self._log = folder / "server.log"
-        self.address = f"http://127.0.0.1:{_free_port()}"
+        self.address = f"http://127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:
@@ -189,7 +189,7 @@ def homes(folder: Path) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free, below those that the system hands out: other tests' kernels are given theirs there."""
     while True:
         port = random.randrange(20000, 30000)

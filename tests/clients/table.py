@@ -42,6 +42,12 @@ CLIENTS = {
             "information, execute, error, input, variables, list of variables, interrupt, restart",
         ),
         Client(
+            "jupyter_kernel_gateway",
+            "kernels for clients elsewhere; in its mode notebook-http, cells that answer HTTP requests",
+            ("asyncio", "trio"),
+            "a seeded kernel, two requests, one with a response cell",
+        ),
+        Client(
             "qtconsole",
             "a console in a window of Qt",
             ("asyncio",),

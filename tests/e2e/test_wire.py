@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import zmq
+from jupyter_client.session import Session
 
 from .driver import DEADLINE, DeadlineError, KernelDriver, wait_until
 
@@ -187,6 +188,29 @@ def test_a_new_subscriber_is_welcomed_with_its_topic(kernel: KernelDriver) -> No
             parent = message["parent_header"]
             assert set(parent) == set(message["header"]), "clients look for its msg_id, or parse it as a header"
             assert parent["session"] == message["header"]["session"], "no client takes it for an answer to its own"
+
+
+def test_a_client_sees_the_answers_to_what_it_asked_before_it_had_subscribed(kernel: KernelDriver) -> None:
+    """Requests and subscriptions come by two connections, in any order. kernel_gateway for one waits for no welcome.
+
+    Another client has subscribed, as the server has in which kernel_gateway runs.
+    """
+    session = Session(key=kernel.client.session.key)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as shell, context.socket(zmq.SUB) as subscriber:
+        shell.linger = subscriber.linger = 0
+        shell.connect(kernel.manager._make_url("shell"))
+        cell = session.send(shell, "execute_request", {"code": "print('said')\n6 * 7", "silent": False})["msg_id"]
+        assert shell.poll(MILLISECONDS), "no reply"
+        subscriber.connect(kernel.manager._make_url("iopub"))
+        subscriber.subscribe(b"")
+        seen = []
+        while "idle" not in seen:
+            assert subscriber.poll(MILLISECONDS), f"only {seen} came"
+            _, message = session.recv(subscriber)
+            assert message is not None
+            if message["parent_header"]["msg_id"] == cell:
+                seen.append(message["content"].get("execution_state", message["msg_type"]))
+    assert seen == ["busy", "execute_input", "stream", "execute_result", "idle"]
 
 
 def test_heartbeats_come_back_as_they_were(kernel: KernelDriver) -> None:
