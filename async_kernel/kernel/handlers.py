@@ -82,7 +82,7 @@ class Handlers:
             finally:
                 make_room()  # for all that follows: a loop in which an allocation fails may lose its tasks
                 self._kernel.after_cell()
-        return _cut_short(request, reply) if self._kernel.closing and request.interrupted else reply
+        return _cut_short(request, reply) if self._kernel.closing else reply
 
     # Comms
 
@@ -163,8 +163,8 @@ class Handlers:
 
 
 def _cut_short(request: Request, reply: Content) -> Content:
-    """The reply to a cell that the end of the kernel has interrupted. One that took the interrupt in and went on to its
-    end has not done what it was to do: a client that writes down results must not take it for done."""
+    """The reply to a cell during which the kernel was asked to end. It may have taken the interrupt in and gone on, or
+    have been at its last statement: nothing tells, and a client that writes down results must not take it for done."""
     if reply["status"] != "ok":
         return reply
     evalue = "The kernel ended while this cell ran."

@@ -24,7 +24,7 @@ address then leads nowhere, and what waits for it is "sent" at once. The entry i
 the descriptor to the next connection, or goes with the last subscription to its topic: there are never more entries
 than there were connections at one time.
 
-A new subscriber gets the welcome, then what it has just missed: see `recent`, and `replay` where that is asked for.
+A new subscriber gets the welcome, then the messages it has just missed (`recent`), and those of `replay`, if asked for.
 
 A stranger could upset this. The socket subscribes the connection whose news it has given out last. News that are no
 subscription make it skip ahead; no client of Jupyter's sends any. Behind them it is in doubt whose subscription is

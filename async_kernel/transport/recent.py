@@ -1,9 +1,9 @@
-"""What was published since a new client's first request, for its subscription, which may come later than that.
+"""The messages published since a new client's first request, for its subscription, which may come later than that.
 
-A client has a connection for requests and another one for what is published. Neither ZMQ nor the system keeps an order
+A client has a connection for requests and another one for publications. Neither ZMQ nor the system keeps an order
 between the two: on a busy machine a quick request is answered before the subscription has arrived, and the client waits
-for an idle that was sent to others. So what follows the first request of a client is kept for a moment, and given to
-whoever subscribes meanwhile, as if the subscription had been there before the request.
+for an idle that was sent to others. So the messages behind the first request of a client are kept for a moment, and
+given to whoever subscribes meanwhile, as if the subscription had been there before the request.
 
 Knows no sockets. One thread at a time may use it, but `asks` may be called beside the others.
 """
@@ -57,7 +57,7 @@ class Recent:
         self._forget(now)
 
     def messages(self) -> list[Sequence[Buffer]]:
-        """What a new subscriber is given, oldest first."""
+        """The messages for a new subscriber, oldest first."""
         self._forget(real.monotonic())
         return [frames for _, frames, _ in self._kept]
 

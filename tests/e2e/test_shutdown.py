@@ -116,6 +116,14 @@ def test_a_cell_that_sigterm_has_cut_short_is_not_ok(start_kernel: StartKernel, 
     assert kernel.wait_exit() == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_nor_is_one_that_has_sent_it_with_its_last_statement(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    cell = kernel.execute("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)")
+    assert (cell.status, cell.reply["ename"]) == ("error", "KeyboardInterrupt")
+    assert kernel.wait_exit() == 0
+
+
 HOLDS = """
 import gc, os, pathlib, signal, time
 from async_kernel.kernel.detached import Detached
