@@ -328,8 +328,6 @@ class IOThread:
         return left if pause is None else min(left, pause)
 
     def _hand_over(self, channel: Channel, frames: list[bytes]) -> None:
-        if channel is Channel.SHELL:
-            self._publisher.recent.asks(frames[0])
         try:
             self._deliver(channel, frames)
         except Exception:  # a fault of ours in one message must not end the others' way in
@@ -354,8 +352,11 @@ class IOThread:
                 continue
             left = READ_AT_ONCE
             while left and has_arrivals(socket):
-                arrived.append((channel, receive(socket)))
+                frames = receive(socket)
+                arrived.append((channel, frames))
                 left -= 1
+                if channel is Channel.SHELL:
+                    self._publisher.recent.asks(frames[0])
         return arrived
 
     def _drain(self, seconds: float | None) -> float | None:

@@ -259,7 +259,7 @@ class Publisher:
         self._subscribe_last(one.address)
         self._subscriptions[connection, topic] = one
         self._particular += bool(topic)
-        missed = self.recent.messages() + (self._replay.take() if self._replay is not None else [])
+        missed = self.recent.joins() + (self._replay.take() if self._replay is not None else [])
         for frames in (self._welcome(topic), *missed):
             if bytes(frames[0][: len(topic)]) == topic:
                 self._send_one(one, Kept(frames))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 
 import pytest
 import zmq
 from jupyter_client.session import Session
+
+from async_kernel.transport.recent import EARLY_SECONDS
 
 from .driver import DEADLINE, DeadlineError, KernelDriver, wait_until
 
@@ -199,6 +202,7 @@ def test_a_client_sees_the_answers_to_what_it_asked_before_it_had_subscribed(ker
     with zmq.Context() as context, context.socket(zmq.DEALER) as shell, context.socket(zmq.SUB) as subscriber:
         shell.linger = subscriber.linger = 0
         shell.connect(kernel.manager._make_url("shell"))
+        time.sleep(EARLY_SECONDS)  # or a subscription of another test is taken for that of this client
         cell = session.send(shell, "execute_request", {"code": "print('said')\n6 * 7", "silent": False})["msg_id"]
         assert shell.poll(MILLISECONDS), "no reply"
         subscriber.connect(kernel.manager._make_url("iopub"))

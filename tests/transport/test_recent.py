@@ -10,7 +10,7 @@ import zmq
 from async_kernel.protocol.names import Channel
 from async_kernel.transport import recent as module
 from async_kernel.transport.backlog import MESSAGE_BYTES
-from async_kernel.transport.recent import CLIENTS, LIMIT, SECONDS, Recent
+from async_kernel.transport.recent import CLIENTS, EARLY_SECONDS, LATE_SECONDS, LIMIT, Recent
 
 from .test_io_thread import Wire, receive
 
@@ -31,48 +31,81 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_nothing_is_kept_while_no_client_is_new(clock: Clock) -> None:
-    recent = Recent()
+@pytest.fixture
+def recent(clock: Clock) -> Recent:
+    return Recent()
+
+
+def test_who_subscribes_after_its_first_request_is_given_what_followed(recent: Recent) -> None:
     recent.keep([b"before"])
-    recent.asks(b"client")
-    recent.keep([b"busy"])
-    clock.now += SECONDS
-    recent.keep([b"late"])
-    recent.asks(b"client")
-    recent.keep([b"of an old client"])
-    assert recent.messages() == [[b"busy"]], "it is two seconds old, and given for the last time"
-    clock.now += 0.1
-    assert recent.messages() == []
-
-
-def test_each_subscriber_is_given_it(clock: Clock) -> None:
-    recent = Recent()
     recent.asks(b"client")
     for text in (b"busy", b"idle"):
         recent.keep([text])
-    assert recent.messages() == recent.messages() == [[b"busy"], [b"idle"]]
+    assert recent.joins() == [[b"busy"], [b"idle"]]
+    recent.keep([b"more"])
+    assert recent.joins() == [], "it was given to the one that was waited for"
 
 
-def test_it_has_a_bound(clock: Clock) -> None:
-    recent = Recent()
+def test_who_has_subscribed_before_is_not_waited_for(recent: Recent) -> None:
+    assert recent.joins() == []
+    recent.asks(b"client")
+    recent.keep([b"busy"])
+    assert recent.joins() == []
+
+
+def test_an_old_client_is_not_waited_for(recent: Recent) -> None:
+    """It may subscribe anew, and jupyter_client does not take a message twice."""
+    recent.joins()
+    recent.asks(b"client")
+    recent.asks(b"client")
+    recent.keep([b"busy"])
+    assert recent.joins() == []
+
+
+def test_each_of_several_is_waited_for(recent: Recent, clock: Clock) -> None:
+    for client in (b"1", b"2"):
+        recent.asks(client)
+        recent.keep([b"to " + client])
+        clock.now += 0.1
+    assert recent.joins() == [[b"to 1"], [b"to 2"]]
+    assert recent.joins() == [[b"to 2"]]
+    assert recent.joins() == []
+
+
+def test_a_subscription_is_not_waited_for_without_an_end(recent: Recent, clock: Clock) -> None:
+    recent.asks(b"client")
+    recent.keep([b"busy"])
+    clock.now += LATE_SECONDS + 0.1
+    assert recent.joins() == []
+    recent.asks(b"another")
+    recent.keep([b"busy"])
+    clock.now += LATE_SECONDS + 0.1
+    recent.keep([b"idle"])
+    assert not recent._kept
+    assert recent._size == 0
+
+
+def test_a_subscription_without_requests_is_not_taken_for_that_of_a_later_client(recent: Recent, clock: Clock) -> None:
+    """A Jupyter server has one by which it sees whether its kernels are busy."""
+    recent.joins()
+    clock.now += EARLY_SECONDS + 0.1
+    recent.asks(b"client")
+    recent.keep([b"busy"])
+    assert recent.joins() == [[b"busy"]]
+
+
+def test_all_has_a_bound(recent: Recent) -> None:
     recent.asks(b"client")
     size = LIMIT // 10 - MESSAGE_BYTES
     for number in range(100):
         recent.keep([bytes([number]) * size])
-    assert [frames[0][:1] for frames in recent.messages()] == [bytes([number]) for number in range(90, 100)]
+    assert [frames[0][:1] for frames in recent.joins()] == [bytes([number]) for number in range(90, 100)]
+    recent.asks(b"another")
     recent.keep([bytes(LIMIT)])
-    assert recent.messages() == []
-
-
-def test_so_have_the_clients(clock: Clock) -> None:
-    recent = Recent()
+    assert recent.joins() == []
     for number in range(2 * CLIENTS):
         recent.asks(b"%d" % number)
-    assert len(recent._clients) == CLIENTS
-    clock.now += SECONDS
-    recent.asks(b"%d" % CLIENTS)
-    recent.keep([b"of an old client"])
-    assert recent.messages() == []
+    assert len(recent._clients) == len(recent._late) == CLIENTS
 
 
 @pytest.fixture
@@ -83,13 +116,17 @@ def wire() -> Iterator[Wire]:
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_subscription_that_comes_after_the_first_answer(wire: Wire, others: int) -> None:
+def test_a_subscription_that_comes_after_the_first_answer(
+    wire: Wire, others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whether somebody else has subscribed or not; and by topic."""
+    monkeypatch.setattr(module, "EARLY_SECONDS", 0.0)
     for _ in range(others):
         wire.subscribe()
     wire.publish(b"before")
-    wire.connect(Channel.SHELL).send_multipart([b"request"])
-    wire.wait_delivered(1)
+    for _ in range(2):
+        wire.connect(Channel.SHELL).send_multipart([b"request"])
+    wire.wait_delivered(2)
     wire.publish(b"answer")
     particular = wire.connect(Channel.IOPUB, zmq.SUB)
     particular.subscribe(b"else")
