@@ -45,6 +45,20 @@ ROOMS = ("browser", "docs", "conda", "suites", "clients", "libraries", "packagin
 over processes each is for one of them, and they come first."""
 
 
+FAST = ("concurrency", "kernel", "kernelspec", "protocol", "settings", "transport")
+"""Folders whose tests start no kernel: together they take less than a minute."""
+
+TESTS = Path(__file__).resolve().parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the other folders out of a run that names none, unless it says `--all`."""
+    names_a_part = any(Path(argument.partition("::")[0]).resolve() != TESTS for argument in config.args)
+    if names_a_part or config.getoption("--all"):
+        return None
+    return (collection_path.relative_to(TESTS).parts or FAST)[0] not in FAST or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the rooms first, so that no process is left with one of them at the end."""
     items.sort(key=lambda item: _room(item.nodeid) is None)
@@ -107,6 +121,7 @@ def _deadline(item: pytest.Item) -> float:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="the tests of all folders, not only the fast ones")
     parser.addoption("--kernel-spec", default="", metavar="NAME", help="test this installed kernel instead of ours")
 
 

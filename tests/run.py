@@ -25,6 +25,7 @@ EXTRAS = "all"
 # Tests wait for kernels most of the time: two processes are worth it on a single core, too.
 PROCESSES = max(2, min(4, os.cpu_count() or 1))
 EVERYTHING = [
+    "--all",
     f"--numprocesses={PROCESSES}",
     "--no-loadscope-reorder",
     "--cov",
