@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sphinx.application import Sphinx
 
 from async_kernel import __version__
@@ -64,6 +66,21 @@ def link_inside(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = source[0].replace(f"]({up}../{outside}", f"]({up}{inside}")
 
 
+def read_docstring(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Docstrings of this project are plain text: `code` stands in backquotes, and an indented block is an example."""
+    read: list[str] = []
+    in_example = False
+    for line in lines:
+        indented = line.startswith("    ")
+        if indented and not in_example:
+            read += ["::", ""]
+        if line:
+            in_example = indented
+        read.append(line if in_example else re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line))
+    lines[:] = read
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", link_inside)
+    app.connect("autodoc-process-docstring", read_docstring)

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Group:
-    """Several `Pending`s that are waited for, and end, together: a task group of asyncio or trio for calls.
+    """Several of type `Pending` that are waited for, and end, together: a task group of asyncio or trio for calls.
 
         async with Group() as group:
             pages = [group.add(io.call_soon(fetch, url)) for url in urls]

@@ -26,6 +26,10 @@ ELSEWHERE = {
     "uv run --no-sync jupyter kernelspec list": "behind the line above",
     "pipx install .": INSTALLS,
     "uv tool install .": INSTALLS,
+    "jupyter console --kernel async": "asks at a terminal; tests/e2e/test_clients.py types into one",
+    "jupyter qtconsole --kernel async": "opens a window; tests/clients/test_qtconsole.py drives one",
+    "async-kernel -f .": "serves until it is stopped; tests/command/test_start.py starts it",
+    "voila --VoilaConfiguration.default_kernel_name=async notebook.ipynb": "tests/clients/test_voila.py starts it",
     "conda install pip": "no conda here; tests/conda/test_environment.py installs the package of the recipe",
     "sudo /opt/science/bin/async-kernel -a async --prefix=/usr/local": (
         "writes into the system; and without sudo it is what tests/kernelspec/test_locations.py writes"
