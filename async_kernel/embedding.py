@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from async_kernel.errors import UsageError
-from async_kernel.interface import ZMQInterface
-from async_kernel.launcher import make_plan
+from async_kernel.kernel.info import kernel_info
+from async_kernel.kernel.kernel import Kernel
+from async_kernel.parts import Claims, Loader, Loops, interrupting
 from async_kernel.settings import Settings, Start, parse, word
+from async_kernel.wire import Wire
 
-__all__ = ["EmbeddedInterface", "embed_kernel"]
+__all__ = ["embed_kernel"]
 
 
 async def embed_kernel(
@@ -34,8 +36,45 @@ async def embed_kernel(
     Raises ConnectionFileError when the sockets cannot be bound, UsageError for settings that the command line would not
     take, AsyncKernelError when the process has an IPython that is no kernel's.
     """
-    interface = EmbeddedInterface(settings if isinstance(settings, Settings) else _read(settings or {}))
-    await interface.serve(namespace, streams, started)
+    import anyio
+
+    from async_kernel.concurrency.portal import current_portal
+    from async_kernel.loops.detect import running_backend
+
+    read = settings if isinstance(settings, Settings) else _read(settings or {})
+    with Wire(read) as wire:
+        loops = Loops(read._replace(backend=running_backend()))
+        kernel = Kernel(
+            codec=wire.codec,
+            transport=wire.transport,
+            info=kernel_info(),
+            ports=wire.ports,
+            run_loop=loops.run_in_thread,
+        )
+        failure: list[BaseException] = []
+        claims = Claims(names=False, loop=False, streams=streams, descriptors=False, strays=False)
+        with (
+            interrupting(kernel) as interrupter,
+            Loader(read, kernel, interrupter, loops, wire.path, claims, namespace=namespace) as loader,
+        ):
+
+            async def work() -> None:  # in a task of its own: a cell that hits its task does not hit the program's
+                try:
+                    await kernel.serve(current_portal(), loader.load)
+                except Exception as error:
+                    failure.append(error)
+
+            wire.start(kernel.accept)
+            try:
+                loops.plan()
+                if started is not None:
+                    started(wire.path)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(work)
+                if failure:
+                    raise failure[0]
+            finally:
+                kernel.shut_down()
 
 
 def _read(settings: Mapping[str, Any]) -> Settings:
@@ -44,37 +83,3 @@ def _read(settings: Mapping[str, Any]) -> Settings:
     if not isinstance(command, Start):
         raise UsageError("help is no setting.", "`async-kernel --help` lists every option.")
     return command.settings
-
-
-class EmbeddedInterface(ZMQInterface):
-    """The interface of a kernel inside a program, which serves (`serve`) instead of running a process."""
-
-    async def serve(
-        self, namespace: dict[str, Any] | None, streams: bool, started: Callable[[str], None] | None
-    ) -> None:
-        """Serve in the calling task's loop until the kernel is shut down or the task is cancelled (`embed_kernel`)."""
-        import anyio
-
-        from async_kernel.concurrency.portal import current_portal
-        from async_kernel.loops.detect import running_backend
-
-        failure: list[BaseException] = []
-
-        async def work() -> None:  # in a task of its own: what a cell does to its task does not hit the program's
-            try:
-                await self.kernel.serve(current_portal(), lambda: self._load(streams, namespace))
-            except Exception as error:
-                failure.append(error)
-
-        self._transport.start()
-        try:
-            self._plan = make_plan(self._settings._replace(backend=running_backend()))
-            if started is not None:
-                started(self._file.path)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(work)
-            if failure:
-                raise failure[0]
-        finally:
-            self.kernel.shut_down()
-            self._close()

@@ -154,7 +154,8 @@ class Interrupter:
 
     `wake` reaches the main thread: it makes the main thread run its SIGINT handler even while it blocks in a system
     call. For signals that come from outside, `current` gives the work that the interrupted context is on, `running` all
-    that goes on, in whichever thread.
+    that goes on, in whichever thread. `let_go` lets whatever a debugger has stopped go on, at each try: nothing can be
+    raised there.
     """
 
     def __init__(
@@ -162,11 +163,11 @@ class Interrupter:
         wake: Callable[[], None],
         current: Callable[[], Interruptible | None],
         running: Callable[[], Sequence[Interruptible]] = tuple,
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.end_nested: Callable[[Interrupt], None] | None = None
         """Ends, at each try, a main loop that the work has nested in the main thread: nothing can be raised there."""
-        self.let_go: Callable[[], None] = lambda: None
-        """Lets go on, at each try, what a debugger has stopped: nothing can be raised there."""
+        self._let_go = let_go
         self.spares: Callable[[Interrupt, Stack], bool] | None = None
         """Whether user code that runs on a stack is none of the work's: a callback that runs beside it for a moment."""
         self.mark: Callable[[], None] = _thread.interrupt_main
@@ -359,7 +360,7 @@ class Interrupter:
 
     def _try(self, interrupt: Interrupt) -> None:
         work = interrupt.work
-        self.let_go()
+        self._let_go()
         if self._takes_signals(work):
             self._aim = interrupt
             self._wake()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import queue
-import threading
-from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 from async_kernel.system.service_thread import Standby
 
 from .dispatch import refuse, serve_now
+from .late_parts import LateParts
 from .ports import Debugger
 from .request import Request
 
@@ -18,15 +18,12 @@ __all__ = ["Debugging"]
 
 
 class Debugging:
-    """Gives debug_requests to the debugger, which is made when the first one comes and `ready` is set.
-
-    `make()` makes it; while it is None there is no debugger. All methods but `before_cell` may be called from any
-    thread and return at once.
+    """Gives debug_requests to the debugger, which is made when the first one comes and the parts of the kernel are
+    there. All methods but `around_cell` may be called from any thread and return at once.
     """
 
-    def __init__(self, ready: threading.Event) -> None:
-        self.make: Callable[[], Debugger] | None = None
-        self._ready = ready
+    def __init__(self, parts: LateParts) -> None:
+        self._parts = parts
         self._debugger: Debugger | None = None
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._standby = Standby("debug requests", self._serve)
@@ -45,10 +42,11 @@ class Debugging:
         if self._debugger is not None:
             self._debugger.let_go()
 
-    def before_cell(self) -> None:
-        """Have a cell that begins stop at its breakpoints. Called in its thread."""
+    def around_cell(self, request: Request) -> AbstractContextManager[None]:
+        """Have a cell that begins stop at its breakpoints (a `CellScope`)."""
         if self._debugger is not None:
             self._debugger.before_cell()
+        return nullcontext()
 
     def close(self) -> None:
         """End debugging."""
@@ -57,16 +55,17 @@ class Debugging:
             self._debugger.close()
 
     def _serve(self) -> None:
-        self._ready.wait()
+        self._parts.ready.wait()
         while (request := self._requests.get()) is not None:
             serve_now(request, self._answer)
 
     def _answer(self, request: Request) -> Content:
         if self._debugger is None:
-            if self.make is None:
+            make = self._parts.get().make_debugger
+            if make is None:
                 raise RequestError(
                     "This kernel has no debugger; its kernel_info says so.",
                     "To have one, install debugpy beside it: python -m pip install debugpy. Then restart the kernel.",
                 )
-            self._debugger = self.make()
+            self._debugger = make()
         return self._debugger.request(request.content)

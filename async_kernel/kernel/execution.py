@@ -149,7 +149,7 @@ class Execution:
 
     def defer(self, checkpoint: Callable[[], None]) -> None:
         """Have what writes output for this request call `checkpoint()` when it is done."""
-        self.request.checkpoint = checkpoint
+        self.request.defer(checkpoint)
 
     def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
         if interrupt.claim():

@@ -5,9 +5,11 @@ The kernel knows its interpreter only through this module; `ipython` is one that
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from async_kernel.interrupts.interrupter import Interruptible
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -15,10 +17,24 @@ from async_kernel.protocol.names import Channel
 
 from .request import Request
 
-__all__ = ["Comms", "Debuggee", "Debugger", "Effort", "Interpreter", "Interrupts", "RunLoop", "Transport"]
+__all__ = [
+    "CellScope",
+    "Comms",
+    "Debuggee",
+    "Debugger",
+    "Effort",
+    "Interpreter",
+    "Interrupts",
+    "Parts",
+    "RunLoop",
+    "Transport",
+]
 
 RunLoop = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 """Runs a main coroutine on the backend, in the calling thread, until it returns."""
+
+CellScope = Callable[[Request], AbstractContextManager[object]]
+"""Makes a context manager around the cell of a request, entered and left in the thread of the cell."""
 
 
 class Transport(Protocol):
@@ -206,3 +222,21 @@ class Interpreter(Protocol):
 
     def close(self, restart: bool) -> None:
         """Let go of the namespace, of files and threads. Called once, on the main thread."""
+
+
+class Parts(NamedTuple):
+    """All that a kernel is given late, as one value: parts that are slow to import, or that need a running loop."""
+
+    interpreter: Interpreter
+    comms: Comms
+    interrupts: Interrupts | None = None
+    cell_scopes: Sequence[CellScope] = ()
+    """Entered around each cell in this order."""
+    make_debugger: Callable[[], Debugger] | None = None
+    """Makes the debugger when the first debug_request comes; None: the kernel has none."""
+    callback: Callable[[], Interruptible | None] = lambda: None
+    """The callback or task of a user that the main thread runs while the main shell has nothing to do. Any thread."""
+    comms_in_thread: bool = True
+    """Whether a thread may serve comm messages while a cell keeps the thread of its shell to itself."""
+    make_event: Callable[[], threading.Event] = threading.Event
+    """Makes the event by which a question to the client is waited for: one that does something useful meanwhile."""

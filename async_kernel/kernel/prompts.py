@@ -29,14 +29,14 @@ class Prompts:
     """The open question, and behind it those that wait to be put.
 
     A front end shows one prompt at a time and its reply does not always say which prompt it answers, so questions from
-    several threads and tasks queue here.
+    several threads and tasks queue here. `make_event()` makes the event that an asker waits for: one that does
+    something useful meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, make_event: Callable[[], threading.Event] = threading.Event) -> None:
         self._lock = threading.Lock()
         self._queue: deque[_Prompt] = deque()
-        self.make_event: Callable[[], threading.Event] = threading.Event
-        """Makes what an asker waits for: one that does something useful meanwhile."""
+        self._make_event = make_event
 
     def ask(self, msg_id: str, request_id: str, send: Callable[[str], None]) -> str:
         """Send a question by `send(msg_id)` once it is its turn, and return the answer.
@@ -44,7 +44,7 @@ class Prompts:
         `request_id` is the msg_id of the request on whose behalf it is asked. Blocks the calling thread; raises
         KeyboardInterrupt when `cancel` is called for the request meanwhile.
         """
-        prompt = _Prompt(msg_id, request_id, send, self.make_event())
+        prompt = _Prompt(msg_id, request_id, send, self._make_event())
         try:
             with self._lock:
                 self._queue.append(prompt)

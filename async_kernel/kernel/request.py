@@ -93,7 +93,7 @@ class Request:
     """One message and the means to answer it.
 
     `message` is what came in; `count()` gives the number of the latest cell in the history; `end_kernel(restart)`
-    ends the kernel when no cell runs any more (see `Kernel.end_when_quiet`); `started` is the time at
+    ends the kernel when no cell runs any more (see `Closing.when_quiet`); `started` is the time at
     which its serving began, by `time.time()`, 0.0 before. `interrupted` becomes True once an interrupt was delivered to
     the work on this request, and `reason` says why, unless the client asked for it. `ended` becomes True when all is
     done but the reply and idle; `turn` has the cells of its shell, once it is in a lane. `latest` has the request that
@@ -244,6 +244,10 @@ class Request:
         elif self._late is not None:
             late, self._late = self._late, None
             late(content)
+
+    def defer(self, checkpoint: Callable[[], None]) -> None:
+        """Have `checkpoint()` called after the next output of this request (see the class)."""
+        self.checkpoint = checkpoint
 
     def detach(self, content: Content, late: Callable[[Content], None]) -> None:
         """Reply `content` now; what would have been the reply goes to `late(content)` when it is there. Nobody waits

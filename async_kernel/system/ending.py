@@ -37,13 +37,12 @@ FINALIZER_GRACE = 0.5
 class Ending:
     """How a process ends that has a log and nothing of a program around it. Nothing is done before a method is called.
 
-    `log` is where it says what it has to say. `again()` interrupts what still runs; `before_exit()` is called before
-    exit functions are run, `at_last()` before the process is ended by force. All three return soon, in any thread.
+    `log` receives the messages of this class.
     """
 
     def __init__(self, log: logging.Logger) -> None:
-        self.again: Callable[[], None] = lambda: None
-        self.at_last: Callable[[], None] = lambda: None
+        self._again: Callable[[], None] = lambda: None
+        self._at_last: Callable[[], None] = lambda: None
         self._log = log
         self._stream: TextIO | None = None
         self._grace = self._deadline = math.inf
@@ -54,17 +53,19 @@ class Ending:
         self._exit_functions = ExitFunctions(log)
         self._has_ended_children = False
 
-    @property
-    def before_exit(self) -> Callable[[], None]:
-        """See the class."""
-        return self._exit_functions.before
+    def stand_by(
+        self,
+        again: Callable[[], None] = lambda: None,
+        before_exit: Callable[[], None] = lambda: None,
+        at_last: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start the thread that sees to the end. When it is needed the process may be given none any more.
 
-    @before_exit.setter
-    def before_exit(self, function: Callable[[], None]) -> None:
-        self._exit_functions.before = function
-
-    def stand_by(self) -> None:
-        """Start the thread that sees to the end. When it is needed the process may be given none any more."""
+        `again()` interrupts the work that still runs; `before_exit()` is called before exit functions are run,
+        `at_last()` before the process is ended by force. All three return soon, in any thread.
+        """
+        self._again, self._at_last = again, at_last
+        self._exit_functions.before = before_exit
         with suppress(RuntimeError, MemoryError):
             ServiceThread("end", self._serve).start()
 
@@ -97,7 +98,7 @@ class Ending:
             self._grace, self._deadline = grace, now + grace
             self._deeds = [
                 (now + CHILDREN_PART * grace, self._tell_children),
-                (now + AGAIN_PART * grace, self.again),
+                (now + AGAIN_PART * grace, self._again),
                 (now + HURRY_PART * grace, self._hurry),
                 (self._deadline, self._end_by_force),
             ]
@@ -167,7 +168,7 @@ class Ending:
         with suppress(BaseException):  # logging looks at the clock, and at more that a cell may have replaced
             self._log.critical("ended by force, %s s after its shutdown", self._grace)
         with suppress(BaseException):
-            self.at_last()
+            self._at_last()
         with suppress(BaseException):
             end_children(CHILDREN_GRACE)
         real.exit(1)

@@ -84,7 +84,7 @@ def test_what_exit_functions_write_is_in_the_log(start_kernel: StartKernel) -> N
     assert "ZeroDivisionError: division by zero" in lines
 
 
-PATIENT = "import async_kernel.interface; async_kernel.interface.GRACE = 8.0\n"
+PATIENT = "import async_kernel.process; async_kernel.process.GRACE = 8.0\n"
 """For machines so busy that what hangs, once it is interrupted, is not cleaned up within the usual time."""
 
 HANGS = {

@@ -158,7 +158,7 @@ import gc, time
 from async_kernel.kernel.kernel import Kernel
 def ids(): print('asked'); time.sleep(60)
 (kernel,) = [one for one in gc.get_objects() if type(one) is Kernel]
-kernel.subshells.ids = ids
+kernel.shells.subshells.ids = ids
 """
 
 

@@ -19,7 +19,7 @@ import anyio
 
 from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.kernel.kernel import Kernel
-from async_kernel.kernel.ports import Effort, RunLoop
+from async_kernel.kernel.ports import Effort, Parts, RunLoop
 from async_kernel.kernel.request import Request, current_request
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -31,8 +31,6 @@ DEADLINE = 20.0
 """Seconds after which a wait has failed."""
 
 KEY = b"a key"
-
-Parts = tuple["FakeInterpreter", "FakeComms"]
 
 
 def run_loop(backend: str) -> RunLoop:
@@ -295,6 +293,10 @@ class Harness:
             ports={"shell_port": 1},
             run_loop=run_loop(backend),
         )
+        self.interrupts: Interrupting | Any = None
+        """What the kernel interrupts by; None: nothing. May be set at any time."""
+        self.late: dict[str, Any] = {}
+        """Further parts that the kernel loads."""
         self.failure: BaseException | None = None
         self._ids = itertools.count(1)
         self._signer = Signer(KEY)
@@ -304,7 +306,11 @@ class Harness:
 
     def load(self) -> Parts:
         """What the kernel loads."""
-        return self.interpreter, self.comms
+        return Parts(self.interpreter, self.comms, self, **self.late)
+
+    def interrupt(self, work: Any) -> object:
+        """As `kernel.ports.Interrupts`."""
+        return None if self.interrupts is None else self.interrupts.interrupt(work)
 
     def serve(self, load: Callable[[], Parts] | None = None) -> None:
         """Serve in the calling thread until the kernel is shut down."""
@@ -329,7 +335,7 @@ class Harness:
         """End the kernel. Its main lane must have been whole until now."""
         for key in list(self.interpreter._gates):
             self.interpreter.release(key)
-        self.kernel.interrupts = Interrupting()
+        self.interrupts = Interrupting()
         self.kernel.shut_down()
         if self._thread.ident is not None:
             self._thread.join(DEADLINE)

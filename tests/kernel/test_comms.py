@@ -149,8 +149,9 @@ def test_a_comm_that_the_running_cell_has_opened_gets_messages(kernel: Harness, 
     release(kernel, cell)
 
 
-def test_switched_off_messages_wait_for_a_cell_that_blocks(kernel: Harness) -> None:
-    kernel.kernel.comms_in_thread = False
+def test_switched_off_messages_wait_for_a_cell_that_blocks(unserved: Harness) -> None:
+    unserved.late = {"comms_in_thread": False}
+    kernel = unserved.start()
     cell = held(kernel, "block gate")
     msg_id = comm(kernel)
     assert kernel.status(kernel.send("complete_request", {"code": "name"})) == "ok", "after the usual patience"
@@ -160,8 +161,9 @@ def test_switched_off_messages_wait_for_a_cell_that_blocks(kernel: Harness) -> N
     assert kernel.comms.threads[msg_id] == kernel.interpreter.threads["block gate"]
 
 
-def test_switched_off_messages_are_served_beside_a_cell_that_awaits(kernel: Harness) -> None:
-    kernel.kernel.comms_in_thread = False
+def test_switched_off_messages_are_served_beside_a_cell_that_awaits(unserved: Harness) -> None:
+    unserved.late = {"comms_in_thread": False}
+    kernel = unserved.start()
     cell = held(kernel, "await gate")
     assert kernel.whats(comm(kernel)) == ["busy", "idle"]
     release(kernel, cell)
@@ -256,7 +258,7 @@ def test_a_deleted_subshell_refuses_messages_without_a_reply(kernel: Harness) ->
 
 
 def test_an_interrupt_is_for_the_cell_and_not_for_a_callback_beside_it(kernel: Harness) -> None:
-    kernel.kernel.interrupts = interrupts = Interrupting()
+    kernel.interrupts = interrupts = Interrupting()
     cell = held(kernel, "forever")
     msg_id = comm(kernel, **{"await": "reply"})
     kernel.wait(lambda sent: any(one.parent == msg_id for one in sent))
@@ -269,7 +271,7 @@ def test_an_interrupt_is_for_the_cell_and_not_for_a_callback_beside_it(kernel: H
 
 
 def test_with_no_cell_left_an_interrupt_is_for_the_callback_that_hangs(kernel: Harness) -> None:
-    kernel.kernel.interrupts = interrupts = Interrupting()
+    kernel.interrupts = interrupts = Interrupting()
     cell = held(kernel, "block gate")
     msg_id = comm(kernel, block="hang")
     kernel.interpreter.wait_for("block hang")
@@ -288,7 +290,7 @@ def test_a_thread_that_nothing_ends_is_left_to_itself(kernel: Harness) -> None:
     cell = held(kernel, "block gate")
     msg_id = comm(kernel, block="hang")
     kernel.interpreter.wait_for("block hang")
-    (execution,) = kernel.kernel.main_lane.beside
+    (execution,) = kernel.kernel.shells.main.beside
     execution.leave()
     assert kernel.whats(msg_id) == ["busy", "idle"]
     following = comm(kernel)

@@ -41,13 +41,13 @@ class FakeDebugger:
 
 
 @pytest.fixture
-def debugger(kernel: Harness) -> FakeDebugger:
+def debugger(unserved: Harness) -> FakeDebugger:
     debugger = FakeDebugger()
-    kernel.kernel.debugging.make = lambda: debugger
+    unserved.late = {"make_debugger": lambda: debugger}
     return debugger
 
 
-def test_requests_are_served_in_order_while_a_cell_runs(kernel: Harness, debugger: FakeDebugger) -> None:
+def test_requests_are_served_in_order_while_a_cell_runs(debugger: FakeDebugger, kernel: Harness) -> None:
     cell = kernel.execute("block gate")
     kernel.interpreter.wait_for("block gate")
     asked = [kernel.send("debug_request", {"command": f"c{number}"}) for number in range(5)]
@@ -59,7 +59,7 @@ def test_requests_are_served_in_order_while_a_cell_runs(kernel: Harness, debugge
     assert kernel.status(cell) == "ok"
 
 
-def test_one_that_takes_long_holds_up_neither_control_nor_shutdown(kernel: Harness, debugger: FakeDebugger) -> None:
+def test_one_that_takes_long_holds_up_neither_control_nor_shutdown(debugger: FakeDebugger, kernel: Harness) -> None:
     kernel.send("debug_request", {"command": "hold"})
     assert debugger.holding.wait(DEADLINE)
     assert kernel.ask("list_subshell_request")["status"] == "ok"
@@ -67,7 +67,7 @@ def test_one_that_takes_long_holds_up_neither_control_nor_shutdown(kernel: Harne
     assert debugger.let_hold_go.wait(DEADLINE)
 
 
-def test_each_cell_is_announced_to_it(kernel: Harness, debugger: FakeDebugger) -> None:
+def test_each_cell_is_announced_to_it(debugger: FakeDebugger, kernel: Harness) -> None:
     kernel.execute("ok")
     assert kernel.ask("debug_request", {"command": "first"})["success"]
     assert kernel.status(kernel.execute("ok")) == "ok"
@@ -76,7 +76,7 @@ def test_each_cell_is_announced_to_it(kernel: Harness, debugger: FakeDebugger) -
 
 def test_without_one_the_error_says_what_to_do(kernel: Harness, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
-    kernel.kernel.interrupts = Interrupting()
+    kernel.interrupts = Interrupting()
     reply = kernel.ask("debug_request", {"command": "initialize"})
     assert reply["status"] == "error"
     assert "pip install debugpy" in reply["evalue"]

@@ -115,7 +115,7 @@ def test_it_can_ask_nobody(kernel: Harness, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_one_of_them_is_interrupted(kernel: Harness) -> None:
-    kernel.kernel.interrupts = Interrupting()
+    kernel.interrupts = Interrupting()
     cells = [detach(kernel, f"forever {number}") for number in range(2)]
     for number in range(2):
         kernel.interpreter.wait_for(f"forever {number}")
@@ -130,7 +130,7 @@ def test_one_of_them_is_interrupted(kernel: Harness) -> None:
 @pytest.mark.parametrize("msg_type", ["detached_request", "interrupt_request"])
 @pytest.mark.parametrize("detached_id", ["unknown", 5])
 def test_what_is_not_there_is_an_error(kernel: Harness, msg_type: str, detached_id: object) -> None:
-    kernel.kernel.interrupts = Interrupting()
+    kernel.interrupts = Interrupting()
     reply = kernel.ask(msg_type, {"detached_id": detached_id})
     assert reply["status"] == "error"
     assert repr(detached_id) in reply["evalue"]

@@ -11,7 +11,7 @@ import pytest
 
 from async_kernel.concurrency.portal import current_portal
 from async_kernel.interrupts.interrupter import Interrupt, Interrupter
-from async_kernel.kernel import kernel as kernels
+from async_kernel.kernel import targets
 from async_kernel.stacks import runs_user_code
 
 from .harness import DEADLINE, FakeInterpreter, Harness, Interrupting, run_loop
@@ -24,7 +24,7 @@ def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def interrupts(kernel: Harness) -> Interrupting:
-    kernel.kernel.interrupts = interrupting = Interrupting()
+    kernel.interrupts = interrupting = Interrupting()
     return interrupting
 
 
@@ -60,7 +60,7 @@ def test_an_interrupt_waits_for_no_other_request(
         assert let_go.wait(DEADLINE)
         return []
 
-    monkeypatch.setattr(kernel.kernel.subshells, "ids", ids)
+    monkeypatch.setattr(kernel.kernel.shells.subshells, "ids", ids)
     slow = kernel.send("list_subshell_request")
     assert asked.wait(DEADLINE)
     waiting = kernel.execute("forever")
@@ -76,7 +76,7 @@ def test_a_clock_that_was_set_back_keeps_no_interrupt_from_a_cell_that_has_run_f
     kernel: Harness, interrupts: Interrupting, monkeypatch: pytest.MonkeyPatch, certain: float, status: str
 ) -> None:
     """The cell looks as if it had begun after the interrupt was sent, which is another's then, or none's."""
-    monkeypatch.setattr(kernels, "CERTAIN_SECONDS", certain)
+    monkeypatch.setattr(targets, "CERTAIN_SECONDS", certain)
     now = datetime.now(UTC)
     assert kernel.status(kernel.send("is_complete_request", {"code": "ok"}, date=now.isoformat())) == "complete"
     cell = kernel.execute("await gate")
@@ -101,7 +101,7 @@ def test_an_interrupt_ends_one_cell(kernel: Harness, interrupts: Interrupting) -
 def test_a_late_interrupt_does_not_hit_the_next_cell(kernel: Harness) -> None:
     first = kernel.execute("await first")
     kernel.interpreter.wait_for("await first")
-    execution = kernel.kernel.main_lane.execution
+    execution = kernel.kernel.shells.main.execution
     assert execution is not None
     late = Interrupt(execution)
     kernel.interpreter.release("first")
@@ -118,7 +118,7 @@ def test_a_late_interrupt_does_not_hit_the_next_cell(kernel: Harness) -> None:
 def test_two_interrupts_of_one_cell_end_one_cell(kernel: Harness, interrupts: Interrupting) -> None:
     first = kernel.execute("forever", stop_on_error=False)
     kernel.interpreter.wait_for("forever")
-    execution = kernel.kernel.main_lane.execution
+    execution = kernel.kernel.shells.main.execution
     assert execution is not None
     both = [Interrupt(execution), Interrupt(execution)]
     for interrupt in both:
@@ -202,8 +202,8 @@ def main_thread_kernel(backend: str) -> Iterator[tuple[Harness, Interrupter]]:
     harness = Harness(backend)
     harness.interpreter = Blocking()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupter = Interrupter(wake_main_thread, lambda: harness.kernel.execution_here())
-    harness.kernel.interrupts = interrupter
+    interrupter = Interrupter(wake_main_thread, lambda: harness.kernel.interruption.here())
+    harness.interrupts = interrupter
     yield harness, interrupter
     signal.signal(signal.SIGINT, before)
 
@@ -247,7 +247,7 @@ def test_a_cell_that_is_given_up_is_answered_and_the_subshell_goes_on(kernel: Ha
     stuck = kernel.execute("block gate", subshell_id=subshell)
     queued = kernel.execute("ok queued", subshell_id=subshell)
     kernel.interpreter.wait_for("block gate")
-    execution = kernel.kernel.subshells.lane(subshell).execution
+    execution = kernel.kernel.shells.subshells.lane(subshell).execution
     assert execution is not None
     execution.leave()
     assert kernel.reply(stuck)["ename"] == "KeyboardInterrupt"
@@ -267,7 +267,7 @@ def test_a_cell_that_is_given_up_is_answered_and_the_subshell_goes_on(kernel: Ha
 
 def test_a_thread_that_comes_back_keeps_its_subshell(kernel: Harness) -> None:
     subshell = kernel.ask("create_subshell_request")["subshell_id"]
-    lane = kernel.kernel.subshells.lane(subshell)
+    lane = kernel.kernel.shells.subshells.lane(subshell)
     for turn in range(3):
         stuck = kernel.execute(f"block {turn}", subshell_id=subshell, stop_on_error=False)
         kernel.interpreter.wait_for(f"block {turn}")

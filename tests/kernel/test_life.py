@@ -8,9 +8,10 @@ import time
 
 import pytest
 
+from async_kernel.kernel.ports import Parts
 from async_kernel.kernel.request import current_request
 
-from .harness import DEADLINE, Harness, Parts
+from .harness import DEADLINE, Harness
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,7 @@ def test_shutdown_is_answered_before_the_end(kernel: Harness, restart: bool) -> 
 def test_shutdown_interrupts_what_awaits(kernel: Harness) -> None:
     from .harness import Interrupting
 
-    kernel.kernel.interrupts = Interrupting()
+    kernel.interrupts = Interrupting()
     cell = kernel.execute("forever")
     kernel.interpreter.wait_for("forever")
     assert kernel.ask("shutdown_request")["status"] == "ok"
@@ -136,7 +137,7 @@ def test_no_thread_outlives_a_kernel_that_no_client_has_ended(backend: str) -> N
 def test_what_is_queued_at_the_end_is_aborted(unserved: Harness, served: bool) -> None:
     from .harness import Interrupting
 
-    unserved.kernel.interrupts = Interrupting()
+    unserved.interrupts = Interrupting()
     if served:
         unserved.start()
         unserved.execute("forever")
@@ -156,11 +157,11 @@ def test_settling_waits_for_the_idle_of_every_shell(kernel: Harness) -> None:
     subshell = kernel.ask("create_subshell_request")["subshell_id"]
     cell = kernel.execute("block gate", subshell_id=subshell)
     kernel.interpreter.wait_for("block gate")
-    kernel.kernel.settle(0.01)
+    kernel.kernel.shells.settle(0.01)
     assert kernel.so_far(cell)[-1].what != "idle", "its time was up"
     threading.Timer(0.05, kernel.interpreter.release, ("gate",)).start()
     began = time.monotonic()
-    kernel.kernel.settle(2 * DEADLINE)
+    kernel.kernel.shells.settle(2 * DEADLINE)
     assert time.monotonic() - began < DEADLINE, "it was told"
     assert kernel.so_far(cell)[-1].what == "idle"
 

@@ -109,7 +109,7 @@ def test_a_subshell_whose_loop_fails_leaves_nobody_without_an_answer(
         assert fails.wait(DEADLINE)
         raise RuntimeError("the loop broke")
 
-    monkeypatch.setattr(kernel.kernel.subshells, "_run_loop", run)
+    monkeypatch.setattr(kernel.kernel.shells.subshells, "_run_loop", run)
     subshell = kernel.ask("create_subshell_request")["subshell_id"]
     thread = thread_of(subshell)
     if when == "before":

@@ -58,9 +58,10 @@ def test_an_aside_beside_a_cell_that_awaits_needs_none(kernel: Harness, threads:
     kernel.interpreter.release("gate")
 
 
-def test_a_debug_request_is_refused(kernel: Harness, threads: Switch) -> None:
+def test_a_debug_request_is_refused(unserved: Harness, threads: Switch) -> None:
     debugger = FakeDebugger()
-    kernel.kernel.debugging.make = lambda: debugger
+    unserved.late = {"make_debugger": lambda: debugger}
+    kernel = unserved.start()
     threads(False)
     for _ in range(2):
         reply = kernel.ask("debug_request", {"command": "initialize"})

@@ -43,10 +43,11 @@ def test_what_hangs_is_pressed_in_this_order(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(real, "run_exit_functions", lambda: deeds.append("exit functions"))
     monkeypatch.setattr(real, "exit", end)
     ending = Ending(logging.getLogger("nowhere"))
-    ending.again = lambda: deeds.append("again")
-    ending.before_exit = lambda: deeds.append("before")
-    ending.at_last = lambda: deeds.append("at last")
-    ending.stand_by()
+    ending.stand_by(
+        again=lambda: deeds.append("again"),
+        before_exit=lambda: deeds.append("before"),
+        at_last=lambda: deeds.append("at last"),
+    )
     ending.come_within(DEADLINE)
     ending.come_within(0.6)  # the earlier one counts
     assert ended.wait(DEADLINE)

@@ -1,24 +1,29 @@
-"""The handlers: one method for each message type that the routes name. They return content and say nothing else."""
+"""The desk: one method for each message type that the routes name. They return content and say nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 from async_kernel.system.reserve import make_room
 
-from .modes import mode_of
-from .ports import Effort
-from .request import Request, set_fallback
+from .closing import Closing
+from .debugging import Debugging
+from .detached import Detached
+from .dispatch import refuse
+from .interruption import Interruption
+from .late_parts import LateParts
+from .ports import Comms, Effort, Interpreter
+from .request import Request
+from .shells import Shells
 
 if TYPE_CHECKING:
     from async_kernel.system.usage import Usage
 
-    from .kernel import Kernel
-
-__all__ = ["Handlers"]
+__all__ = ["Desk"]
 
 T = TypeVar("T")
 
@@ -26,32 +31,62 @@ _HISTORY_FIELDS: Content = {"hist_access_type": "", "session": 0, "start": 0, "s
 """Those that have a type to be kept, and a value of it."""
 
 
-class Handlers:
-    """What a kernel answers, message type by message type (messaging spec, the section of the same name)."""
+class Desk:
+    """The answers of a kernel, message type by message type (messaging spec, the section of the same name).
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    `info` is the content of its kernel_info_reply, with a banner that the interpreter's replaces, `ports` of its
+    connect_reply.
+    """
+
+    def __init__(
+        self,
+        info: Content,
+        ports: Mapping[str, int],
+        parts: LateParts,
+        shells: Shells,
+        *,
+        detached: Detached,
+        interruption: Interruption,
+        debugging: Debugging,
+        closing: Closing,
+    ) -> None:
+        self._info = info
+        self._ports = ports
+        self._parts = parts
+        self._shells = shells
+        self._detached = detached
+        self._interruption = interruption
+        self._debugging = debugging
+        self._closing = closing
         self._usage: Usage | None = None
+
+    @property
+    def _interpreter(self) -> Interpreter:
+        return self._parts.get().interpreter
+
+    @property
+    def _comms(self) -> Comms:
+        return self._parts.get().comms
 
     # At once
 
     def kernel_info(self, request: Request) -> Content:
         """ "Kernel info"."""
-        return self._kernel.info
+        return self._info if self._parts.banner is None else {**self._info, "banner": self._parts.banner}
 
     def connect(self, request: Request) -> Content:
         """ "Connect"."""
-        return {"status": "ok", **self._kernel.ports}
+        return {"status": "ok", **self._ports}
 
     def detached(self, request: Request) -> Content:
         """Our own: how detached cells stand, all of them or the one whose `detached_id` is given."""
-        return {"status": "ok", "detached": self._kernel.detached.states(_field(request.content, "detached_id", ""))}
+        return {"status": "ok", "detached": self._detached.states(_field(request.content, "detached_id", ""))}
 
     def interrupt(self, request: Request) -> Content:
         """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel; with a
         `detached_id`, which is our own, that cell alone."""
         _field(request.content, "detached_id", "")
-        self._kernel.interrupt(request.message)
+        self._interruption.interrupt(request.message)
         return {"status": "ok"}
 
     # In order
@@ -59,19 +94,18 @@ class Handlers:
     async def execute(self, request: Request) -> Content:
         """ "Execute". A `timeout` in the metadata, in seconds, has the cell interrupted after that time."""
         content = request.content
-        in_turn = mode_of(request.message) is None
-        if self._kernel.adopts_strays and in_turn and not request.message.header.subshell_id:
-            set_fallback(request)
+        interpreter, scopes = self._interpreter, self._parts.get().cell_scopes
         silent = _field(content, "silent", False)
         metadata = request.message.metadata
-        timeout = metadata.get("timeout", self._kernel.interpreter.timeout)
+        timeout = metadata.get("timeout", interpreter.timeout)
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
             raise RequestError(f"The timeout in the metadata of the request has to be a number, not {timeout!r:.80}.")
-        self._kernel.before_cell()
-        self._kernel.debugging.before_cell()
-        with self._kernel.around_cell(request), self._kernel.deadline(request, timeout):
+        with ExitStack() as around:
+            for scope in (self._debugging.around_cell, *scopes):
+                around.enter_context(scope(request))
+            around.enter_context(self._interruption.deadline(request, timeout))
             try:
-                reply = await self._kernel.interpreter.execute(
+                reply = await interpreter.execute(
                     _code(content),
                     silent=silent,
                     store_history=_field(content, "store_history", not silent) and not silent,
@@ -81,49 +115,48 @@ class Handlers:
                 )
             finally:
                 make_room()  # for all that follows: a loop in which an allocation fails may lose its tasks
-                self._kernel.after_cell()
-        return _cut_short(request, reply) if self._kernel.closing else reply
+        return _cut_short(request, reply) if self._closing.begun else reply
 
     # Comms
 
     def comm_open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """ "Opening a Comm"."""
-        return self._kernel.comms.open(request, alone)
+        return self._comms.open(request, alone)
 
     def comm_msg(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """ "Comm Messages"."""
-        return self._kernel.comms.message(request, alone)
+        return self._comms.message(request, alone)
 
     def comm_close(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
         """ "Tearing Down Comms"."""
-        return self._kernel.comms.close(request, alone)
+        return self._comms.close(request, alone)
 
     # Aside
 
     def complete(self, request: Request, effort: Effort) -> Content:
         """ "Completion"."""
         code = _code(request.content)
-        return self._kernel.interpreter.complete(code, _cursor(request.content, code), effort)
+        return self._interpreter.complete(code, _cursor(request.content, code), effort)
 
     def inspect(self, request: Request, effort: Effort) -> Content:
         """ "Introspection"."""
         code = _code(request.content)
         detail_level = _field(request.content, "detail_level", 0)
-        return self._kernel.interpreter.inspect(code, _cursor(request.content, code), detail_level, effort)
+        return self._interpreter.inspect(code, _cursor(request.content, code), detail_level, effort)
 
     def is_complete(self, request: Request, effort: Effort) -> Content:
         """ "Code completeness"."""
-        return self._kernel.interpreter.is_complete(_code(request.content), effort)
+        return self._interpreter.is_complete(_code(request.content), effort)
 
     def history(self, request: Request, effort: Effort) -> Content:
         """ "History". Its fields go into queries of a database, which a wrong type makes take itself for corrupt."""
         for name, default in _HISTORY_FIELDS.items():
             _field(request.content, name, default)
-        return self._kernel.interpreter.history(request.content)
+        return self._interpreter.history(request.content)
 
     def comm_info(self, request: Request, effort: Effort) -> Content:
         """ "Comm info"."""
-        return self._kernel.comms.info(request.content)
+        return self._comms.info(request.content)
 
     # Control
 
@@ -132,7 +165,7 @@ class Handlers:
         restart = _field(request.content, "restart", False)
         content = {"status": "ok", "restart": restart}
         request.publish("shutdown_reply", content)
-        self._kernel.plan_shutdown(restart)
+        self._closing.plan(restart)
         return content
 
     def usage(self, request: Request) -> Content:
@@ -149,17 +182,17 @@ class Handlers:
 
     def create_subshell(self, request: Request) -> Content:
         """JEP 91, "Create subshell"."""
-        return {"status": "ok", "subshell_id": self._kernel.subshells.create()}
+        return {"status": "ok", "subshell_id": self._shells.subshells.create()}
 
     def delete_subshell(self, request: Request) -> Content:
         """JEP 91, "Delete subshell"."""
-        for left in self._kernel.subshells.delete(_field(request.content, "subshell_id", "")):
-            self._kernel.refuse(left, RequestError("The subshell of this request was deleted."))
+        for left in self._shells.subshells.delete(_field(request.content, "subshell_id", "")):
+            refuse(left, RequestError("The subshell of this request was deleted."))
         return {"status": "ok"}
 
     def list_subshell(self, request: Request) -> Content:
         """JEP 91, "List subshells"."""
-        return {"status": "ok", "subshell_id": self._kernel.subshells.ids()}
+        return {"status": "ok", "subshell_id": self._shells.subshells.ids()}
 
 
 def _cut_short(request: Request, reply: Content) -> Content:

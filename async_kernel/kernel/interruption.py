@@ -1,0 +1,135 @@
+"""Interrupts of what the shells work on: from a message, from a signal, at a deadline, at the end of the kernel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from async_kernel.errors import RequestError
+from async_kernel.interrupts.interrupter import TELL_SECONDS, Interruptible
+from async_kernel.protocol.messages import Message
+from async_kernel.system.real import real
+from async_kernel.system.service_thread import later
+
+from .clocks import ClientClocks
+from .detached import Detached
+from .execution import Execution, execution_on
+from .late_parts import LateParts
+from .ports import Interrupts
+from .request import Request, current_request
+from .shells import Shells
+from .targets import ShellState, targets
+
+__all__ = ["Interruption"]
+
+HELD_SECONDS = 0.05
+"""How long another cell may keep the thread of an interrupted one, before it is interrupted too."""
+
+
+class Interruption:
+    """All methods but `deadline` may be called from any thread and return at once. Before the parts of the kernel have
+    come there is nothing to interrupt."""
+
+    def __init__(self, shells: Shells, detached: Detached, clocks: ClientClocks, parts: LateParts) -> None:
+        self._shells = shells
+        self._detached = detached
+        self._clocks = clocks
+        self._parts = parts
+
+    def meant(self, message: Message | None = None) -> list[Execution]:
+        """The targets of one interrupt (see `targets`); a `message` may name a subshell in its header, or a detached
+        cell in its content. RequestError when there is none of that name, or the cell does not run."""
+        if message is None:
+            return targets(self._states(None))
+        if message.content.get("detached_id"):
+            return self._detached_cell(message.content["detached_id"])
+        return targets(self._states(message.header.subshell_id), self._clocks.sent(message.header))
+
+    def _states(self, subshell_id: str | None) -> list[ShellState[Execution]]:
+        lanes = [self._shells.lane(subshell_id)] if subshell_id else self._shells.lanes()
+        return [ShellState(lane.execution, lane.beside, lane.idle_since) for lane in lanes]
+
+    def _detached_cell(self, detached_id: str) -> list[Execution]:
+        (cell,) = self._detached.states(detached_id)
+        found = [one for one in self._shells.executions() if one.request.message.header.msg_id == detached_id]
+        if not found:
+            raise RequestError(f"The detached cell {detached_id!r} does not run: its state is {cell['state']!r}.")
+        return found
+
+    def here(self) -> Interruptible | None:
+        """The work of the calling context; outside any, the work of the main shell, or a callback that runs in its
+        thread."""
+        request = current_request()
+        for execution in self._shells.executions():
+            if request is not None and execution.request.message is request.message:  # it may be a captured one
+                return execution
+        return self._shells.main.execution or self._callback()
+
+    def _callback(self) -> Interruptible | None:
+        return None if self._parts.given is None else self._parts.given.callback()
+
+    def interrupt(self, message: Message | None = None) -> None:
+        """Interrupt the targets of `message`. RequestError when it names a cell or subshell that is not there."""
+        meant, interrupts = self.meant(message), self._interrupts
+        if interrupts is None:
+            return
+        sent = None if message is None else self._clocks.sent(message.header)
+        delay = 0.0 if sent is None else real.time() - sent[1]
+        for execution in meant:
+            if delay > TELL_SECONDS:
+                execution.report_delay(delay)
+            interrupts.interrupt(execution)
+        for execution in meant:
+            self._make_way(execution, interrupts)
+        if message is None or not (message.header.subshell_id or message.content.get("detached_id")):
+            self._interrupt_callback(interrupts)
+
+    def interrupt_all(self) -> None:
+        """Interrupt all that goes on, in whichever shell."""
+        if (interrupts := self._interrupts) is not None:
+            for execution in self._shells.executions():
+                interrupts.interrupt(execution)
+            self._interrupt_callback(interrupts)
+
+    @property
+    def _interrupts(self) -> Interrupts | None:
+        return None if self._parts.given is None else self._parts.given.interrupts
+
+    def _interrupt_callback(self, interrupts: Interrupts) -> None:
+        callback = self._callback() if self._shells.main.execution is None else None
+        if callback is not None:
+            interrupts.interrupt(callback)
+
+    def _make_way(self, execution: Execution, interrupts: Interrupts) -> None:
+        """Have a cell interrupted that runs as a task and keeps the thread of `execution` to itself."""
+
+        def look() -> None:
+            holder = execution_on(execution.thread)
+            if not execution.finished and holder is not execution and holder in self._shells.executions():
+                interrupts.interrupt(holder)
+
+        if any(lane.beside for lane in self._shells.lanes()):
+            later(HELD_SECONDS, look)
+
+    @contextmanager
+    def deadline(self, request: Request, seconds: float | None) -> Iterator[None]:
+        """Interrupt the work on `request`, and say so in its stderr, when it takes longer. None or 0: no deadline."""
+        if not seconds:
+            yield
+            return
+
+        def end() -> None:
+            for execution in self._shells.executions():
+                if execution.request is request and (interrupts := self._interrupts) is not None:
+                    request.reason = f"Timeout: this cell was given {seconds} s."
+                    request.stream("stderr", f"{request.reason}\n")
+                    interrupts.interrupt(execution)
+
+        timer = later(min(seconds, threading.TIMEOUT_MAX), end)
+        if timer is None:
+            raise RequestError("No thread can be started to end this cell in time.", "End some threads or processes.")
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -1,0 +1,64 @@
+"""The shells of a kernel: the main one, and beside it the subshells (JEP 91)."""
+
+from __future__ import annotations
+
+from async_kernel.system.real import real
+
+from .execution import Execution
+from .lanes import Lane
+from .request import Request
+from .subshells import Subshells
+
+__all__ = ["Shells"]
+
+
+class Shells:
+    """All methods may be called from any thread. `main` is the lane of the main shell."""
+
+    def __init__(self, main: Lane, subshells: Subshells) -> None:
+        self.main = main
+        self.subshells = subshells
+
+    def lane(self, subshell_id: str | None) -> Lane:
+        """The lane of a subshell, or the main one. UnknownSubshellError when there is none of that id."""
+        return self.subshells.lane(subshell_id) if subshell_id else self.main
+
+    def lanes(self) -> list[Lane]:
+        """All lanes, the main one first."""
+        return [self.main, *self.subshells.lanes()]
+
+    def executions(self) -> list[Execution]:
+        """All that goes on: what the shells are working on, the main shell first, then the cells beside them."""
+        lanes = self.lanes()
+        in_turn = [execution for lane in lanes if (execution := lane.execution) is not None]
+        return in_turn + [execution for lane in lanes for execution in lane.beside]
+
+    @property
+    def runs_cell(self) -> bool:
+        """Whether a cell runs in its turn, in any shell."""
+        running = [execution for lane in self.lanes() if (execution := lane.execution) is not None]
+        return any(execution.request.msg_type == "execute_request" for execution in running)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being served, in a lane or beside one."""
+        return any(lane.is_busy for lane in self.lanes())
+
+    @property
+    def idle_since(self) -> float:
+        """When the last lane that ended something did so, by `time.time()`."""
+        return max(lane.idle_since for lane in self.lanes())
+
+    def take(self) -> list[Request]:
+        """The requests that nobody will serve, taken out of the queues."""
+        return [request for lane in self.lanes() for request in lane.take()]
+
+    def end(self) -> list[Request]:
+        """End all shells, each after its present request; return the requests that are left."""
+        return self.main.end() + self.subshells.end()
+
+    def settle(self, seconds: float) -> None:
+        """Wait, for up to so many `seconds`, until what runs in threads of its own has ended and said so."""
+        end = real.monotonic() + seconds
+        for lane in self.lanes():
+            lane.rests(end - real.monotonic())
