@@ -1,4 +1,4 @@
 """A small library for threads and event loops: ways into a loop from other threads, queues between them.
 
-It serves asyncio and trio alike, and does not know what it is used for.
+It serves asyncio and trio alike, and does not know its users.
 """

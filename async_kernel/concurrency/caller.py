@@ -31,10 +31,10 @@ class Caller:
     Without an argument it is the loop that runs in the calling thread and, where none does, that of the main thread
     (RuntimeError when none is known there: a program without a kernel makes a Caller in its main loop first).
 
-    What is called runs in a copy of the calling context (`contextvars`), so in a kernel it prints and displays into the
-    cell that called. Functions run between the steps of the loop's tasks and hold it up as long as they take;
-    coroutines run as tasks of the loop. What they raise goes to the `Pending` and nowhere else. When the loop ends,
-    its coroutines are cancelled, and what has not begun never does.
+    A called function runs in a copy of the calling context (`contextvars`), so in a kernel it prints and displays into
+    the cell that called. Functions run between the steps of the loop's tasks and hold it up as long as they take;
+    coroutines run as tasks of the loop. Their exceptions go to the `Pending` and nowhere else. When the loop ends, its
+    coroutines are cancelled, and calls that have not begun never do.
 
     Every method may be called from any thread, inside loops and outside; none waits for the call.
     """
@@ -106,12 +106,13 @@ class Caller:
 
     @staticmethod
     def to_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
-        """Run `function(*args, **kwargs)` in a worker thread: what blocks or computes, beside every loop.
+        """Run `function(*args, **kwargs)` in a worker thread: for functions that block or compute. No loop waits
+        meanwhile.
 
         From any thread, at once. The workers are reused, 40 at most run at a time, and the rest waits; at the exit of
-        the process they finish what they have begun. A function that runs cannot be cancelled. Where a loop runs,
-        `asyncio.to_thread`, `trio.to_thread` and `anyio.to_thread` do the same with their own means. TypeError for a
-        coroutine function.
+        the process they finish the calls that they have begun. A function that runs cannot be cancelled. Where a loop
+        runs, `asyncio.to_thread`, `trio.to_thread` and `anyio.to_thread` do the same with their own means. TypeError
+        for a coroutine function.
         """
         if iscoroutinefunction(function):
             raise TypeError(
@@ -128,8 +129,8 @@ class Caller:
         return CallerExecutor(self)
 
     def close(self) -> Pending[None]:
-        """End the named thread; from any thread, at once. What is returned is done when the thread's loop has ended,
-        with the `finally` blocks of its tasks. RuntimeError for a loop that was not started by `get`."""
+        """End the named thread; from any thread, at once. The returned pending is done when the thread's loop has
+        ended, with the `finally` blocks of its tasks. RuntimeError for a loop that was not started by `get`."""
         if self._named is None:
             raise RuntimeError(f"The loop of the thread {self.name!r} was not started by Caller.get, so it goes on.")
         return self._named.end()

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["END_SECONDS", "Loop", "carried_context", "known_main_loop", "library_here", "loop_here", "main_loop"]
 
 END_SECONDS = 1.0
-"""How long a loop, or the exit of the process, waits for what ends with it."""
+"""How long a loop, or the exit of the process, waits for the calls and threads that end with it."""
 
 _lock = threading.Lock()  # over the two that follow
-_loops: dict[object, Loop] = {}  # by what `_running` gives
+_loops: dict[object, Loop] = {}  # by the value of `_running`
 _main: Loop | None = None
 
 
@@ -44,11 +44,12 @@ class Loop:
         self.closed = False
         self._portal = portal
         self._lock = threading.Lock()  # nothing is put into a closed loop
-        self._open: set[Pending[Any]] = set()  # what has not ended
+        self._open: set[Pending[Any]] = set()  # the calls that have not ended
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps none of them alive
         self._end: anyio.Event | None = None
         self.at_end: set[Callable[[], Pending[None]]] = set()
-        """What else ends with the loop: each is called then, in the loop, which waits for what it returns; not long."""
+        """Functions to be called at the end of the loop, in the loop. It waits for the awaitables they return; not
+        long."""
         self.elsewhere: set[Pending[Any]] = set()
         """Calls that run elsewhere and belong to the loop: when it ends those that have not begun are cancelled, and
         the others waited for; not long either."""
@@ -234,7 +235,7 @@ def library_here() -> str | None:
 
 
 def _running() -> object | None:
-    """What stands for the loop that runs in the calling thread: itself, or trio's token."""
+    """The identity of the loop that runs in the calling thread: the loop itself, or trio's token."""
     library = library_here()
     if library is None:
         return None

@@ -33,7 +33,7 @@ class CallerExecutor(Executor):
         self._caller = caller
         self._lock = threading.Lock()
         self._closed = False
-        self._open: set[Pending[Any]] = set()  # what has not ended
+        self._open: set[Pending[Any]] = set()  # the calls that have not ended
 
     @overload
     def submit(self, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]: ...
@@ -54,10 +54,10 @@ class CallerExecutor(Executor):
         return pending
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls. `wait` blocks until all have ended; `cancel_futures` cancels what can be cancelled,
+        """Take no more calls. `wait` blocks until all have ended; `cancel_futures` cancels those that can be cancelled,
         running coroutines among it. Workers and loop go on: they are not the executor's own.
 
-        From any thread; RuntimeError when it would wait for ever, in the loop that is to run what it waits for.
+        From any thread; RuntimeError when it would wait for ever, in the loop that is to run the calls it waits for.
         """
         with self._lock:
             self._closed = True

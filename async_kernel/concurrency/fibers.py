@@ -2,7 +2,7 @@
 that called goes on, and runs on at the next call.
 
 So it is no loop within the loop that could be set aside until the inner one has ended. The outer loop is set aside for
-each call into the greenlet, and is what runs in the thread between two calls.
+each call into the greenlet, and runs in the thread between two calls.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["all_into_fiber", "into_fiber"]
 
 
 class _Fiber:
-    """The loop in the greenlet, as what an interrupt ends the wait of. It lives on."""
+    """The loop in the greenlet, as the target of an interrupt: its wait ends, and it lives on."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

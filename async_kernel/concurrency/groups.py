@@ -28,7 +28,7 @@ class Group:
 
     Leaving the block waits for all. When one fails, the others are cancelled, the block is left, and an ExceptionGroup
     with what they raised comes out; when the block is left by an exception or is cancelled (by a timeout, an interrupt
-    of the cell), all are. What was cancelled by `pending.cancel()` is no failure. Functions that run already cannot
+    of the cell), all are. A call cancelled by `pending.cancel()` is no failure. Functions that run already cannot
     be cancelled: they go on, and are not waited for.
 
     For tasks of asyncio and trio; all of it is to be used in the loop of the task that entered the block. What is
@@ -59,7 +59,7 @@ class Group:
     def add(self, pending: Pending[T]) -> Pending[T]:
         """Have the group wait for `pending`, and return it. RuntimeError outside the block."""
         if self._tasks is None:
-            raise RuntimeError("A group takes what it waits for inside its `async with` block.")
+            raise RuntimeError("A group takes calls inside its `async with` block only.")
         self._tasks.start_soon(self._follow, pending)
         self._expected += 1
         return pending
@@ -88,7 +88,7 @@ class Group:
         try:
             await pending.or_cancel()
         except CancelledError:
-            if not pending.cancelled():  # it was raised by what was called
+            if not pending.cancelled():  # the called function raised it
                 raise
         self._completed.append(pending)
         if self._news is not None:

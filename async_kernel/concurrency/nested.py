@@ -24,11 +24,11 @@ class InnerLoop(Protocol):
         """Run `function(*args)` soon in the loop's thread; False when the loop is gone. Callable from any thread."""
 
     def end_wait(self) -> None:
-        """End what the loop was run for. To be called in the loop's thread."""
+        """End the coroutine that the loop was run for. Call it in the loop's thread."""
 
 
 _depths: dict[int, int] = {}  # thread -> how many loops it has set aside
-_inner: dict[int, list[InnerLoop]] = {}  # thread -> what it runs in their place, innermost last
+_inner: dict[int, list[InnerLoop]] = {}  # thread -> the loops within its loop, innermost last
 
 
 def innermost(thread: int) -> InnerLoop | None:
@@ -75,7 +75,7 @@ def leave_inner(thread: int) -> Iterator[None]:
 def set_aside() -> Iterator[None]:
     """While inside, the calling thread runs no event loop, as far as anybody can see. Does nothing when it runs none.
 
-    What the loop has in this thread: asyncio's running loop and current task, trio's run context, sniffio's marks
+    The loop's state in this thread: asyncio's running loop and current task, trio's run context, sniffio's marks
     (which anyio asks), the hooks of async generators, and in the main thread the descriptor that signals wake it by.
     """
     with ExitStack() as restore:

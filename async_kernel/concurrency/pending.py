@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Pending(Future[T]):
-    """What comes of a call: its result or its exception, once there is one.
+    """The outcome of a call: its result or its exception, once there is one.
 
     It is a `concurrent.futures.Future` with all that those have (`result`, `exception`, `done`, `add_done_callback`,
     `concurrent.futures.wait` and `as_completed`), and it can be awaited, any number of times, in tasks of asyncio and
@@ -54,15 +54,15 @@ class Pending(Future[T]):
     # For who waits
 
     def __await__(self) -> Generator[Any, None, T]:
-        """The result, in a task of asyncio or trio. Raises what the call raised; `concurrent.futures.CancelledError`
+        """The result, in a task of asyncio or trio. Raises the call's exception; `concurrent.futures.CancelledError`
         when the call (not the awaiting task) was cancelled."""
         return self._wait().__await__()
 
     async def or_cancel(self) -> T:
         """The result, as `await pending` gives it; but when this wait is cancelled, so is the call.
 
-        For tasks of asyncio and trio. The wait then ends when the call has, with its `finally` blocks. What cannot be
-        cancelled, a function that runs already, is left to itself.
+        For tasks of asyncio and trio. The wait then ends when the call has, with its `finally` blocks. A call that
+        cannot be cancelled, a function that runs already, is left to itself.
         """
         import anyio
 
@@ -77,7 +77,7 @@ class Pending(Future[T]):
     def result(self, timeout: float | None = None) -> T:
         """The result; blocks the calling thread until it is there, for `timeout` seconds at most (TimeoutError).
 
-        For threads without a loop: one with a loop stands still meanwhile. Raises what the call raised,
+        For threads without a loop: one with a loop stands still meanwhile. Raises the call's exception,
         `concurrent.futures.CancelledError` when it was cancelled, RuntimeError when nothing could ever come, because
         the call is to run in the loop of this thread.
         """
@@ -85,15 +85,16 @@ class Pending(Future[T]):
         return run(super().result, timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """What the call raised, or None; waits and raises as `result` does."""
+        """The call's exception, or None; waits and raises as `result` does."""
         self.check_wait(timeout)
         return run(super().exception, timeout)
 
     def cancel(self) -> bool:
         """Cancel the call; from any thread, at once. False when it cannot be: it has ended, or is a function that runs.
 
-        What has not begun never does. A coroutine is asked to end, by its own loop, as that cancels its tasks: what it
-        awaits is ended, and it is `cancelled()` once its `finally` blocks have run, unless it catches the cancellation.
+        A call that has not begun never does. A coroutine is asked to end, by its own loop, as that cancels its tasks:
+        what it awaits is ended, and it is `cancelled()` once its `finally` blocks have run, unless it catches the
+        cancellation.
         """
         with self._lock:
             fresh, self._begun = not self._begun, True

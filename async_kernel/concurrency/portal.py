@@ -41,29 +41,30 @@ class Portal(Protocol):
         """
 
     def end_wait(self) -> None:
-        """End what the task is waiting for. To be called in the loop's thread.
+        """End the wait that the task is in. Call it in the loop's thread.
 
         On asyncio the task is cancelled, as `asyncio.Runner` does at SIGINT; on trio KeyboardInterrupt is raised out
         of the wait, as trio itself does at SIGINT.
         """
 
     def reach(self, frame: FrameType) -> bool | None:
-        """What is raised at `frame`, in another task or a callback of the loop: True when it comes to the task for
-        certain, False when the loop leaves it to whoever asks for it, None when it would be the loop's end.
+        """Where an exception goes that is raised at `frame`, in another task or a callback of the loop: True when it
+        comes to the task for certain, False when the loop leaves it to whoever asks for it, None when it would be the
+        loop's end.
 
         On trio it comes out of a task into its nursery and the parent's, or, out of a system task, ends all. `frame` is
         the outermost one of the callback or task. Callable from any thread.
         """
 
     def awaiting(self) -> object:
-        """The task, of the backend's own type: its frames show what it awaits. Callable from any thread."""
+        """The task, of the backend's own type: its frames show its awaits. Callable from any thread."""
 
     def waiting(self) -> AbstractContextManager[object]:
-        """What `end_wait` ends: to be entered by the task around the waits that may be ended."""
+        """The scope that `end_wait` ends. The task enters it around the waits that may be ended."""
 
     async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
-        """What awaiting `wait()` gives: a wait of the task's owner, which must not be ended by what user code has left
-        behind in the task, such as a nursery or task group that is cancelled since a task of it failed.
+        """The result of `await wait()`: a wait of the task's owner, which must outlast the cancellations that user code
+        has left behind in the task, such as a nursery or task group that is cancelled since a task of it failed.
 
         `wait` may be called more than once.
         """
@@ -77,7 +78,7 @@ def current_portal(main: bool = False, owned: bool = False) -> Portal:
 
     `owned` says that the loop was started for this task, so that nobody but user code cancels it. `main` says so too,
     and that it is in the main thread, so that trio's own way of interrupting it can be used (until somebody takes
-    SIGINT from trio, and after that by what is remembered here). It has `main_portal` give this one.
+    SIGINT from trio, and after that by the handler remembered here). It has `main_portal` give this one.
     """
     global _main
     portal = _portal(main, owned or main)
@@ -193,7 +194,7 @@ class _TrioPortal:
     def reach(self, frame: FrameType) -> bool | None:
         called, task = called_by_trio(frame)
         if task is None or is_ours(called):
-            return False  # a callback of a toolkit that hosts trio, or a function of ours, which keeps what is raised
+            return False  # a callback of a toolkit that hosts trio, or a function of ours, which keeps the exception
         while task is not None and task is not self._task:
             nursery = task.parent_nursery
             task = None if nursery is None else nursery.parent_task
@@ -224,7 +225,7 @@ class _TrioPortal:
 
         with trio.CancelScope(shield=self._owned):
             result = await wait()
-        return result  # noqa: RET504 - to the type checker, a scope may swallow what is raised in it
+        return result  # noqa: RET504 - to the type checker, a scope may swallow the exceptions raised in it
 
     async def settle(self) -> None:
         import trio

@@ -2,7 +2,7 @@
 
 `allow_inner_loops()` wraps the documented entry points, and nothing else: those of the standard library at once, those
 of other libraries as they are imported. A wrapper sets the running loop aside (`async_kernel.concurrency.nested`) and
-calls what it wraps. Where no loop runs they do nothing.
+calls the wrapped function. Where no loop runs they do nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Wrap = Callable[[Function], Function]
 
 def allow_inner_loops() -> Callable[[], None]:
     """Let `asyncio.run`, `asyncio.Runner`, `uvloop.run`, `anyio.run`, `trio.run` and `loop.run_until_complete` be
-    called while a loop runs in the thread, as libraries for plain Python do; return what undoes that.
+    called while a loop runs in the thread, as libraries for plain Python do; return the function that undoes it.
 
     They run in the calling thread, and so in its context; the outer loop waits. An interrupt ends the inner loop as
     Ctrl-C ends it in plain Python: its main task is cancelled, and KeyboardInterrupt comes out. A loop that is running
@@ -65,7 +65,7 @@ def allow_inner_loops() -> Callable[[], None]:
 
 
 def _replace(owner: Any, name: str, new: Function) -> Callable[[], object]:
-    """Set an attribute; return what gives the former one back, unless somebody else has set it since."""
+    """Set an attribute; return a function that restores the former value, unless the attribute was set again since."""
     own = vars(owner)
     was_there, former = name in own, own.get(name)
     setattr(owner, name, new)
@@ -74,7 +74,7 @@ def _replace(owner: Any, name: str, new: Function) -> Callable[[], object]:
         if vars(owner).get(name) is new:
             if was_there:
                 setattr(owner, name, former)
-            else:  # uvloop.Loop inherits what was wrapped
+            else:  # uvloop.Loop inherits the wrapped function
                 delattr(owner, name)
 
     return restore
@@ -150,7 +150,7 @@ def _asyncio_until_complete(function: Function) -> Function:
     @wraps(function)
     def run_until_complete(self: asyncio.AbstractEventLoop, future: Any) -> Any:
         if self.is_running() or self.is_closed():
-            return function(self, future)  # raises what has to be raised
+            return function(self, future)  # raises the right exception
         with set_aside():
             if not has_set_aside():
                 return function(self, future)
@@ -217,7 +217,7 @@ def _trio(function: Function) -> Function:
 @runs_user_calls
 def _own_loops_only(function: Function) -> Function:
     """`nest_asyncio.apply`, left out where the loop is not one of asyncio's own: it would refuse that loop with half of
-    asyncio patched already, for good. What it is called for, `asyncio.run` in a cell, works without it."""
+    asyncio patched already, for good. Its purpose, `asyncio.run` in a cell, works without it."""
 
     @wraps(function)
     def apply(loop: asyncio.AbstractEventLoop | None = None, *args: Any, **options: Any) -> Any:

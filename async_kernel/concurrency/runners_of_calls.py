@@ -27,7 +27,7 @@ def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 
 @runs_user_calls
 async def run_awaitable(awaitable: Awaitable[T]) -> T:
-    """What `awaitable` gives. KeyboardInterrupt may be raised in it."""
+    """The result of `awaitable`. KeyboardInterrupt may be raised in it."""
     return await awaitable
 
 

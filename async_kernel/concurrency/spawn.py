@@ -43,8 +43,8 @@ def spawn_thread(
 ) -> None:
     """Start a thread that runs `main()` on a loop of its own, in a copy of the calling context.
 
-    `run_loop(main)` runs a loop until `main()` is done; `failed(error)` is called in the thread with what it raises; in
-    the calling one when no thread can be started.
+    `run_loop(main)` runs a loop until `main()` is done; `failed(error)` is called in the thread with the exception that
+    it raises; in the calling one when no thread can be started.
     """
 
     def run() -> None:

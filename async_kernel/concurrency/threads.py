@@ -2,7 +2,7 @@
 
 Named threads are daemons that end in good order with the loop of the main thread during which they were started, or
 with the process: their tasks are cancelled, with `finally` blocks. Workers are those of a `ThreadPoolExecutor`, and end
-as those do; the loop waits a moment for what they have begun.
+as those do; the loop waits a moment for the work that they have begun.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BACKENDS = ("asyncio", "trio")
 WORKERS = 40
 """How many functions run in workers at once, as in anyio: they wait for something most of the time."""
 
-_lock = threading.Lock()  # over what follows
+_lock = threading.Lock()  # over the tables below
 _threads: dict[str, NamedThread] = {}
 _pool: ThreadPoolExecutor | None = None
 
@@ -60,7 +60,7 @@ class NamedThread:
             self._give_up_name()
 
     def loop(self) -> Loop:
-        """The loop, once it runs; raises what was in its way."""
+        """The loop, once it runs; raises the error that kept it from running."""
         run(self._known.wait)
         if self._loop is None:
             raise RuntimeError(f"The loop of the thread {self._name!r} could not be started.") from self._failure
@@ -95,7 +95,8 @@ class NamedThread:
         await loop.serve(ready)
 
     def end(self) -> Pending[None]:
-        """Have the loop end, and the name be free at once. From any thread; returns what is done when it has ended."""
+        """Have the loop end, and the name be free at once. From any thread; returns a pending that is done when it has
+        ended."""
         self._forget()
         self._ending = True
         if self._loop is not None:

@@ -1,4 +1,4 @@
-"""Kernel specs: what Jupyter reads to start a kernel. Where one goes, what it says, how it is written and removed.
+"""Kernel specs, which Jupyter reads to start a kernel: their places, their content, how they are written and removed.
 
 `write_kernel_spec`, `remove_kernel_spec`, `get_kernel_dir` and `make_argv` are the Python face of `async-kernel -a` and
 `-r`. This room does not know that anything ever runs. Its names are looked up on demand (PEP 562).

@@ -1,4 +1,4 @@
-"""Adding and removing kernel specs: places, names, what is written, and what is refused.
+"""Adding and removing kernel specs: places, names, content, and refusals.
 
 The Python functions go through the same words as the command line, so both mean and refuse the same.
 """
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Written(NamedTuple):
-    """A spec that was written, or would be. `notes` is what a person should know of it."""
+    """A spec that was written, or would be. `notes` are sentences for the person who wrote it."""
 
     folder: Path
     spec: KernelSpec
@@ -74,8 +74,8 @@ def write_kernel_spec(
     `host_options["host_class"]` may be a class. `provisioner` is the name of a kernel provisioner, as in
     `write_kernel_spec("remote", provisioner="far", provisioner_options={"hosts": 2})`.
 
-    Raises `UsageError` for what the command line would not take, `SpecError` where the spec cannot be written; then
-    nothing was changed.
+    Raises `UsageError` for settings that the command line would refuse, `SpecError` where the spec cannot be written;
+    then nothing was changed.
     """
     files: dict[str, bytes] = {}
     words = ["-a", kernel_name, *_place_words(prefix, folder, user), *_setting_words(settings)]
@@ -128,7 +128,7 @@ def make_argv(kernel_name: str = "async", *, fullpath: bool = False, **settings:
 
 
 def add(command: Add, surroundings: Surroundings | None = None, files: Mapping[str, bytes] | None = None) -> Written:
-    """Do what `Add` says, or with `dry_run` only say what would be done. `files` go beside kernel.json."""
+    """Do what `Add` says, or with `dry_run` only report it. `files` go beside kernel.json."""
     here = surroundings or Surroundings.here()
     name = store.check_name(command.settings.kernel_name)
     _check_traits(command.settings)

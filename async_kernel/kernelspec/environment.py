@@ -1,7 +1,8 @@
-"""What the process's variables should be, so that `!pip`, `!uv` and `!which python` act on the kernel's environment.
+"""The environment variables that a kernel needs, so that `!pip`, `!uv` and `!which python` act on the kernel's
+environment.
 
 A kernel that a client of another environment started by full path inherits that client's PATH, VIRTUAL_ENV and
-CONDA_PREFIX. This module says what to change; it changes nothing itself, and knows no kernel.
+CONDA_PREFIX. This module lists the changes; it makes none, and knows no kernel.
 """
 
 from __future__ import annotations

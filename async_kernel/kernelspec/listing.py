@@ -1,4 +1,4 @@
-"""Every kernel spec that Jupyter would see, and what there is to say of each: which wins, whose it is, can it start."""
+"""Every kernel spec that Jupyter would see, and for each: whether it wins, its owner, and whether it can start."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Found(NamedTuple):
         return self.spec is not None and not self.interpreter
 
     def as_dict(self) -> dict[str, Any]:
-        """What `async-kernel list --json` says of it."""
+        """Its entry in `async-kernel list --json`."""
         settings = settings_or_none(self)
         return {
             "name": self.name,
@@ -100,7 +100,7 @@ def settings_of(name: str, surroundings: Surroundings | None = None) -> Settings
 
 
 def settings_or_none(found: Found) -> Settings | None:
-    """What a spec of ours starts with; None for another's, or one that this version does not understand."""
+    """The settings of a spec of ours; None for another kernel's, or a spec that this version does not understand."""
     try:
         return found.spec.settings() if found.spec and found.ours else None
     except UsageError:

@@ -28,7 +28,7 @@ _OFF = {"no", "n", "false", "off", "0", "0.0"}
 
 
 class Destination(NamedTuple):
-    """A kernels folder, and what there is to know of it."""
+    """A kernels folder, and its properties."""
 
     folder: str
     reason: str
@@ -120,13 +120,13 @@ class Locations:
         return str(self.path.normpath(self.path.join(self.surroundings.cwd, text)))
 
     def how_to_search(self, folder: str) -> str:
-        """What to type so that Jupyter searches `folder` too."""
+        """The command to type so that Jupyter searches `folder` too."""
         parent, name = map(str, self.path.split(folder))
         if name != "kernels":
             return f"Jupyter looks only in folders named kernels: give one, such as {self.path.join(folder, 'kernels')}"
         return self._export("JUPYTER_PATH", parent)
 
-    # What differs
+    # Properties that differ between systems
 
     def _user_dir(self) -> str:
         xdg = self.surroundings.environ.get("XDG_DATA_HOME")
@@ -141,7 +141,7 @@ class Locations:
     def _export(self, name: str, value: str) -> str:
         return f'export {name}="{value}${{{name}:+:${name}}}"'
 
-    # What does not
+    # Properties that do not
 
     def _default(self) -> tuple[str, str]:
         prefix = self._default_prefix()
@@ -152,8 +152,8 @@ class Locations:
     def _default_prefix(self) -> str:
         """sys.prefix, unless packages of this interpreter put their data elsewhere and Jupyter looks there.
 
-        Debian's own Python is such a one: its prefix is /usr, which belongs to the system's packages, and what pip
-        installs goes to /usr/local.
+        Debian's own Python is such a one: its prefix is /usr, which belongs to the system's packages, and the files
+        that pip installs goes to /usr/local.
         """
         here = self.surroundings
         if here.data and self._same(here.data) != self._same(here.prefix):

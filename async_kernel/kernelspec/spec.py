@@ -1,4 +1,4 @@
-"""A kernel spec as a value, to and from the text of kernel.json, and the pure decisions about what it says.
+"""A kernel spec as a value, to and from the text of kernel.json, and the pure decisions about its content.
 
 jupyter_client, "Kernel specs": argv, env, display_name, language, interrupt_mode, metadata, kernel_protocol_version.
 This module does not know where a spec is stored.
@@ -43,7 +43,7 @@ _METADATA = MappingProxyType(
 
 
 class KernelSpec(NamedTuple):
-    """What kernel.json says. `unknown` keeps keys that this version does not know."""
+    """The content of kernel.json. Keys that this version does not know are not kept."""
 
     argv: tuple[str, ...]
     display_name: str
@@ -61,7 +61,7 @@ class KernelSpec(NamedTuple):
         env: Mapping[str, str] = MappingProxyType({}),
         metadata: Mapping[str, Any] = MappingProxyType({}),
     ) -> KernelSpec:
-        """The spec of a kernel with these settings. `metadata` is added to what every spec of ours says."""
+        """The spec of a kernel with these settings. `metadata` is added to the metadata of every spec of ours."""
         return cls(
             make_argv(settings, executable),
             settings.display_name or settings.kernel_name,
@@ -140,12 +140,12 @@ def runs_async_kernel(argv: Sequence[str]) -> bool:
 
 
 def executable_for(destination: Destination, surroundings: Surroundings, fullpath: bool | None = None) -> str:
-    """What argv starts with: "python", or the full path of this interpreter.
+    """The first word of argv: "python", or the full path of this interpreter.
 
     jupyter_client replaces a bare "python" by the interpreter of the *client* (`KernelManager.format_kernel_cmd`). In
-    the environment's own kernels folder that is right as a rule, and it is what the reference writes (`fullpath` is
+    the environment's own kernels folder that is right as a rule, and the reference writes it (`fullpath` is
     False by default); it also survives a move of the environment. Anywhere else clients of other environments find
-    the spec, and they would start their own Python: there the full path is the default. What is said on the command
+    the spec, and they would start their own Python: there the full path is the default. A flag on the command
     line wins over both.
     """
     if fullpath if fullpath is not None else not destination.own:
@@ -168,7 +168,7 @@ def prefix_of(executable: str) -> str:
 
 
 def environment_label(surroundings: Surroundings) -> str:
-    """What a person calls the environment: conda's name for it, else the folder's: "science" for "/envs/science".
+    """A person's name for the environment: conda's name for it, else the folder's: "science" for "/envs/science".
 
     A folder named .venv, venv, .env or env says nothing: then it is the project's that holds it.
     """

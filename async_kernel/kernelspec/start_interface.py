@@ -1,4 +1,4 @@
-"""What starts a kernel, when it is not a dotted path: a function whose source lies beside the spec.
+"""A start interface that is no dotted path: a function whose source lies beside the spec.
 
 `freeze` takes a self-contained function and gives the file to store and the text for the spec's argv. The file is found
 again where the spec then is: jupyter_client replaces `{resource_dir}` in argv by the spec's folder, wherever that was
@@ -33,7 +33,7 @@ class Frozen(NamedTuple):
 def freeze(function: Callable[..., Any]) -> Frozen:
     """The source of `function`, to be stored beside a spec.
 
-    The function has to stand on its own: it imports what it needs inside itself. Raises `UsageError` for one that does
+    The function has to stand on its own: it imports its modules inside itself. Raises `UsageError` for one that does
     not, and for a lambda, a method, a closure, or a function whose source is not to be had.
     """
     from hashlib import sha256

@@ -1,9 +1,10 @@
 """Kernel specs on disk: written so that a reader sees the old one or the new one, and nothing else, whatever happens.
 
 A new spec is staged in a folder inside the kernels folder, forced to disk, and moved into place by one rename. A spec
-that is there already is renewed file by file: what the new kernel.json needs is put beside the old one first, then one
-rename replaces kernel.json. (Two folders cannot be exchanged by one rename on every system; a file can.) A writer that
-is killed at any point leaves at worst a staging folder, which is no spec, and which the next writer takes away.
+that is there already is renewed file by file: the files that the new kernel.json needs are put beside the old one
+first, then one rename replaces kernel.json. (Two folders cannot be exchanged by one rename on every system; a file
+can.) A writer that is killed at any point leaves at worst a staging folder, which is no spec, and which the next writer
+takes away.
 
 Nothing is removed that async-kernel did not write. This module knows paths and bytes, not where a spec should go.
 """
@@ -103,7 +104,7 @@ def write(folder: Path, spec: KernelSpec, files: Mapping[str, bytes] | None = No
     """Write `spec` into `folder`, with `files` (name to bytes) and the logos beside it.
 
     A spec of ours that is there is renewed; logos that are there stay. One of somebody else is refused without `force`;
-    with it, their kernel.json is kept beside ours. Raises `SpecError`; then what was there is as it was.
+    with it, their kernel.json is kept beside ours. Raises `SpecError`; then the old files are as they were.
     """
     content = {**(files or {}), KERNEL_JSON: spec.to_json().encode()}
     _refuse_escape(folder)
@@ -130,7 +131,7 @@ def remove(folder: Path, force: bool = False) -> list[Path]:
     """
     foreign = check_removable(folder, force)
     if not (folder / KERNEL_JSON).exists():
-        read(folder)  # says what is wrong
+        read(folder)  # raises the reason
     gone = [folder / KERNEL_JSON]
     with _explained(folder):
         gone[0].unlink()
@@ -194,7 +195,7 @@ def _refuse_escape(folder: Path) -> None:
 
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """An OSError as a `SpecError` that says what to do."""
+    """An OSError as a `SpecError` with the next step."""
     try:
         yield
     except PermissionError as error:
@@ -211,7 +212,7 @@ def _explained(folder: Path) -> Iterator[None]:
 def _staging(kernels: Path) -> Iterator[Path]:
     """A folder of this process to prepare a spec in. It holds no kernel.json itself, so nobody takes it for a spec.
 
-    What writers that no longer run have left is taken away too.
+    The leftovers of writers that no longer run are removed too.
     """
     for old in kernels.glob(f"{_STAGE}-*"):
         if not _alive(old.name.removeprefix(f"{_STAGE}-").partition("-")[0]):

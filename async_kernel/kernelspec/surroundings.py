@@ -1,4 +1,4 @@
-"""What the resolver of locations has to know of the platform, the user and the interpreter: one value."""
+"""The facts of platform, user and interpreter that the resolver of locations needs: one value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Surroundings"]
 
 
 class Surroundings(NamedTuple):
-    """What the resolver has to know of the machine, the user and the interpreter."""
+    """The facts of machine, user and interpreter that the resolver needs."""
 
     platform: str
     """As `sys.platform`: "linux", "darwin", "win32"."""

@@ -33,7 +33,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 def to_json(value: object) -> bytes:
     """`value` as one UTF-8 JSON frame.
 
-    What JSON or UTF-8 cannot hold is made to fit instead of losing the message: NaN and infinities become their
+    Values that JSON or UTF-8 cannot hold are made to fit instead of losing the message: NaN and infinities become their
     names, bytes become base64 text, lone surrogates become "?", keys become text, anything else its repr.
 
     >>> to_json({"a": 1, "b": float("nan")})
@@ -73,7 +73,7 @@ _decode_header = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_
 
 
 def _fit(value: object, around: tuple[int, ...] = ()) -> Any:
-    """`value` with everything replaced that JSON has no form for; `around` are the ids of what it stands in."""
+    """`value` with everything replaced that JSON has no form for; `around` are the ids of the containers around it."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

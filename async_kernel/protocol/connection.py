@@ -1,5 +1,6 @@
-"""Connection information: what a connection file says (messaging spec, "Connection files"), or a registration file,
-which leaves the ports to the kernel (JEP 66). Text <-> value only; who reads and writes files is the launcher's affair.
+"""Connection information: the content of a connection file (messaging spec, "Connection files"), or a registration
+file, which leaves the ports to the kernel (JEP 66). Text <-> value only; who reads and writes files is the launcher's
+affair.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ class Registration(NamedTuple):
         )
 
     def content(self, info: ConnectionInfo) -> dict[str, str]:
-        """What the kernel registers (messaging spec, "Kernel startup handshake"): `{"shell_port": "57503", ...}`."""
+        """The registration of the kernel (messaging spec, "Kernel startup handshake"): `{"shell_port": "57503",
+        ...}`."""
         ports = {f"{channel}_port": str(info.port(channel)) for channel in Channel}
         return {"kernel_id": self.kernel_id, **ports}
 
@@ -147,9 +149,9 @@ def parse_connection(text: str, path: str = "") -> ConnectionInfo:
 
 
 def parse_registration(text: str, path: str = "") -> Registration:
-    """What the text of a registration file says. Raises ConnectionFileError as `parse_connection` does."""
+    """The content of a registration file. Raises ConnectionFileError as `parse_connection` does."""
     registration = Registration(**_parse(text, Registration._field_defaults, path))
-    if registration.transport != "tcp":  # which is what has ports that others can take
+    if registration.transport != "tcp":  # only TCP ports can be taken by another process
         raise _wrong(f"asks for registration over the transport {registration.transport!r}", path)
     if not registration.registration_port:
         raise _wrong("names no port to register at", path)

@@ -1,6 +1,6 @@
 """The messages of the Jupyter protocol as values (messaging spec, "General message format").
 
-A `Message` is what came in, already verified and parsed. Outgoing messages need no value of their own: `codec.encode`
+A `Message` has come in, and is verified and parsed. Outgoing messages need no value of their own: `codec.encode`
 takes their parts. Content is plain data; an unknown message type is data too, not an error.
 """
 
@@ -33,7 +33,7 @@ class Header(NamedTuple):
 class Message(NamedTuple):
     """One message from a client.
 
-    `header_frame` is the header exactly as it came: what answers the message carries it, byte for byte, as its
+    `header_frame` is the header exactly as it came: answers to the message carry it, byte for byte, as their
     parent header, so that fields we know nothing of survive. `problem` says why an authentic message cannot be served.
     """
 

@@ -9,7 +9,7 @@ __all__ = ["DELIMITER", "PROTOCOL_VERSION", "Channel", "reply_type", "topic_of"]
 PROTOCOL_VERSION = "5.5"
 
 DELIMITER = b"<IDS|MSG>"
-"""What stands between the routing identities and the signed frames (messaging spec, "The wire protocol")."""
+"""The delimiter between the routing identities and the signed frames (messaging spec, "The wire protocol")."""
 
 
 class Channel(StrEnum):

@@ -1,4 +1,4 @@
-"""What is said of messages that are refused: a line now and then, however many come.
+"""The log of refused messages: a line now and then, however many come.
 
 Each peer can send as many as it likes, with the key or without it, so a line for each would fill the disk of whoever
 keeps the log.
@@ -38,7 +38,7 @@ class Refusals:
             self.tell()
 
     def tell(self) -> None:
-        """Say what has not been said yet, if anything."""
+        """Report the refusals that were not reported yet, if any."""
         if self._unsaid:
             others = self._unsaid - 1
             more = f" ({others} more since the line before, {self.count} in all)" if others else ""

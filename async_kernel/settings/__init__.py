@@ -1,4 +1,4 @@
-"""What argv and a kernel spec say, as typed values.
+"""The settings in an argv or a kernel spec, as typed values.
 
 One table (`options`) defines every option. From it come the parser (`parse`), the argv of a spec (`render`), the help
 text and the page in the documentation (`manual`). For every settings value `s`, `parse(render(s)) == Start(s)`.

@@ -1,4 +1,4 @@
-"""What a command line can ask for: one class per command, each a value.
+"""The commands of the command line: one class per command, each a value.
 
 Annotations are real here and not text: a NamedTuple compiles each text, which is a third of this module's import time.
 """
@@ -28,7 +28,7 @@ __all__ = [
 DEFAULT_NAME = "async"
 DEFAULT_INTERFACE = "async_kernel.interface.start_kernel_zmq_interface"
 CONNECTION_FILE_FIELD = "{connection_file}"
-"""What a client replaces by the path of the connection file (jupyter_client, "Kernel specs")."""
+"""The placeholder that a client replaces by the path of the connection file (jupyter_client, "Kernel specs")."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -41,7 +41,8 @@ class Settings(NamedTuple):
     kernel_name: str = DEFAULT_NAME
     display_name: str = ""
     start_interface: str = DEFAULT_INTERFACE
-    """Dotted path of what starts the kernel, or path of a file and a name in it: "/folder/file.py:start"."""
+    """Dotted path of the function that starts the kernel, or path of a file and a name in it:
+    "/folder/file.py:start"."""
     backend: str = "asyncio"
     """"asyncio" or "trio"."""
     backend_options: Mapping[str, Any] = _NOTHING
@@ -51,7 +52,7 @@ class Settings(NamedTuple):
     attributes: Mapping[str, Any] = _NOTHING
     """Every other setting by its dotted name: `{"kernel.quiet": True, "shell.timeout": 0.1}`."""
     sources: Mapping[str, str] = _NOTHING
-    """Which word set what: `{"backend": "--backend"}`. Equal settings may differ in it."""
+    """The word that set each field: `{"backend": "--backend"}`. Equal settings may differ in it."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Settings) and self[:-1] == other[:-1]
@@ -102,7 +103,7 @@ class List(NamedTuple):
 
 
 class Doctor(NamedTuple):
-    """Start a kernel, run a cell in it, and say what is wrong."""
+    """Start a kernel, run a cell in it, and report each problem."""
 
     name: str = DEFAULT_NAME
     json: bool = False

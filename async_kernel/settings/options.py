@@ -73,7 +73,7 @@ def trait(name: str) -> Option:
 
 
 OPTIONS: tuple[Option, ...] = (
-    # What to do. The names of these rows are also the names of the commands.
+    # Commands. The names of these rows are also the names of the commands.
     Option("add", "text", "write the kernel spec NAME", short="a", metavar="NAME", commands=("add",)),
     Option("remove", "names", "remove kernel specs", short="r", metavar="NAME[,NAME...]", commands=("remove",)),
     Option(

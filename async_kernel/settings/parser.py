@@ -128,7 +128,7 @@ def word(name: str, value: Any) -> str:
 
 
 def merge(defaults: Settings, given: Settings) -> Settings:
-    """`given` on top of `defaults`: what the command line said wins, mappings are joined name by name.
+    """`given` on top of `defaults`: the command line wins, mappings are joined name by name.
 
     For the settings of an installed spec (`defaults`) and a command line that names it (`given`). The backend that was
     only guessed from the kernel's name gives way to the spec's.
@@ -226,7 +226,7 @@ def _value(option: Option, negated: bool, text: str | None, word: str) -> Any:
         raise UsageError(f"{word.partition('=')[0]} takes {error}, not {text!r}.", next_step) from None
 
 
-# Commands from what was read
+# Commands from the words that were read
 
 
 def _one_command(asked: Sequence[_Given]) -> str:
@@ -385,7 +385,7 @@ def _habits(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
-# What to say about a mistake
+# Messages about mistakes
 
 
 def _usage(option: Option) -> str:

@@ -1,6 +1,6 @@
 """The text of an option's value, to the value and back. Literals only: nothing that is typed is ever run as code.
 
-Every `read` function takes text and gives a value, or raises ValueError saying what the text should have been.
+Every `read` function takes text and gives a value, or raises ValueError that names the right form.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Literal
 __all__ = ["Kind", "literal", "read", "write"]
 
 Kind = Literal["flag", "integer", "number", "choice", "text", "string", "names", "mapping", "pair", "trait"]
-"""What a value is.
+"""The kind of a value.
 
 flag: True or False · integer · number: a float, or None where the default is None · choice: one of the row's choices ·
 text: as typed, whatever it looks like · string: as typed, or a quoted literal · names: separated by commas ·
@@ -27,7 +27,8 @@ _FALSE = {"false", "0", "no", "off"}
 def literal(text: str) -> Any:
     """The Python literal that `text` spells, else `text` itself: `literal("[1]") == [1]`, `literal("a b") == "a b"`.
 
-    Only what can be written back counts: `literal("1e999")` is infinite, which no literal spells, so it stays text.
+    Only values that can be written back count: `literal("1e999")` is infinite, which no literal spells, so it stays
+    text.
     """
     from ast import literal_eval  # not for everyone: most values are plain words
 
@@ -41,7 +42,7 @@ def literal(text: str) -> Any:
 def read(kind: Kind, text: str, choices: Sequence[Any] = (), optional: bool = False) -> Any:
     """The value that `text` gives for an option of this kind, for example `read("number", "0.1") == 0.1`.
 
-    `optional` lets `None` stand for no value. Raises ValueError with what was expected.
+    `optional` lets `None` stand for no value. Raises ValueError that names the expected form.
     """
     if optional and text.strip().lower() in {"none", ""}:
         return None
@@ -130,7 +131,7 @@ def _pair(text: str) -> dict[str, str]:
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    """A dict literal, or what a shell leaves of one.
+    """A dict literal, or a dict literal whose quotes a shell has removed.
 
     bash takes the quotes out of `--host_options={'module':'PySide2'}`, and splits a dict of two items into two words
     without braces (`--host_options=module:PySide2 --host_options=...`); both still give the mapping that was meant.
