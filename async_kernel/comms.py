@@ -19,6 +19,7 @@ from typing import Any
 import comm
 from comm.base_comm import BaseComm, CommManager
 
+from async_kernel.kernel.place import Place
 from async_kernel.kernel.request import Request, find_request
 from async_kernel.protocol.messages import Buffer, Content
 from async_kernel.stacks import calls_checkpoint, runs_user_code
@@ -142,7 +143,7 @@ class CommHandlers:
         channel = self.manager.comms.get(str(request.content.get("comm_id", "")))
         return channel.home if isinstance(channel, KernelComm) else None
 
-    def open(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
+    def open(self, request: Request, place: Place = Place.IN_TURN) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_open: hand the new comm to its target. When there is no such target, or it fails, the comm is
         closed again, which the front end is told by a comm_close. JupyterLab opens `jupyter.widget.control` with each
         notebook, whether ipywidgets is imported or not."""
@@ -157,12 +158,12 @@ class CommHandlers:
             return None
         return _serve(request, lambda: _run(target, channel, request.as_dict()), failed=channel.close)
 
-    def message(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
+    def message(self, request: Request, place: Place = Place.IN_TURN) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_msg: call the comm's callback. A message for no comm is dropped, what fails is shown.
 
-        IPython's events are fired around it when it is `alone`. Beside a cell they would do for the cell what is done
-        at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a cell may run
-        in another shell, and may have begun meanwhile.
+        IPython's events are fired around it when its place is IN_TURN. Beside a cell they would do for the cell what is
+        done at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a cell
+        may run in another shell, and may have begun meanwhile.
         """
         channel = self._find(request)
         if channel is None:
@@ -176,12 +177,12 @@ class CommHandlers:
             if not self._runs_cell():
                 _trigger("post_execute")
 
-        if not alone or self._runs_cell():
+        if place is not Place.IN_TURN or self._runs_cell():
             return _serve(request, run)
         _trigger("pre_execute")
         return _serve(request, run, ended=ended)
 
-    def close(self, request: Request, alone: bool = True) -> Coroutine[Any, Any, None] | None:
+    def close(self, request: Request, place: Place = Place.IN_TURN) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_close: forget the comm and call its callback; what fails is shown."""
         channel = self._find(request)
         if channel is None:

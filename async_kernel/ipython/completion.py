@@ -27,7 +27,7 @@ from IPython.utils.tokenutil import token_at_cursor
 from async_kernel.ipython import static
 from async_kernel.ipython.display import mime_bundle
 from async_kernel.ipython.tracebacks import error_content
-from async_kernel.kernel.ports import Effort
+from async_kernel.kernel.place import Place
 from async_kernel.protocol.messages import Content
 
 __all__ = ["complete", "inspect", "is_complete"]
@@ -43,16 +43,16 @@ _EVALUATING = (
 """The matchers of IPython that look into what names hold, by running code."""
 
 
-def complete(shell: Any, code: str, cursor_pos: int, effort: Effort = Effort.FULL) -> Content:
+def complete(shell: Any, code: str, cursor_pos: int, place: Place = Place.IN_TURN) -> Content:
     """The content of a complete_reply, for example `{"matches": ["import"], "cursor_start": 0, "cursor_end": 3, ...}`.
 
     `metadata` says of each match its text, range, type and signature. Completers may run user code (attributes, for
-    one), unless `effort` is STATIC: what it raises becomes an error reply.
+    one), unless `place` is APART: what it raises becomes an error reply.
     """
     cursor_pos = min(max(cursor_pos, 0), len(code))
     try:
         with provisionalcompleter():
-            completer = shell.Completer if effort is Effort.FULL else _completer(shell, effort)
+            completer = shell.Completer if place is Place.IN_TURN else _completer(shell, place)
             found = list(rectify_completions(code, completer.completions(code, cursor_pos)))
             if found and all(completion.text.startswith(".") for completion in found):
                 # Without jedi IPython completes an attribute with its dot, which front ends would show.
@@ -79,7 +79,7 @@ def complete(shell: Any, code: str, cursor_pos: int, effort: Effort = Effort.FUL
     }
 
 
-def _completer(shell: Any, effort: Effort) -> IPCompleter:
+def _completer(shell: Any, place: Place) -> IPCompleter:
     """A completer for one answer, with the settings of the shell's: each has a state, and threads share none."""
     given = shell.Completer
     completer = IPCompleter(
@@ -89,7 +89,7 @@ def _completer(shell: Any, effort: Effort) -> IPCompleter:
         value = getattr(given, name)
         if name != "use_jedi" and value != getattr(completer, name):  # deprecated ones warn of being set
             setattr(completer, name, value)
-    if effort is Effort.STATIC:
+    if place is Place.APART:
         completer.disable_matchers = [*given.disable_matchers, *_EVALUATING]
         completer.evaluation, completer.policy_overrides = "minimal", {}  # "forbidden" raises KeyError in IPython 9.18
         completer.custom_matchers = [_static_matcher(completer)]
@@ -124,15 +124,15 @@ def _static_matcher(completer: IPCompleter) -> Any:
     return match
 
 
-def inspect(shell: Any, code: str, cursor_pos: int, detail_level: int, effort: Effort = Effort.FULL) -> Content:
+def inspect(shell: Any, code: str, cursor_pos: int, detail_level: int, place: Place = Place.IN_TURN) -> Content:
     """The content of an inspect_reply; `found` is False when there is no name at the cursor or it means nothing.
 
-    With STATIC `effort` it is what `static.describe` knows.
+    With `place` APART it is what `static.describe` knows.
     """
     reply: Content = {"status": "ok", "found": False, "data": {}, "metadata": {}}
     try:
         name = token_at_cursor(code, min(max(cursor_pos, 0), len(code)))
-        if effort is Effort.STATIC:
+        if place is Place.APART:
             return reply | _describe(shell, name, detail_level)
         bundle = shell.object_inspect_mime(name, detail_level=detail_level)
     except KeyError:
@@ -157,13 +157,13 @@ def _describe(shell: Any, name: str, detail_level: int) -> Content:
     return {"found": True, "data": {"text/plain": static.describe(name, value, detail_level)}}
 
 
-def is_complete(shell: Any, code: str, effort: Effort = Effort.FULL) -> Content:
+def is_complete(shell: Any, code: str, place: Place = Place.IN_TURN) -> Content:
     """The content of an is_complete_reply: `complete`, `invalid`, or `incomplete` with the next line's `indent`.
 
-    With STATIC `effort` the input transformers that the user has added have no say.
+    With `place` APART the input transformers that the user has added have no say.
     """
     try:
-        check = TransformerManager().check_complete if effort is Effort.STATIC else shell.check_complete
+        check = TransformerManager().check_complete if place is Place.APART else shell.check_complete
         status, indent = check(code)
     except (Exception, KeyboardInterrupt):
         return {"status": "unknown"}

@@ -18,7 +18,7 @@ from async_kernel.ipython.profile import start_shell
 from async_kernel.ipython.shell import ZMQInteractiveShell, has_wrapped_run_cell
 from async_kernel.ipython.tracebacks import error_content, plain_traceback
 from async_kernel.ipython.transcript import CellRecord
-from async_kernel.kernel.ports import Effort
+from async_kernel.kernel.place import Place
 from async_kernel.kernel.request import current_request
 from async_kernel.protocol.messages import Content
 
@@ -156,17 +156,17 @@ class IPythonInterpreter:
             self.shell.showtraceback((type(error), error, error.__traceback__))
         return cell.error or error_content(type(error), error, plain_traceback(error))
 
-    def complete(self, code: str, cursor_pos: int, effort: Effort = Effort.FULL) -> Content:
+    def complete(self, code: str, cursor_pos: int, place: Place = Place.IN_TURN) -> Content:
         """Completions at `cursor_pos` (code points): the content of a complete_reply."""
-        return complete(self.shell, code, cursor_pos, effort)
+        return complete(self.shell, code, cursor_pos, place)
 
-    def inspect(self, code: str, cursor_pos: int, detail_level: int = 0, effort: Effort = Effort.FULL) -> Content:
+    def inspect(self, code: str, cursor_pos: int, detail_level: int = 0, place: Place = Place.IN_TURN) -> Content:
         """What is known of the name at `cursor_pos`: the content of an inspect_reply."""
-        return inspect(self.shell, code, cursor_pos, detail_level, effort)
+        return inspect(self.shell, code, cursor_pos, detail_level, place)
 
-    def is_complete(self, code: str, effort: Effort = Effort.FULL) -> Content:
+    def is_complete(self, code: str, place: Place = Place.IN_TURN) -> Content:
         """Whether a console should run `code` or ask for more lines: the content of an is_complete_reply."""
-        return is_complete(self.shell, code, effort)
+        return is_complete(self.shell, code, place)
 
     def history(self, content: Content) -> Content:
         """Past input, as the content of a history_request says: the content of a history_reply."""

@@ -1,8 +1,8 @@
 """Asides: requests that are answered beside the cells, also while one of them runs.
 
 An aside is offered to the loop of its shell, which takes it up at once when it idles or its cell awaits. When the cell
-keeps the thread to itself, the service thread takes the aside after a short while: whoever comes first serves it. It is
-told with how much effort: what the service thread says has to come without any of the user's code being run. Without a
+keeps the thread to itself, the service thread takes the aside after a short while: whoever comes first serves it. The
+handler is told the place: the service thread has to answer without running any of the user's code. Without a
 service thread, as a process may be given none, an aside that would have to wait for the cell is refused.
 """
 
@@ -11,23 +11,18 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
 
 from async_kernel.concurrency.portal import Portal
 from async_kernel.errors import RequestError
-from async_kernel.protocol.messages import Content
 from async_kernel.system.service_thread import Standby
 
-from .dispatch import refuse, serve_now
+from .dispatch import Handler, answer, refuse
 from .execution import is_held
 from .lanes import Lane
-from .ports import Effort
+from .place import Place
 from .request import Request
 
-__all__ = ["PATIENCE", "AsideHandler", "Asides"]
-
-AsideHandler = Callable[[Request, Effort], Content]
-"""Serves an aside in the calling thread; returns the content of the reply."""
+__all__ = ["PATIENCE", "Asides"]
 
 PATIENCE = 0.05
 """Seconds that the shell's own thread is given before the service thread answers in its place, if a cell holds it."""
@@ -37,7 +32,7 @@ LONGEST_PATIENCE = 1.0
 
 
 class _Aside:
-    def __init__(self, request: Request, handler: AsideHandler, lane: Lane) -> None:
+    def __init__(self, request: Request, handler: Handler, lane: Lane) -> None:
         self._request = request
         self._handler = handler
         self._lane = lane
@@ -54,11 +49,11 @@ class _Aside:
 
     def run_at_home(self) -> None:
         """Serve it in the thread of its shell, unless the service thread has taken it."""
-        self._run(Effort.QUICK if self._lane.is_busy else Effort.FULL)
+        self._run(Place.BESIDE if self._lane.is_busy else Place.IN_TURN)
 
     def run_apart(self) -> None:
         """Serve it in the service thread, unless that of its shell has taken it."""
-        self._run(Effort.STATIC)
+        self._run(Place.APART)
 
     def refuse(self) -> None:
         """Answer that it cannot be served now, unless it has been."""
@@ -66,10 +61,10 @@ class _Aside:
             reason = "A cell is running, and no thread can be started to answer beside it."
             refuse(self._request, RequestError(reason, "End some threads or processes, or ask again after the cell."))
 
-    def _run(self, effort: Effort) -> None:
+    def _run(self, place: Place) -> None:
         if self._lock.acquire(blocking=False):
             self.taken.set()
-            serve_now(self._request, lambda request: self._handler(request, effort))
+            answer(self._request, self._handler, place)
 
 
 class Asides:
@@ -79,7 +74,7 @@ class Asides:
         self._offered: queue.SimpleQueue[_Aside | None] = queue.SimpleQueue()
         self._standby = Standby("asides", self._serve)
 
-    def put(self, request: Request, handler: AsideHandler, lane: Lane) -> None:
+    def put(self, request: Request, handler: Handler, lane: Lane) -> None:
         """Have `request` served beside the cells of `lane`. Returns at once."""
         aside = _Aside(request, handler, lane)
         portal = aside.portal = lane.reach(aside.run_at_home)

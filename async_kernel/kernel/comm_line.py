@@ -18,9 +18,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from async_kernel.concurrency.nested import set_aside
+from async_kernel.protocol.messages import Content
 
-from .dispatch import Start, start_now
+from .dispatch import Handler, begin
 from .execution import Execution
+from .place import Place
 from .request import Request
 
 __all__ = ["PATIENCE", "CommLine", "CommMessage", "CommRules"]
@@ -45,31 +47,19 @@ class CommRules(NamedTuple):
 class CommMessage:
     """A comm message that nobody has served yet. `execution` is there while somebody serves it."""
 
-    __slots__ = ("arrived", "comm_id", "execution", "request", "start")
+    __slots__ = ("arrived", "comm_id", "execution", "handler", "request")
 
-    def __init__(self, request: Request, start: Start) -> None:
+    def __init__(self, request: Request, handler: Handler) -> None:
         self.request = request
-        self.start = start
+        self.handler = handler
         self.arrived = time.monotonic()
         self.comm_id = str(request.content.get("comm_id", ""))
         self.execution: Execution | None = None
 
-    async def serve_in_turn(self, request: Request) -> None:
-        """Serve it between the cells (a `Handler`)."""
-        rest = self.start(request, True)
-        if rest is not None:
-            await rest
-
-    async def serve_beside(self, request: Request) -> None:
-        """Serve it while a cell awaits (a `Handler`)."""
-        rest = self.start(request, False)
-        if rest is not None:
-            await rest
-
-    def serve_apart(self) -> Coroutine[Any, Any, None] | None:
+    def serve_apart(self) -> Coroutine[Any, Any, Content | None] | None:
         """Serve it in a thread without a loop; return what is left to `finish` in the loop."""
         with set_aside():  # the context may still say that the shell's loop runs
-            return start_now(self.request, self.start)
+            return begin(self.request, self.handler, Place.APART)
 
 
 class CommLine:

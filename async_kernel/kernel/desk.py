@@ -16,7 +16,8 @@ from .detached import Detached
 from .dispatch import refuse
 from .interruption import Interruption
 from .late_parts import LateParts
-from .ports import Comms, Effort, Interpreter
+from .place import Place
+from .ports import Comms, Interpreter
 from .request import Request
 from .shells import Shells
 
@@ -70,19 +71,19 @@ class Desk:
 
     # At once
 
-    def kernel_info(self, request: Request) -> Content:
+    def kernel_info(self, request: Request, place: Place) -> Content:
         """ "Kernel info"."""
         return self._info if self._parts.banner is None else {**self._info, "banner": self._parts.banner}
 
-    def connect(self, request: Request) -> Content:
+    def connect(self, request: Request, place: Place) -> Content:
         """ "Connect"."""
         return {"status": "ok", **self._ports}
 
-    def detached(self, request: Request) -> Content:
+    def detached(self, request: Request, place: Place) -> Content:
         """Our own: how detached cells stand, all of them or the one whose `detached_id` is given."""
         return {"status": "ok", "detached": self._detached.states(_field(request.content, "detached_id", ""))}
 
-    def interrupt(self, request: Request) -> Content:
+    def interrupt(self, request: Request, place: Place) -> Content:
         """ "Kernel interrupt": the main shell and all subshells, as JEP 91 leaves it to the kernel; with a
         `detached_id`, which is our own, that cell alone."""
         _field(request.content, "detached_id", "")
@@ -91,8 +92,11 @@ class Desk:
 
     # In order
 
-    async def execute(self, request: Request) -> Content:
+    def execute(self, request: Request, place: Place) -> Coroutine[Any, Any, Content]:
         """ "Execute". A `timeout` in the metadata, in seconds, has the cell interrupted after that time."""
+        return self._execute(request)
+
+    async def _execute(self, request: Request) -> Content:
         content = request.content
         interpreter, scopes = self._interpreter, self._parts.get().cell_scopes
         silent = _field(content, "silent", False)
@@ -119,48 +123,52 @@ class Desk:
 
     # Comms
 
-    def comm_open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def comm_open(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         """ "Opening a Comm"."""
-        return self._comms.open(request, alone)
+        return self._comms.open(request, place)
 
-    def comm_msg(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def comm_msg(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         """ "Comm Messages"."""
-        return self._comms.message(request, alone)
+        return self._comms.message(request, place)
 
-    def comm_close(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def comm_close(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         """ "Tearing Down Comms"."""
-        return self._comms.close(request, alone)
+        return self._comms.close(request, place)
 
     # Aside
 
-    def complete(self, request: Request, effort: Effort) -> Content:
+    def complete(self, request: Request, place: Place) -> Content:
         """ "Completion"."""
         code = _code(request.content)
-        return self._interpreter.complete(code, _cursor(request.content, code), effort)
+        return self._interpreter.complete(code, _cursor(request.content, code), place)
 
-    def inspect(self, request: Request, effort: Effort) -> Content:
+    def inspect(self, request: Request, place: Place) -> Content:
         """ "Introspection"."""
         code = _code(request.content)
         detail_level = _field(request.content, "detail_level", 0)
-        return self._interpreter.inspect(code, _cursor(request.content, code), detail_level, effort)
+        return self._interpreter.inspect(code, _cursor(request.content, code), detail_level, place)
 
-    def is_complete(self, request: Request, effort: Effort) -> Content:
+    def is_complete(self, request: Request, place: Place) -> Content:
         """ "Code completeness"."""
-        return self._interpreter.is_complete(_code(request.content), effort)
+        return self._interpreter.is_complete(_code(request.content), place)
 
-    def history(self, request: Request, effort: Effort) -> Content:
+    def history(self, request: Request, place: Place) -> Content:
         """ "History". Its fields go into queries of a database, which a wrong type makes take itself for corrupt."""
         for name, default in _HISTORY_FIELDS.items():
             _field(request.content, name, default)
         return self._interpreter.history(request.content)
 
-    def comm_info(self, request: Request, effort: Effort) -> Content:
+    def comm_info(self, request: Request, place: Place) -> Content:
         """ "Comm info"."""
         return self._comms.info(request.content)
 
     # Control
 
-    def shutdown(self, request: Request) -> Content:
+    def debug(self, request: Request, place: Place) -> Content:
+        """ "Debug request"."""
+        return self._debugging.answer(request.content)
+
+    def shutdown(self, request: Request, place: Place) -> Content:
         """ "Kernel shutdown"."""
         restart = _field(request.content, "restart", False)
         content = {"status": "ok", "restart": restart}
@@ -168,7 +176,7 @@ class Desk:
         self._closing.plan(restart)
         return content
 
-    def usage(self, request: Request) -> Content:
+    def usage(self, request: Request, place: Place) -> Content:
         """What the kernel uses of its machine, as jupyter-resource-usage asks for it: see `system.usage`."""
         if self._usage is None:
             from async_kernel.system.usage import measure_with
@@ -180,17 +188,17 @@ class Desk:
             self._usage = measure_with(psutil)
         return {"status": "ok", **self._usage.read()}
 
-    def create_subshell(self, request: Request) -> Content:
+    def create_subshell(self, request: Request, place: Place) -> Content:
         """JEP 91, "Create subshell"."""
         return {"status": "ok", "subshell_id": self._shells.subshells.create()}
 
-    def delete_subshell(self, request: Request) -> Content:
+    def delete_subshell(self, request: Request, place: Place) -> Content:
         """JEP 91, "Delete subshell"."""
         for left in self._shells.subshells.delete(_field(request.content, "subshell_id", "")):
             refuse(left, RequestError("The subshell of this request was deleted."))
         return {"status": "ok"}
 
-    def list_subshell(self, request: Request) -> Content:
+    def list_subshell(self, request: Request, place: Place) -> Content:
         """JEP 91, "List subshells"."""
         return {"status": "ok", "subshell_id": self._shells.subshells.ids()}
 

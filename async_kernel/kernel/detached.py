@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 
-from .dispatch import Handler
+from .dispatch import Answer, Handler
+from .place import Place
 from .request import Request
 
 __all__ = ["KEPT", "Detached"]
@@ -39,10 +40,10 @@ class Detached:
             for name in ended[:-KEPT]:
                 del self._cells[name]
 
-        async def serve(request: Request) -> Content | None:
+        def serve(request: Request, place: Place) -> Answer:
             with self._lock:
                 cell.update(state="running", started=_now())
-            return await handler(request)
+            return handler(request, place)
 
         def end(reply: Content) -> None:
             with self._lock:

@@ -12,48 +12,69 @@ from async_kernel.protocol.messages import Content
 from async_kernel.system.real import real
 from async_kernel.system.reserve import spared
 
+from .place import Place
 from .request import Request, error_content, serving
 
-__all__ = [
-    "Handler",
-    "Start",
-    "SyncHandler",
-    "abort",
-    "decline",
-    "finish",
-    "give_up",
-    "refuse",
-    "serve",
-    "serve_now",
-    "start_now",
-]
+__all__ = ["Answer", "Handler", "abort", "answer", "begin", "decline", "finish", "give_up", "refuse", "serve"]
 
-Handler = Callable[[Request], Awaitable[Content | None]]
-"""Serves a request in the loop of a lane; returns the content of the reply, None when its type has no reply."""
+Answer = Content | Coroutine[Any, Any, Content | None] | None
+"""The content of a reply, None for a type that has no reply, or a coroutine that returns one of the two. A coroutine is
+awaited in the loop of the shell."""
 
-SyncHandler = Callable[[Request], Content | None]
-"""The same, in a thread without a loop."""
-
-Start = Callable[[Request, bool], Coroutine[Any, Any, None] | None]
-"""Serves a request that has no reply, in any thread; returns what is left to be awaited in the loop of its shell, if
-anything. The flag says that no cell runs meanwhile."""
+Handler = Callable[[Request, Place], Answer]
+"""Serves a request, in the calling thread, at a place."""
 
 
 async def serve(
-    request: Request, handler: Handler, before_reply: Callable[[], Awaitable[None]] | None = None
-) -> Content:
-    """Serve `request` with `handler`; return what was replied ({} for a type without a reply).
+    request: Request, handler: Handler, place: Place, before_reply: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Serve `request` in the calling task. `before_reply` is awaited when a coroutine of the handler gives an error."""
+    rest = begin(request, handler, place)
+    if rest is not None:
+        await finish(request, rest, before_reply)
 
-    `before_reply` is awaited when the handler's reply is an error.
-    """
+
+def answer(request: Request, handler: Handler, place: Place) -> None:
+    """Serve `request` in the calling thread, for a handler that leaves nothing to be awaited."""
+    rest = begin(request, handler, place)
+    if rest is not None:
+        rest.close()
+        give_up(request, RuntimeError(f"{request.msg_type} is answered without a loop, and its handler awaits."))
+
+
+def begin(request: Request, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None] | None:
+    """Say busy and call the handler in the calling thread. A coroutine that is returned is left for `finish`."""
+    with serving(request):
+        content: Content | None = None
+        rest: Coroutine[Any, Any, Content | None] | None = None
+        try:
+            _busy(request)
+            if request.message.problem:
+                raise RequestError(request.message.problem)
+            given = handler(request, place)
+            if given is None or isinstance(given, dict):
+                content = given
+            else:
+                rest = given
+        except BaseException as error:
+            content = _error(request, error)
+        finally:
+            if rest is None:
+                _done(request, content)
+    return rest
+
+
+async def finish(
+    request: Request,
+    rest: Coroutine[Any, Any, Content | None],
+    before_reply: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Await what `begin` has left, and so end the serving of `request`."""
     with serving(request):
         content: Content | None = None
         try:
-            _busy(request)
             try:
-                if request.message.problem:
-                    raise RequestError(request.message.problem)
-                content = await handler(request)
+                content = await rest
             except BaseException as error:
                 content = _error(request, error)
             failed = content is not None and content.get("status") == "error"
@@ -61,48 +82,6 @@ async def serve(
                 await before_reply()
         finally:
             _done(request, content)
-        return content or {}
-
-
-def serve_now(request: Request, handler: SyncHandler) -> None:
-    """Serve `request` in the calling thread."""
-    with serving(request):
-        content: Content | None = None
-        try:
-            _busy(request)
-            if request.message.problem:
-                raise RequestError(request.message.problem)
-            content = handler(request)
-        except BaseException as error:
-            content = _error(request, error)
-        finally:
-            _done(request, content)
-
-
-def start_now(request: Request, start: Start) -> Coroutine[Any, Any, None] | None:
-    """Serve `request` in the calling thread, beside a cell. What is returned, if anything, is left for `finish`."""
-    rest: Coroutine[Any, Any, None] | None = None
-    with serving(request):
-        try:
-            _busy(request)
-            rest = start(request, False)
-        except BaseException as error:
-            _error(request, error)
-        finally:
-            if rest is None:
-                _done(request, None)
-    return rest
-
-
-async def finish(request: Request, rest: Awaitable[object]) -> None:
-    """Await what `start_now` has left, and so end the serving of `request`."""
-    with serving(request):
-        try:
-            await rest
-        except BaseException as error:
-            _error(request, error)
-        finally:
-            _done(request, None)
 
 
 def decline(request: Request, error: BaseException) -> None:

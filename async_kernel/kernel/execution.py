@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, Protocol
 
@@ -11,23 +11,25 @@ from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.interrupts.aftermath import insist
 from async_kernel.interrupts.interrupter import Interrupt
 from async_kernel.interrupts.offspring import moment
+from async_kernel.protocol.messages import Content
 from async_kernel.stacks import held_by, stack_of
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import later
 
 from .dispatch import Handler, give_up
+from .place import Place
 from .prompts import Prompts
 from .request import Request
 
-__all__ = ["Execution", "Place", "ThisThread", "execution_on", "is_held", "work"]
+__all__ = ["Execution", "ThisThread", "WorkLoop", "execution_on", "is_held", "work"]
 
 RETURN_SECONDS = 0.25
 """How long a lane waits for its thread, after a cell was given up, before another takes its place: a call that returns
 by then takes nothing away, and `finally` blocks of the cell do not run beside the next one."""
 
 
-class Place(InnerLoop, Protocol):
-    """Where an execution runs: a portal, or what stands for a thread without a loop."""
+class WorkLoop(InnerLoop, Protocol):
+    """The loop in which an execution runs: a portal, or a stand-in for a thread without a loop."""
 
     thread: int
     """The ident of the thread."""
@@ -40,7 +42,7 @@ class Place(InnerLoop, Protocol):
 
 
 class ThisThread:
-    """The calling thread as a place: no loop runs in it."""
+    """The calling thread in place of a loop: none runs in it."""
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -64,10 +66,10 @@ class Execution:
     """A request that a lane is serving, as something that can be interrupted (`Interruptible`)."""
 
     def __init__(
-        self, request: Request, place: Place, prompts: Prompts, left: Callable[[Execution], None] | None
+        self, request: Request, loop: WorkLoop, prompts: Prompts, left: Callable[[Execution], None] | None
     ) -> None:
         self.request = request
-        self.thread = place.thread
+        self.thread = loop.thread
         self.started = real.time()
         self.since = moment()
         self._begun = real.monotonic()
@@ -75,7 +77,7 @@ class Execution:
         self.finished = False
         self._wait_ends = False  # the end of one is on its way to the task
         self._left = left
-        self._place = place
+        self._loop = loop
         self._prompts = prompts
 
     @property
@@ -93,17 +95,17 @@ class Execution:
         # With a question open its thread stands in Prompts.ask, where nothing else claims the interrupt.
         if not self._prompts.cancel(self.request.message.header.msg_id, interrupt.claim):
             # A loop that the cell runs by itself, inside ours, is what has to end: ours stands still meanwhile.
-            loop = innermost(self.thread) or self._place
+            loop = innermost(self.thread) or self._loop
             loop.call(self._end_wait, interrupt, loop)
 
     def reach(self, frame: FrameType) -> bool | None:
         """Whether what is raised at `frame`, in a callback or task of the loop, comes to the task of the execution."""
-        return self._place.reach(frame)
+        return self._loop.reach(frame)
 
     def waits(self) -> list[object]:
         """Where its thread stands, if its own code runs there, else the task that awaits."""
         stack = stack_of(self.thread)
-        return [stack.innermost if stack.holder is self else self._place.awaiting()]
+        return [stack.innermost if stack.holder is self else self._loop.awaiting()]
 
     def mark_interrupted(self) -> None:
         """Let the interpreter know that a cancellation means an interrupt."""
@@ -167,9 +169,14 @@ class Execution:
             self.leave()
 
 
-def work(execution: Execution, handler: Handler) -> Awaitable[dict[str, object] | None]:
+def work(execution: Execution, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None]:
     """Serve the request of an execution, which holds its thread while its own code runs."""
-    return held_by(execution, handler, execution.request)
+    return held_by(execution, _call, handler, execution.request, place)
+
+
+async def _call(handler: Handler, request: Request, place: Place) -> Content | None:
+    given = handler(request, place)
+    return given if given is None or isinstance(given, dict) else await given
 
 
 def execution_on(thread: int) -> Execution | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
 
 from async_kernel.concurrency.portal import Portal
 from async_kernel.errors import RequestError
@@ -14,20 +13,16 @@ from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.system import reserve
-from async_kernel.system.service_thread import ServiceThread
 
-from .aside import Asides
 from .clocks import ClientClocks
 from .closing import Closing
-from .comm_line import CommRules
 from .debugging import Debugging
 from .desk import Desk
 from .detached import Detached
-from .dispatch import SyncHandler, abort, decline, refuse, serve_now
+from .dispatch import abort, decline, refuse
 from .interruption import Interruption
-from .lanes import Lane
 from .late_parts import LateParts
-from .modes import is_detached, mode_of
+from .orders import Orders
 from .outlet import ChannelOutlet
 from .ports import Parts, RunLoop, Transport
 from .prompts import Prompts
@@ -35,7 +30,6 @@ from .request import Request
 from .routes import ROUTES, Order, Route
 from .shells import Shells
 from .statuses import Statuses
-from .subshells import Subshells
 
 __all__ = ["Kernel"]
 
@@ -74,16 +68,8 @@ class Kernel:
             for channel in (Channel.SHELL, Channel.CONTROL)
         }
 
-        def new_lane(serve_elsewhere: Callable[[Lane], None] | None = None) -> Lane:
-            rules = CommRules(
-                is_known=lambda request: parts.given is not None and parts.given.comms.is_known(request),
-                in_thread=lambda: parts.given is None or parts.given.comms_in_thread,
-            )
-            return Lane(transport, self._prompts, run_loop, rules, serve_elsewhere)
-
-        self.shells = Shells(new_lane(), Subshells(new_lane, run_loop, parts.ready))
+        self.shells = Shells(transport, self._prompts, run_loop, parts)
         self._detached = Detached()
-        self._asides = Asides()
         self._debugging = Debugging(parts)
         self._closing = Closing(self.shells, self.shut_down)
         self.interruption = Interruption(self.shells, self._detached, self._clocks, parts)
@@ -97,8 +83,7 @@ class Kernel:
             debugging=self._debugging,
             closing=self._closing,
         )
-        self._control: queue.SimpleQueue[tuple[Request, SyncHandler] | None] = queue.SimpleQueue()
-        ServiceThread("control", self._serve_control).start()
+        self._orders = Orders(self.shells, self._detached, parts, self._answered_on_control)
 
     # Taking messages in: called by the thread that moves them
 
@@ -119,46 +104,14 @@ class Kernel:
             decline(request, error)
 
     def _route(self, request: Request, route: Route | None, channel: Channel) -> None:
-        if route is None or route.order is Order.STDIN:
+        if route is None or route.handler is None:
             raise RequestError(f"This kernel does not know the message type {request.msg_type!r}.")
         if channel not in route.channels:
             there = " or ".join(sorted(route.channels))
             raise RequestError(f"{request.msg_type} is served on the {there} channel, not on {channel}.")
-        if route.order is Order.DEBUG:
-            self._debugging.put(request)
-            return
-        handler = getattr(self._desk, route.handler)
-        if route.order is Order.AT_ONCE:
-            serve_now(request, handler)
-        elif route.order is Order.CONTROL:
-            self._control.put((request, handler))
-        else:
-            self._enqueue(request, route, handler)
-
-    def _enqueue(self, request: Request, route: Route, handler: Any) -> None:
-        lane = self.shells.lane(request.message.header.subshell_id)
-        if route.order is Order.IN_ORDER:
-            is_execute = request.msg_type == "execute_request"
-            stops = is_execute and _stops_on_error(request.content)
-            mode = mode_of(request.message) if is_execute else None
-            if is_execute and is_detached(request.message) and not request.message.problem:
-                handler = self._detached.take(request, handler)
-            lane.put(request, handler, stops=stops, can_abort=is_execute, mode=mode)
-        elif route.order is Order.COMM:
-            self._home(request, lane).put_comm(request, handler)
-        else:
-            self._asides.put(request, handler, lane)
+        self._orders.put(route.order, request, partial(route.handler, self._desk))
         if self._parts.failure is not None:
             self._refuse_queued(self._parts.failure)
-
-    def _home(self, request: Request, lane: Lane) -> Lane:
-        """The lane that serves a comm message, which was sent to `lane`."""
-        if self._parts.given is None:
-            return lane
-        try:
-            return self.shells.lane(self._parts.given.comms.home(request))
-        except RequestError:  # it was deleted
-            return self.shells.main
 
     def _count(self) -> int:
         """The number of the latest cell in the history; 0 before there is one."""
@@ -192,13 +145,9 @@ class Kernel:
             if request.msg_type == "execute_request":
                 self._ended.set()
 
-    def _serve_control(self) -> None:
-        while not self._closing.begun:
-            asked = self._control.get()
-            if asked is None:  # shut down already
-                return
-            serve_now(*asked)
-        self.shut_down()
+    def _answered_on_control(self) -> None:
+        if self._closing.begun:
+            self.shut_down()
 
     # Any thread
 
@@ -232,8 +181,7 @@ class Kernel:
         self._ending()
         for request in self.shells.end():
             abort(request)
-        self._asides.close()
-        self._control.put(None)
+        self._orders.close()
         self._debugging.close()
         self.interruption.interrupt_all()
         self._ended.set()
@@ -246,8 +194,3 @@ class Kernel:
         """Publish on iopub on behalf of no request: what is said outside any cell."""
         topic = topic_of(self._codec.session, msg_type)
         self._transport.send(Channel.IOPUB, self._codec.encode(msg_type, content, b"{}", metadata, buffers, (topic,)))
-
-
-def _stops_on_error(content: Content) -> bool:
-    """Whether an error aborts the cells behind it. The error of a silent cell, which nobody is shown, does not."""
-    return content.get("stop_on_error", True) is not False and content.get("silent") is not True

@@ -17,13 +17,15 @@ from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.concurrency.queue import Queue
 from async_kernel.concurrency.spawn import spawn_task, spawn_thread
 from async_kernel.errors import RequestError
+from async_kernel.protocol.messages import Content
 from async_kernel.system.real import real
 
 from .comm_line import CommLine, CommMessage, CommRules
-from .dispatch import Handler, Start, abort, finish, refuse, serve
+from .dispatch import Handler, abort, finish, refuse, serve
 from .execution import Execution, ThisThread, is_held, work
 from .modes import Mode
 from .open_requests import OpenRequests
+from .place import Place
 from .ports import RunLoop, Transport
 from .prompts import Prompts
 from .request import Request, Turn
@@ -120,16 +122,16 @@ class Lane:
             self._arrived += 1
             self._queue.put(_Item(self._arrived, request, handler, stops and mode is None, can_abort, mode))
 
-    def put_comm(self, request: Request, start: Start) -> None:
+    def put_comm(self, request: Request, handler: Handler) -> None:
         """Queue a comm message, which may be served before its turn, beside a cell. RequestError when the lane is
         closed."""
-        message = CommMessage(request, start)
+        message = CommMessage(request, handler)
         request.turn = self._turn
         with self._lock:
             self._check_open()
             self._arrived += 1
             self._comms.put(message)
-            self._queue.put(_Item(self._arrived, request, message.serve_in_turn, False, False, None, message))
+            self._queue.put(_Item(self._arrived, request, handler, False, False, None, message))
             portal = self.portal
         if portal is not None and self.is_busy:
             portal.call(self._look_for_early)
@@ -248,7 +250,7 @@ class Lane:
         """Serve a request in the calling task, whose portal is given; beside the lane when there is `begun` to call."""
         started = real.time()  # before a client can know of it
 
-        async def handler(request: Request) -> dict[str, object] | None:
+        async def handler(request: Request, place: Place) -> Content | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
             left: Callable[[Execution], None] | None = self._abandon if item.mode is Mode.THREAD else None
             if self._serve_elsewhere is not None and begun is None:
@@ -273,7 +275,7 @@ class Lane:
                 if begun is not None:
                     begun()
                 with portal.waiting():
-                    return await work(execution, item.handler)
+                    return await work(execution, item.handler, place)
             finally:
                 execution.finished = True
                 request.checkpoint = None
@@ -283,7 +285,8 @@ class Lane:
 
         self._open.add(item.request)
         try:
-            await serve(item.request, handler, self._stop_queued if item.stops else None)
+            place = Place.IN_TURN if begun is None else Place.BESIDE
+            await serve(item.request, handler, place, self._stop_queued if item.stops else None)
         finally:
             self._open.discard(item.request)
         if begun is not None:
@@ -321,7 +324,7 @@ class Lane:
     async def _serve_early(self) -> None:
         message = self._comms.take_early()
         if message is not None:
-            item = _Item(0, message.request, message.serve_beside, False, False, None, message)
+            item = _Item(0, message.request, message.handler, False, False, None, message)
             try:
                 await self._execute(item, current_portal(), lambda: None)
             finally:
@@ -342,7 +345,7 @@ class Lane:
         if portal is not None:
             portal.call(self._look_for_early)  # to be heard when the loop runs callbacks again
         self._beside.append(execution)
-        rest: Coroutine[Any, Any, None] | None = None
+        rest: Coroutine[Any, Any, Content | None] | None = None
         try:
             rest = self._context.copy().run(message.serve_apart)
         finally:
@@ -355,18 +358,18 @@ class Lane:
             if portal is None or not portal.call(self._context.copy().run, go_on):
                 rest.close()
 
-    async def _finish(self, message: CommMessage, rest: Coroutine[Any, Any, None]) -> None:
+    async def _finish(self, message: CommMessage, rest: Coroutine[Any, Any, Content | None]) -> None:
         """Await in the loop what the thread has left of a comm message."""
         portal = current_portal()
         execution = message.execution = Execution(message.request, portal, self._prompts, None)
         self._beside.append(execution)
 
-        async def handler(request: Request) -> None:
+        async def handler(request: Request, place: Place) -> Content | None:
             with portal.waiting():
-                await rest
+                return await rest
 
         try:
-            await finish(message.request, work(execution, handler))
+            await finish(message.request, work(execution, handler, Place.BESIDE))
         finally:
             execution.finished = True
             self._leave(execution)

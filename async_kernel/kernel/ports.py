@@ -8,13 +8,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol
 
 from async_kernel.interrupts.interrupter import Interruptible
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel
 
+from .place import Place
 from .request import Request
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "Comms",
     "Debuggee",
     "Debugger",
-    "Effort",
     "Interpreter",
     "Interrupts",
     "Parts",
@@ -78,25 +77,12 @@ class Interrupts(Protocol):
         """Interrupt one piece of work; returns at once."""
 
 
-class Effort(Enum):
-    """What the answer to a question that is asked beside cells may cost."""
-
-    FULL = auto()
-    """Nothing runs: the best answer."""
-
-    QUICK = auto()
-    """A cell runs, and awaits meanwhile, in the calling thread's loop: a quick answer."""
-
-    STATIC = auto()
-    """A cell keeps the thread of its shell to itself: what can be said in another without running the user's code."""
-
-
 class Comms(Protocol):
     """The comms of a kernel (messaging spec, "Custom Messages").
 
     What serves a message is called in the thread of its shell, or in a thread without a loop while a cell keeps that
-    one to itself. It returns what is left to be awaited in the loop of the shell, if anything. `alone` is False while
-    a cell runs beside it. None lets an exception of user code out.
+    one to itself: `place` says which. It returns what is left to be awaited in the loop of the shell, if anything. None
+    lets an exception of user code out.
     """
 
     def is_known(self, request: Request) -> bool:
@@ -106,13 +92,13 @@ class Comms(Protocol):
     def home(self, request: Request) -> str | None:
         """The id of the subshell that is to serve a message; None for the main shell. Any thread; returns at once."""
 
-    def open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def open(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         """Serve comm_open."""
 
-    def message(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def message(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         """Serve comm_msg."""
 
-    def close(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def close(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         """Serve comm_close."""
 
     def info(self, content: Content) -> Content:
@@ -166,7 +152,7 @@ class Interpreter(Protocol):
     """What runs code. One serves a shell and all its subshells, which share its namespace.
 
     Every method is called with the request current (`kernel.request.current_request()`), on the thread of a lane, those
-    that take an `effort` also on another, where they run none of the user's code: STATIC says so.
+    that take a `place` also on another, where they run none of the user's code: APART says so.
 
     What comes back is the content of the reply, as the messaging spec has it. A method that raises is answered by an
     error reply; none may let an exception of user code out. Methods take the fields of the request's content by name.
@@ -205,13 +191,13 @@ class Interpreter(Protocol):
         When the request is `interrupted`, a cancellation is shown as KeyboardInterrupt.
         """
 
-    def complete(self, code: str, cursor_pos: int, effort: Effort) -> Content:
+    def complete(self, code: str, cursor_pos: int, place: Place) -> Content:
         """Completions at `cursor_pos` (code points)."""
 
-    def inspect(self, code: str, cursor_pos: int, detail_level: int, effort: Effort) -> Content:
+    def inspect(self, code: str, cursor_pos: int, detail_level: int, place: Place) -> Content:
         """What is known of the name at `cursor_pos`."""
 
-    def is_complete(self, code: str, effort: Effort) -> Content:
+    def is_complete(self, code: str, place: Place) -> Content:
         """Whether a console should run `code` or ask for more lines."""
 
     def history(self, content: Content) -> Content:

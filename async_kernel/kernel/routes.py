@@ -1,11 +1,17 @@
-"""The routes: which handler serves a message type, and under which order. A table, nothing else."""
+"""The routes: for each message type its handler, its order and its channels. A table, nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
 from async_kernel.protocol.names import Channel
+
+from .desk import Desk
+from .dispatch import Answer
+from .place import Place
+from .request import Request
 
 __all__ = ["ROUTES", "Order", "Route"]
 
@@ -21,7 +27,7 @@ class Order(Enum):
     """One after another, in the control thread, whatever the shells are doing."""
 
     DEBUG = auto()
-    """One after another, in a thread for them: see `debugging`."""
+    """One after another, in a thread for them: each takes as long as what is being debugged."""
 
     IN_ORDER = auto()
     """One after another, in the lane of its shell or subshell."""
@@ -38,10 +44,10 @@ class Order(Enum):
 
 
 class Route(NamedTuple):
-    """One row: the name of the method of `Handlers` that serves the type ("" when that is not for a handler), its
-    order, and the channels that it comes on."""
+    """One row: the method of the desk that serves the type (None for an answer of a client), its order, and the
+    channels that it comes on."""
 
-    handler: str
+    handler: Callable[[Desk, Request, Place], Answer] | None
     order: Order
     channels: frozenset[Channel]
 
@@ -51,26 +57,26 @@ _CONTROL = frozenset({Channel.CONTROL})
 _BOTH = _SHELL | _CONTROL
 
 ROUTES: dict[str, Route] = {
-    "kernel_info_request": Route("kernel_info", Order.AT_ONCE, _BOTH),
-    "connect_request": Route("connect", Order.AT_ONCE, _BOTH),
-    "execute_request": Route("execute", Order.IN_ORDER, _SHELL),
-    "comm_open": Route("comm_open", Order.COMM, _SHELL),
-    "comm_msg": Route("comm_msg", Order.COMM, _SHELL),
-    "comm_close": Route("comm_close", Order.COMM, _SHELL),
-    "complete_request": Route("complete", Order.ASIDE, _SHELL),
-    "inspect_request": Route("inspect", Order.ASIDE, _SHELL),
-    "is_complete_request": Route("is_complete", Order.ASIDE, _SHELL),
-    "history_request": Route("history", Order.ASIDE, _SHELL),
-    "comm_info_request": Route("comm_info", Order.ASIDE, _SHELL),
-    "detached_request": Route("detached", Order.AT_ONCE, _BOTH),
-    "interrupt_request": Route("interrupt", Order.AT_ONCE, _BOTH),
-    "shutdown_request": Route("shutdown", Order.CONTROL, _BOTH),
-    "debug_request": Route("", Order.DEBUG, _CONTROL),
-    "usage_request": Route("usage", Order.CONTROL, _CONTROL),
-    "create_subshell_request": Route("create_subshell", Order.CONTROL, _BOTH),
-    "delete_subshell_request": Route("delete_subshell", Order.CONTROL, _BOTH),
-    "list_subshell_request": Route("list_subshell", Order.CONTROL, _BOTH),
-    "input_reply": Route("input_reply", Order.STDIN, frozenset({Channel.STDIN})),
+    "kernel_info_request": Route(Desk.kernel_info, Order.AT_ONCE, _BOTH),
+    "connect_request": Route(Desk.connect, Order.AT_ONCE, _BOTH),
+    "execute_request": Route(Desk.execute, Order.IN_ORDER, _SHELL),
+    "comm_open": Route(Desk.comm_open, Order.COMM, _SHELL),
+    "comm_msg": Route(Desk.comm_msg, Order.COMM, _SHELL),
+    "comm_close": Route(Desk.comm_close, Order.COMM, _SHELL),
+    "complete_request": Route(Desk.complete, Order.ASIDE, _SHELL),
+    "inspect_request": Route(Desk.inspect, Order.ASIDE, _SHELL),
+    "is_complete_request": Route(Desk.is_complete, Order.ASIDE, _SHELL),
+    "history_request": Route(Desk.history, Order.ASIDE, _SHELL),
+    "comm_info_request": Route(Desk.comm_info, Order.ASIDE, _SHELL),
+    "detached_request": Route(Desk.detached, Order.AT_ONCE, _BOTH),
+    "interrupt_request": Route(Desk.interrupt, Order.AT_ONCE, _BOTH),
+    "shutdown_request": Route(Desk.shutdown, Order.CONTROL, _BOTH),
+    "debug_request": Route(Desk.debug, Order.DEBUG, _CONTROL),
+    "usage_request": Route(Desk.usage, Order.CONTROL, _CONTROL),
+    "create_subshell_request": Route(Desk.create_subshell, Order.CONTROL, _BOTH),
+    "delete_subshell_request": Route(Desk.delete_subshell, Order.CONTROL, _BOTH),
+    "list_subshell_request": Route(Desk.list_subshell, Order.CONTROL, _BOTH),
+    "input_reply": Route(None, Order.STDIN, frozenset({Channel.STDIN})),
 }
 """Every message type that a kernel serves (messaging spec; subshells: JEP 91; usage_request: jupyter-resource-usage;
 detached_request is our own)."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from async_kernel.system.real import real
 
+from .comm_line import CommRules
 from .execution import Execution
 from .lanes import Lane
+from .late_parts import LateParts
+from .ports import RunLoop, Transport
+from .prompts import Prompts
 from .request import Request
 from .subshells import Subshells
 
@@ -13,11 +19,20 @@ __all__ = ["Shells"]
 
 
 class Shells:
-    """All methods may be called from any thread. `main` is the lane of the main shell."""
+    """All methods may be called from any thread.
 
-    def __init__(self, main: Lane, subshells: Subshells) -> None:
-        self.main = main
-        self.subshells = subshells
+    The requests of their lanes are answered by `transport` and ask by `prompts`; `run_loop` runs the backend in the
+    threads of subshells and cells. Subshells are served once the `parts` have come.
+    """
+
+    def __init__(self, transport: Transport, prompts: Prompts, run_loop: RunLoop, parts: LateParts) -> None:
+        rules = CommRules(
+            is_known=lambda request: parts.given is not None and parts.given.comms.is_known(request),
+            in_thread=lambda: parts.given is None or parts.given.comms_in_thread,
+        )
+        self.main = Lane(transport, prompts, run_loop, rules)
+        """The lane of the main shell."""
+        self.subshells = Subshells(partial(Lane, transport, prompts, run_loop, rules), run_loop, parts.ready)
 
     def lane(self, subshell_id: str | None) -> Lane:
         """The lane of a subshell, or the main one. UnknownSubshellError when there is none of that id."""

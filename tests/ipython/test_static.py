@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from async_kernel.ipython import static
-from async_kernel.kernel.ports import Effort
+from async_kernel.kernel.place import Place
 
 from .harness import Ran, Shell
 
@@ -157,18 +157,18 @@ CODES = [
 @pytest.mark.parametrize("code", CODES)
 def test_a_static_answer_runs_nothing(shell: Shell, sly: list[str], code: str) -> None:
     interpreter = shell.interpreter
-    reply = interpreter.complete(code, len(code), Effort.STATIC)
+    reply = interpreter.complete(code, len(code), Place.APART)
     assert (reply["status"], sly) == ("ok", [])
     for level in (0, 1):
-        assert interpreter.inspect(code.rstrip(".("), len(code), level, Effort.STATIC)["status"] == "ok"
+        assert interpreter.inspect(code.rstrip(".("), len(code), level, Place.APART)["status"] == "ok"
         assert sly == []
-    assert interpreter.is_complete(code, Effort.STATIC)["status"] in ("complete", "incomplete", "invalid")
+    assert interpreter.is_complete(code, Place.APART)["status"] in ("complete", "incomplete", "invalid")
     assert sly == []
 
 
 def test_the_traps_are_set(shell: Shell, sly: list[str]) -> None:
     """IPython's own completion, whose policy is "limited", runs such code: hence `static`."""
-    shell.interpreter.complete("sly.", 4, Effort.QUICK)
+    shell.interpreter.complete("sly.", 4, Place.BESIDE)
     assert "dir" in sly
 
 
@@ -190,7 +190,7 @@ def test_the_traps_are_set(shell: Shell, sly: list[str]) -> None:
     ],
 )
 def test_static_completions(shell: Shell, sly: list[str], code: str, expected: set[str], absent: set[str]) -> None:
-    reply = shell.interpreter.complete(code, len(code), Effort.STATIC)
+    reply = shell.interpreter.complete(code, len(code), Place.APART)
     assert expected <= set(reply["matches"])
     assert not absent & set(reply["matches"])
     types = reply["metadata"]["_jupyter_types_experimental"]
@@ -200,7 +200,7 @@ def test_static_completions(shell: Shell, sly: list[str], code: str, expected: s
 
 
 def test_static_completions_replace_the_last_name_and_tell_kinds(shell: Shell, sly: list[str]) -> None:
-    reply = shell.interpreter.complete("'🦆'; sly.m + 1", 10, Effort.STATIC)
+    reply = shell.interpreter.complete("'🦆'; sly.m + 1", 10, Place.APART)
     assert (reply["matches"], reply["cursor_start"], reply["cursor_end"]) == (["method"], 9, 10)
     (entry,) = reply["metadata"]["_jupyter_types_experimental"]
     assert entry["type"] == "function"
@@ -208,7 +208,7 @@ def test_static_completions_replace_the_last_name_and_tell_kinds(shell: Shell, s
 
 def test_static_inspection(shell: Shell, sly: list[str], cells: Callable[..., Ran]) -> None:
     def text(code: str, level: int = 0) -> str:
-        reply = shell.interpreter.inspect(code, len(code), level, Effort.STATIC)
+        reply = shell.interpreter.inspect(code, len(code), level, Place.APART)
         assert reply["found"] is True
         return str(reply["data"]["text/plain"])
 
@@ -227,7 +227,7 @@ def test_static_inspection(shell: Shell, sly: list[str], cells: Callable[..., Ra
     assert "Print the values" in text("print") or "Prints the values" in text("print")
     assert "Time execution" in text("%timeit")
     for unknown in ("nobody_knows", "sly.prop", "sly.described", "sly.nothing", ""):
-        reply = shell.interpreter.inspect(unknown, len(unknown), 0, Effort.STATIC)
+        reply = shell.interpreter.inspect(unknown, len(unknown), 0, Place.APART)
         assert reply == {"status": "ok", "found": False, "data": {}, "metadata": {}}
     assert sly == []
 
@@ -238,10 +238,10 @@ def test_a_quick_answer_leaves_jedi_out(shell: Shell, cells: Callable[..., Ran],
 
     cells("a_name_of_a_cell = {'a_key': 1}")
     monkeypatch.setattr(type(shell.interpreter.shell.Completer), "_jedi_matches", jedi)
-    reply = shell.interpreter.complete("a_name_of", 9, Effort.QUICK)
+    reply = shell.interpreter.complete("a_name_of", 9, Place.BESIDE)
     assert reply["matches"] == ["a_name_of_a_cell"]
-    assert "keys" in shell.interpreter.complete("a_name_of_a_cell.ke", 19, Effort.QUICK)["matches"]
-    assert "a_key" in "".join(shell.interpreter.complete("a_name_of_a_cell['", 18, Effort.QUICK)["matches"])
+    assert "keys" in shell.interpreter.complete("a_name_of_a_cell.ke", 19, Place.BESIDE)["matches"]
+    assert "a_key" in "".join(shell.interpreter.complete("a_name_of_a_cell['", 18, Place.BESIDE)["matches"])
 
 
 def test_a_quick_answer_has_the_settings_and_completers_of_the_shell(shell: Shell, cells: Callable[..., Ran]) -> None:
@@ -251,10 +251,10 @@ def test_a_quick_answer_has_the_settings_and_completers_of_the_shell(shell: Shel
     ipython.set_hook("complete_command", lambda self, event: ["chosen"], str_key="%a_magic")
     try:
         assert "a_name_of_a_cell.__len__".rpartition(".")[2] in "".join(
-            shell.interpreter.complete("a_name_of_a_cell.", 17, Effort.QUICK)["matches"]
+            shell.interpreter.complete("a_name_of_a_cell.", 17, Place.BESIDE)["matches"]
         )
-        assert shell.interpreter.complete("%a_magic ch", 11, Effort.QUICK)["matches"] == ["chosen"]
-        assert "chosen" not in shell.interpreter.complete("%a_magic ch", 11, Effort.STATIC)["matches"]
+        assert shell.interpreter.complete("%a_magic ch", 11, Place.BESIDE)["matches"] == ["chosen"]
+        assert "chosen" not in shell.interpreter.complete("%a_magic ch", 11, Place.APART)["matches"]
     finally:
         ipython.Completer.omit__names = 2
 

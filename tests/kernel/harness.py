@@ -19,7 +19,8 @@ import anyio
 
 from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.kernel.kernel import Kernel
-from async_kernel.kernel.ports import Effort, Parts, RunLoop
+from async_kernel.kernel.place import Place
+from async_kernel.kernel.ports import Parts, RunLoop
 from async_kernel.kernel.request import Request, current_request
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -66,7 +67,7 @@ class FakeInterpreter:
         self.execution_count = 1
         self.log: list[str] = []
         self.threads: dict[str, int] = {}
-        self.efforts: dict[str, Effort] = {}
+        self.places: dict[str, Place] = {}
         self.fields: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._waits: dict[str, tuple[Portal, anyio.Event]] = {}
@@ -128,17 +129,17 @@ class FakeInterpreter:
     async def _ask(self, prompt: str) -> str:
         return _request().ask(prompt)
 
-    def complete(self, code: str, cursor_pos: int, effort: Effort) -> Content:
-        self.efforts[code] = effort
+    def complete(self, code: str, cursor_pos: int, place: Place) -> Content:
+        self.places[code] = place
         self.threads[f"complete {code}"] = threading.get_ident()
         if code.startswith("raise "):
             raise {"Mute": Mute, "Fatal": Fatal, "RuntimeError": RuntimeError}[code[6:]]
         return {"status": "ok", "matches": [code], "cursor_start": 0, "cursor_end": cursor_pos}
 
-    def inspect(self, code: str, cursor_pos: int, detail_level: int, effort: Effort) -> Content:
+    def inspect(self, code: str, cursor_pos: int, detail_level: int, place: Place) -> Content:
         return {"status": "ok", "found": False, "detail_level": detail_level}
 
-    def is_complete(self, code: str, effort: Effort) -> Content:
+    def is_complete(self, code: str, place: Place) -> Content:
         return {"status": "complete"}
 
     def history(self, content: Content) -> Content:
@@ -183,7 +184,7 @@ class FakeComms:
         self.log: list[str] = []
         self.done: list[str] = []
         self.threads: dict[str, int] = {}
-        self.alone: dict[str, bool] = {}
+        self.places: dict[str, Place] = {}
         self.missing: set[str] = set()
         self.homes: dict[str, str | None] = {}
         self._interpreter = interpreter
@@ -194,21 +195,21 @@ class FakeComms:
     def is_known(self, request: Request) -> bool:
         return str(request.content.get("comm_id")) not in self.missing
 
-    def open(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def open(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         self.missing.discard(str(request.content.get("comm_id")))
-        return self._handle(request, alone)
+        return self._handle(request, place)
 
-    def message(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
-        return self._handle(request, alone)
+    def message(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
+        return self._handle(request, place)
 
-    def close(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
-        return self._handle(request, alone)
+    def close(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
+        return self._handle(request, place)
 
-    def _handle(self, request: Request, alone: bool) -> Coroutine[Any, Any, None] | None:
+    def _handle(self, request: Request, place: Place) -> Coroutine[Any, Any, None] | None:
         content, msg_id = request.content, request.message.header.msg_id
         self.log.append(request.msg_type)
         self.threads[msg_id] = threading.get_ident()
-        self.alone[msg_id] = alone
+        self.places[msg_id] = place
         if "raise" in content:
             raise {"Mute": Mute, "Fatal": Fatal, "RuntimeError": RuntimeError}[content["raise"]]
         if "print" in content:

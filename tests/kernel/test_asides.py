@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from async_kernel.kernel import aside
-from async_kernel.kernel.ports import Effort
+from async_kernel.kernel.place import Place
 
 from .harness import DEADLINE, Harness
 
@@ -62,7 +62,7 @@ def test_another_thread_answers_for_a_cell_that_blocks(kernel: Harness) -> None:
     assert kernel.whats(asked) == ["busy", "complete_reply", "idle"], "answered once"
 
 
-def test_the_effort_is_what_the_cells_allow(kernel: Harness, patience: Callable[[str], None]) -> None:
+def test_the_place_is_what_the_cells_allow(kernel: Harness, patience: Callable[[str], None]) -> None:
     assert kernel.status(kernel.execute("ok")) == "ok"
     patience("idle")
     kernel.ask("complete_request", {"code": "idle"})
@@ -73,7 +73,7 @@ def test_the_effort_is_what_the_cells_allow(kernel: Harness, patience: Callable[
         kernel.ask("complete_request", {"code": code})
         kernel.interpreter.release(code)
         assert kernel.status(cell) == "ok"
-    assert kernel.interpreter.efforts == {"idle": Effort.FULL, "await": Effort.QUICK, "block": Effort.STATIC}
+    assert kernel.interpreter.places == {"idle": Place.IN_TURN, "await": Place.BESIDE, "block": Place.APART}
 
 
 def test_many_asides_are_answered_once_each(kernel: Harness) -> None:

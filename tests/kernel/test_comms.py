@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from async_kernel.kernel import comm_line
+from async_kernel.kernel.place import Place
 
 from .harness import DEADLINE, Harness, Interrupting
 
@@ -59,7 +60,7 @@ def test_a_message_is_served_beside_a_cell(
     assert [sent.what for sent in kernel.so_far(cell)] == ["busy"], "the cell still runs"
     home = kernel.interpreter.threads[code]
     assert (kernel.comms.threads[msg_id] == home) == (code == "await gate")
-    assert kernel.comms.alone[msg_id] is False
+    assert kernel.comms.places[msg_id] is not Place.IN_TURN
     release(kernel, cell)
     assert kernel.status(kernel.execute("ok")) == "ok"
     assert kernel.comms.log == [msg_type], "once"
@@ -72,7 +73,7 @@ def test_an_idle_shell_serves_in_its_own_thread_and_alone(kernel: Harness, patie
         msg_id = comm(kernel)
         assert kernel.whats(msg_id) == ["busy", "idle"]
         assert kernel.comms.threads[msg_id] == kernel.interpreter.threads["ok home"]
-        assert kernel.comms.alone[msg_id] is True
+        assert kernel.comms.places[msg_id] is Place.IN_TURN
 
 
 def test_a_message_behind_short_cells_comes_after_them(unserved: Harness) -> None:
@@ -84,7 +85,7 @@ def test_a_message_behind_short_cells_comes_after_them(unserved: Harness) -> Non
     assert unserved.status(last) == "ok"
     ends = [sent.parent for sent in unserved.transport.sent if sent.what == "idle"]
     assert ends == [*cells, msg_id, last]
-    assert unserved.comms.alone[msg_id] is True
+    assert unserved.comms.places[msg_id] is Place.IN_TURN
 
 
 def test_a_message_that_waits_is_served_beside_the_next_cell_that_awaits(unserved: Harness) -> None:

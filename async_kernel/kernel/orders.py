@@ -1,0 +1,126 @@
+"""The orders in which requests are served, each an object that a request is put into with its handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from async_kernel.errors import RequestError
+from async_kernel.protocol.messages import Content
+
+from .aside import Asides
+from .detached import Detached
+from .dispatch import Handler, answer
+from .lanes import Lane
+from .late_parts import LateParts
+from .modes import is_detached, mode_of
+from .place import Place
+from .request import Request
+from .routes import Order
+from .service_queue import ServiceQueue
+from .shells import Shells
+
+__all__ = ["Orders"]
+
+
+class Orders:
+    """The orders of a kernel. `answered()` is called when a request of the control thread has been answered."""
+
+    def __init__(self, shells: Shells, detached: Detached, parts: LateParts, answered: Callable[[], object]) -> None:
+        control = ServiceQueue("control", after=answered)
+        control.wake()  # later the process may be given no thread
+        self._queues: dict[Order, _Queue] = {
+            Order.AT_ONCE: _AtOnce(),
+            Order.CONTROL: control,
+            Order.DEBUG: ServiceQueue("debug requests", before=parts.ready.wait),
+            Order.IN_ORDER: _InOrder(shells, detached),
+            Order.COMM: _Comms(shells, parts),
+            Order.ASIDE: _Asides(shells),
+        }
+
+    def put(self, order: Order, request: Request, handler: Handler) -> None:
+        """Have `request` served by `handler`, in the thread that moves messages. Returns at once. RequestError when
+        there is no shell that could."""
+        self._queues[order].put(request, handler)
+
+    def close(self) -> None:
+        """End the threads, each once it has served what was put before. From any thread; returns at once."""
+        for queue in self._queues.values():
+            queue.close()
+
+
+class _Queue(Protocol):
+    def put(self, request: Request, handler: Handler) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _AtOnce:
+    """Answers requests as they arrive."""
+
+    def put(self, request: Request, handler: Handler) -> None:
+        answer(request, handler, Place.APART)
+
+    def close(self) -> None:
+        """Nothing: no thread is its own."""
+
+
+class _InOrder:
+    """Cells: one after another in the lane of their shell."""
+
+    def __init__(self, shells: Shells, detached: Detached) -> None:
+        self._shells = shells
+        self._detached = detached
+
+    def put(self, request: Request, handler: Handler) -> None:
+        lane = self._shells.lane(request.message.header.subshell_id)
+        if is_detached(request.message) and not request.message.problem:
+            handler = self._detached.take(request, handler)
+        stops = _stops_on_error(request.content)
+        lane.put(request, handler, stops=stops, can_abort=True, mode=mode_of(request.message))
+
+    def close(self) -> None:
+        """Nothing: the shells end by themselves."""
+
+
+class _Comms:
+    """Comm messages: in the lane of the shell that the comm belongs to, or beside its cells."""
+
+    def __init__(self, shells: Shells, parts: LateParts) -> None:
+        self._shells = shells
+        self._parts = parts
+
+    def put(self, request: Request, handler: Handler) -> None:
+        lane = self._shells.lane(request.message.header.subshell_id)
+        self._home(request, lane).put_comm(request, handler)
+
+    def close(self) -> None:
+        """Nothing: the shells end by themselves."""
+
+    def _home(self, request: Request, lane: Lane) -> Lane:
+        """The lane that serves a comm message, which was sent to `lane`."""
+        if self._parts.given is None:
+            return lane
+        try:
+            return self._shells.lane(self._parts.given.comms.home(request))
+        except RequestError:  # it was deleted
+            return self._shells.main
+
+
+class _Asides:
+    """Questions: beside the cells of their shell."""
+
+    def __init__(self, shells: Shells) -> None:
+        self._shells = shells
+        self._asides = Asides()
+
+    def put(self, request: Request, handler: Handler) -> None:
+        self._asides.put(request, handler, self._shells.lane(request.message.header.subshell_id))
+
+    def close(self) -> None:
+        self._asides.close()
+
+
+def _stops_on_error(content: Content) -> bool:
+    """Whether an error aborts the cells behind it. The error of a silent cell, which nobody is shown, does not."""
+    return content.get("stop_on_error", True) is not False and content.get("silent") is not True
