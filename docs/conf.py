@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 from sphinx.application import Sphinx
 
 from async_kernel import __version__
 
+HERE = Path(__file__).parent
+
 project = "async-kernel"
-author = "the authors of async-kernel"
+author = "the async-kernel developers"
 version = release = __version__
 
 extensions = [
@@ -53,17 +57,33 @@ copybutton_exclude = ".linenos, .gp, .go"
 OUTSIDE = {
     "SECURITY.md": "explain/security.md",
     "CONTRIBUTING.md": "contribute/index.md",
+    "CODE_OF_CONDUCT.md": "contribute/code-of-conduct.md",
     "benchmarks/README.md": "compare/benchmarks.md",
 }
 """Files above this folder, and the pages of the site that hold their text. Pages link to the files, so that the links
 work in a checkout; the site links to the pages."""
 
+INCLUDE = re.compile(r"^```\{include\} (\S+)\n```$", re.M)
+LINK = re.compile(r"\]\(([^)\s#]+)")
 
-def link_inside(app: Sphinx, page: str, source: list[str]) -> None:
-    """Have links to files above this folder lead to the pages that hold them."""
-    up = "../" * page.count("/")
-    for outside, inside in OUTSIDE.items():
-        source[0] = source[0].replace(f"]({up}../{outside}", f"]({up}{inside}")
+
+def read_page(app: Sphinx, page: str, source: list[str]) -> None:
+    """Put the text of a file in place of an include, and have links to files above this folder lead to their pages."""
+    folder = (HERE / page).parent
+
+    def included(found: re.Match[str]) -> str:
+        file = (folder / found[1]).resolve()
+        return LINK.sub(lambda link: moved(link, file.parent), file.read_text(encoding="utf-8"))
+
+    def moved(link: re.Match[str], base: Path) -> str:
+        target = (base / link[1]).resolve()
+        if ":" in link[1] or not target.exists():  # an address elsewhere, or a fault that the build finds
+            return link[0]
+        outside = os.path.relpath(target, HERE.parent)
+        inside = HERE / OUTSIDE[outside] if outside in OUTSIDE else target
+        return f"]({os.path.relpath(inside, folder)}"
+
+    source[0] = LINK.sub(lambda link: moved(link, folder), INCLUDE.sub(included, source[0]))
 
 
 def read_docstring(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
@@ -82,5 +102,5 @@ def read_docstring(app: Sphinx, what: str, name: str, thing: object, options: ob
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    app.connect("source-read", link_inside)
+    app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", read_docstring)

@@ -13,7 +13,8 @@ ELSEWHERE = {
     ".ci/check": "the check command",
     ".ci/run": "the whole of CI",
     "pytest": "runs these tests",
-    'pip install -e ".[all]" --group check --group test': "what tests/run.py installs",
+    'pip install -e ".[all]" --group check --group test --group docs': "what tests/run.py installs",
+    "pytest tests/needs -m needs": "a run of its own, of twenty minutes",
     "pytest tests/suites": "a part of CI, and a run of its own",
     "pytest tests/clients": "a part of CI, and a run of its own",
     "pytest tests/libraries -m libraries": "a run of its own, of many minutes",
@@ -30,6 +31,11 @@ ELSEWHERE = {
     "jupyter qtconsole --kernel async": "opens a window; tests/clients/test_qtconsole.py drives one",
     "async-kernel -f .": "serves until it is stopped; tests/command/test_start.py starts it",
     "voila --VoilaConfiguration.default_kernel_name=async notebook.ipynb": "tests/clients/test_voila.py starts it",
+    "docker build --tag notebooks .": "no Docker engine; tests/e2e/test_namespaces.py has a PID namespace",
+    "docker run --init --publish 8888:8888 notebooks": "behind the line above",
+    "sudo /opt/science/bin/async-kernel -a async-science --prefix=/usr/local": (
+        "writes into the system; the page types it with a prefix of one's own"
+    ),
     "conda install pip": "no conda here; tests/conda/test_environment.py installs the package of the recipe",
     "sudo /opt/science/bin/async-kernel -a async --prefix=/usr/local": (
         "writes into the system; and without sudo it is what tests/kernelspec/test_locations.py writes"

@@ -41,8 +41,11 @@ class Desk(NamedTuple):
     env: Mapping[str, str]
 
 
+INSTALL = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation")
+
+
 @pytest.fixture(scope="module")
-def desk(outside: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def shared_desk(outside: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """An environment that has the kernel from this checkout, and can import what the tests have."""
     folder = tmp_path_factory.mktemp("desk")
     home = folder / "home"
@@ -56,11 +59,20 @@ def desk(outside: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -
     ours = run(sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", env=env).strip()
     Path(site, "zz_tests.pth").write_text(f"{ours}\n", encoding="utf-8")
     checkout = copy_of_checkout(folder / "async-kernel")
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", checkout, env=env, timeout=200)
+    run(python, *INSTALL, checkout, env=env, timeout=200)
     scripts = [python.parent, Path(sys.executable).parent]
     env |= {"VIRTUAL_ENV": str(prefix), "PATH": os.pathsep.join([*map(str, scripts), "/usr/local/bin:/usr/bin:/bin"])}
     env |= {"JUPYTER_PATH": str(prefix / "share" / "jupyter"), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
     return Desk(checkout, env)
+
+
+@pytest.fixture
+def desk(shared_desk: Desk) -> Desk:
+    """The same for each page, with the kernel in it: a page may end in its removal."""
+    python = venv_python(Path(shared_desk.env["VIRTUAL_ENV"]))
+    if not (python.parent / "async-kernel").exists():
+        run(python, *INSTALL, shared_desk.checkout, env=shared_desk.env, timeout=200)
+    return shared_desk
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the pages show commands for a POSIX shell")

