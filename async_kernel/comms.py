@@ -1,7 +1,7 @@
 """Comms: named channels between a front end and objects in the kernel, such as widgets (messaging spec, "Comms").
 
-The `comm` package is the registry that ipywidgets and others talk to; this fits it to requests. What a comm says goes
-through the request of the calling context, so it belongs to the cell or comm message that caused it. A message is
+The `comm` package is the registry that ipywidgets and others talk to; this fits it to requests. The messages of a comm
+go through the request of the calling context, so it belongs to the cell or comm message that caused it. A message is
 served by whoever has to: the thread of the shell, or another while a cell keeps that one to itself. Knows neither the
 interpreter nor sockets.
 """
@@ -75,11 +75,11 @@ class KernelComm(BaseComm):
             self._outlet(msg_type, content, metadata or {}, buffers or ())
 
     def handle_msg(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
-        """Give a comm_msg to the callback; return what is to be awaited, if anything."""
+        """Give a comm_msg to the callback; return an awaitable, if there is one."""
         return _run(self._msg_callback, msg) if self._msg_callback is not None else None
 
     def handle_close(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
-        """Give a comm_close to the callback; return what is to be awaited, if anything."""
+        """Give a comm_close to the callback; return an awaitable, if there is one."""
         return _run(self._close_callback, msg) if self._close_callback is not None else None
 
 
@@ -87,8 +87,8 @@ class CommHandlers:
     """Serves the comm messages of a kernel.
 
     From its making on `comm.create_comm` and `comm.get_comm_manager` give this kernel's comms, for requests that
-    `serves(request)` says are its own when there are several kernels; `restore()` gives back what they gave before.
-    `outlet` publishes what comms say outside any request, `runs_cell()` says whether a cell runs in any shell of the
+    `serves(request)` says are its own when there are several kernels; `restore()` puts the former functions back.
+    `outlet` publishes messages of comms outside any request, `runs_cell()` says whether a cell runs in any shell of the
     kernel.
     """
 
@@ -114,11 +114,11 @@ class CommHandlers:
         self.manager.comms.clear()
 
     def create(self, *args: Any, **kwargs: Any) -> KernelComm:
-        """A new comm of this kernel: what `comm.create_comm` gives in its cells."""
+        """A new comm of this kernel: `comm.create_comm` in its cells."""
         return KernelComm(*args, **self.place(), **kwargs)
 
     def place(self) -> dict[str, Any]:
-        """What a comm that the calling context makes is given of its kernel: `outlet` and `home`."""
+        """The arguments of a comm that the calling context makes: `outlet` and `home` of its kernel."""
         request = find_request()
         if request is None or request.msg_type != "execute_request":
             home = None if request is None else self.home(request)  # a callback makes comms for where its own is
@@ -235,7 +235,8 @@ class _Hooks:
             comm.create_comm, comm.get_comm_manager = self._previous
 
     def current(self) -> CommHandlers | None:
-        """The kernel of the calling context, else the latest; None when a library calls what it has kept of them."""
+        """The kernel of the calling context, else the latest; None when a library calls functions that it has kept of
+        them."""
         request = find_request()
         mine = (each for each in self._kernels if request is not None and each._serves(request))
         return next(mine, self._kernels[-1] if self._kernels else None)
@@ -255,7 +256,7 @@ _hooks = _Hooks()
 
 
 def place_here() -> dict[str, Any]:
-    """What `KernelComm` is to be given where a library makes one itself: `outlet` and `home` of the kernel of the
+    """The arguments of `KernelComm` where a library makes one itself: `outlet` and `home` of the kernel of the
     calling context, nothing where none serves comms."""
     current = _hooks.current()
     return {} if current is None else current.place()
@@ -263,7 +264,7 @@ def place_here() -> dict[str, Any]:
 
 @contextmanager
 def keep_hooks() -> Iterator[None]:
-    """While inside, what is imported may set `comm.create_comm` and `comm.get_comm_manager`; afterwards they are as
+    """While inside, imported modules may set `comm.create_comm` and `comm.get_comm_manager`; afterwards they are as
     before. Whoever has them serves all widgets of the process, which nobody means to change by importing a module."""
     there = comm.create_comm, comm.get_comm_manager
     try:
@@ -283,8 +284,8 @@ def _serve(
     failed: Callable[[], object] = _nothing,
     ended: Callable[[], object] = _nothing,
 ) -> Coroutine[Any, Any, None] | None:
-    """Call what serves a message, and `failed()` when it raises, `ended()` in the end. When it gives an awaitable, that
-    and all that follows is left to whoever awaits what is returned."""
+    """Call the handler of a message, `failed()` when it raises, and `ended()` in the end. If it returns an awaitable,
+    return a coroutine that awaits it and then calls `failed` and `ended`."""
     rest: Awaitable[object] | None = None
     try:
         rest = run()
@@ -315,14 +316,14 @@ async def _go_on(
 
 @runs_user_code
 def _run(function: Callable[..., object], *arguments: object) -> Awaitable[object] | None:
-    """Call a callback: the frame below which user code runs. What it gives is returned if it is to be awaited."""
+    """Call a callback: the frame below which user code runs. Its result is returned if it is awaitable."""
     outcome = function(*arguments)
     return outcome if inspect.isawaitable(outcome) else None
 
 
 @runs_user_code
 async def _await(rest: Awaitable[object]) -> None:
-    """Await what a callback gave: the frame below which a coroutine of the user's runs."""
+    """Await the result of a callback: the frame below which a coroutine of the user's runs."""
     await rest
 
 

@@ -1,7 +1,7 @@
 """The errors of async-kernel, in one tree.
 
     AsyncKernelError                 exit status 1
-    ├── UsageError                   exit status 2: what was typed cannot be understood; nothing was done
+    ├── UsageError                   exit status 2: the command line cannot be understood; nothing was done
     ├── MissingPackageError          a backend, loop or toolkit is not installed
     ├── HostUnavailableError         a toolkit is installed but cannot start here (no display, for one)
     ├── SpecError                    a kernel spec cannot be written, read or removed
@@ -14,7 +14,7 @@
         ├── StdinNotAllowedError     input was asked for while the front end allows none
         └── HistoryUnavailableError  the history file is locked, read-only or out of reach, or its disk is full
 
-Every error carries its facts as attributes, and `next_step`: what a person can type or change to get on.
+Every error carries its facts as attributes, and `next_step`: the command or the change that helps.
 This module imports nothing of the package.
 """
 
@@ -40,7 +40,7 @@ __all__ = [
 class AsyncKernelError(Exception):
     """Any error that async-kernel raises on purpose.
 
-    `message` says what is wrong, `next_step` what to do about it (empty when there is nothing to do).
+    `message` states the problem, `next_step` the remedy (empty when there is none).
     `str()` gives both, on two lines.
     """
 
@@ -86,7 +86,7 @@ class SpecError(AsyncKernelError):
 
 
 class ConnectionFileError(AsyncKernelError):
-    """The connection file is absent, unreadable or not what the messaging spec describes. `path` names it."""
+    """The connection file is absent, unreadable or not as the messaging spec describes it. `path` names it."""
 
     def __init__(self, message: str, path: str = "", next_step: str = "") -> None:
         super().__init__(message, next_step)
@@ -94,7 +94,7 @@ class ConnectionFileError(AsyncKernelError):
 
 
 class ProtocolError(AsyncKernelError):
-    """What a peer sent is not acceptable. It is logged and dropped: nobody to answer can be trusted."""
+    """The message of a peer is not acceptable. It is logged and dropped: a reply could go to a stranger."""
 
 
 class SignatureError(ProtocolError):
@@ -122,7 +122,7 @@ class StdinNotAllowedError(RequestError):
 
 
 class HistoryUnavailableError(RequestError):
-    """The history file cannot be used now. `reason` is what SQLite says: "database is locked", for one."""
+    """The history file cannot be used now. `reason` is the message of SQLite: "database is locked", for one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(

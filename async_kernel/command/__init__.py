@@ -1,7 +1,7 @@
 """The command line: argv to one command, the command to an exit status. `command_line` is the console script.
 
-It knows no paths, loops or sockets. What a command needs is imported when it is run: a kernel's start pays for nothing
-else, and `--version`, `-a`, `-r` and `list` import neither asyncio nor zmq nor IPython.
+It knows no paths, loops or sockets. The modules that a command needs are imported when it is run: a kernel's start pays
+for nothing else, and `--version`, `-a`, `-r` and `list` import neither asyncio nor zmq nor IPython.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ __all__ = ["command_line"]
 
 
 def command_line(argv: Sequence[str] | None = None) -> int:
-    """Do what `argv` (by default that of the process) asks for, and return the exit status.
+    """Run the command in `argv` (by default that of the process), and return the exit status.
 
-    0 is success. An error of ours is printed on stderr with what to do next: 2 for a mistake on the command line, after
+    0 is success. An error of ours is printed on stderr with its next step: 2 for a mistake on the command line, after
     which nothing was done, 1 for anything else. An interrupted command gives 130.
     """
     words = sys.argv[1:] if argv is None else argv
@@ -49,7 +49,7 @@ def command_line(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left is flushed to nowhere at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the rest is flushed to nowhere at exit
         return 0
 
 

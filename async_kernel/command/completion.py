@@ -41,7 +41,7 @@ def _names(option: Option) -> list[str]:
 
 def _bash() -> str:
     words = "\n".join(_words())
-    # `=` separates words in bash: what stands before it is taken off each match again.
+    # `=` separates words in bash: the part before it is taken off each match again.
     return f"""\
 _async_kernel() {{
     local IFS=$'\\n' word="${{COMP_LINE:0:COMP_POINT}}"

@@ -1,4 +1,4 @@
-"""`async-kernel doctor`: what is here, what would run, one kernel really started; each problem with what mends it."""
+"""`async-kernel doctor`: the environment, the plan, one kernel really started; each problem with its remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEADLINE = 60.0
 
 
 def run(command: Doctor) -> int:
-    """Examine, print what was found, and return 0 when there is no problem, else 1."""
+    """Examine, print the report, and return 0 when there is no problem, else 1."""
     report = examine(command.name)
     if command.json:
         from json import dumps
@@ -81,7 +81,7 @@ def _is_conda(here: Surroundings) -> bool:
 
 
 def _packages() -> dict[str, Any]:
-    """The versions of what is installed, and the loops and toolkits that can be found; nothing of it is imported."""
+    """The versions of the installed packages, and the loops and toolkits that can be found; none is imported."""
     from importlib.metadata import PackageNotFoundError, version
     from importlib.util import find_spec
 
@@ -98,7 +98,7 @@ def _packages() -> dict[str, Any]:
 
 
 def _plan(spec: Found, here: Surroundings) -> dict[str, dict[str, Any]]:
-    """The section that says what will run, and why; none for a spec that is not ours."""
+    """The section of the plan, with its reasons; none for a spec that is not ours."""
     settings = settings_or_none(spec)
     if settings is None or spec.spec is None:
         return {}
@@ -114,7 +114,7 @@ def _start(spec: Found, report: Report) -> None:
     from tempfile import TemporaryFile
     from time import perf_counter
 
-    from jupyter_client.manager import KernelManager  # what a server or a notebook runs; half a second to import
+    from jupyter_client.manager import KernelManager  # as a server runs it; half a second to import
 
     facts = report.facts["kernel"] = {}
     manager = KernelManager(kernel_name=spec.name)
@@ -155,7 +155,7 @@ def _argv(manager: Any) -> list[str]:
 
 
 def _prefix(client: Any) -> str:
-    """What a cell that prints sys.prefix prints."""
+    """The output of a cell that prints sys.prefix."""
     printed: list[str] = []
 
     def hook(message: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ __all__ = ["run"]
 
 
 def run(command: Add | Remove | Prune) -> int:
-    """Do it, say what was done, and return the exit status."""
+    """Do it, report it, and return the exit status."""
     match command:
         case Add():
             return _add(command)

@@ -28,11 +28,11 @@ _DEADLINE = 10.0
 
 
 def hindrance(found: Found, here: Surroundings) -> AsyncKernelError | None:
-    """Why the kernel of a spec of ours cannot run, with what mends it: a provisioner, a backend or a toolkit that is
+    """Why the kernel of a spec of ours cannot run, with the remedy: a provisioner, a backend or a toolkit that is
     missing, or no display. None where nothing is in the way, or nothing can be known.
 
     No backend and no toolkit is imported. Another Python than this one is asked in a process of its own. A provisioner
-    is a matter of the server's environment, which this one is taken for: what a Jupyter beside us would do.
+    is a matter of the server's environment, which this one is taken for: a Jupyter beside us looks here.
     """
     settings = settings_or_none(found)
     if settings is None or found.spec is None or found.problem:

@@ -1,4 +1,4 @@
-"""The debugger: what serves debug_request, on debugpy (the Debug Adapter Protocol; messaging spec, "Debug request").
+"""The debugger, which serves debug_request by debugpy (the Debug Adapter Protocol; messaging spec, "Debug request").
 
-It knows what a debuggee is, not the routes, nor IPython. Loaded when the first debug_request comes.
+It knows the debuggee, and neither the routes nor IPython. Loaded when the first debug_request comes.
 """

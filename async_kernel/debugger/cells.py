@@ -1,4 +1,5 @@
-"""The files of cells, which front ends have the debugger write: what a frame stops in has to be there to be shown."""
+"""The files of cells, which front ends have the debugger write: they can show a stopped frame only if its source file
+exists."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class CellFiles:
         self._written.add(path)
 
     def remove(self) -> None:
-        """Remove what was written, and the folder with it when nothing else is there."""
+        """Remove the written files, and their folder when it is empty then."""
         for path in self._written:
             path.unlink(missing_ok=True)
         for folder in {path.parent for path in self._written}:

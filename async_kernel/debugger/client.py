@@ -1,4 +1,5 @@
-"""A client of a debug adapter, or of what speaks like one: requests and their responses, events. Knows no debugpy."""
+"""A client of a debug adapter, or of a program that speaks like one: requests and their responses, events. Knows no
+debugpy."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class DebuggerError(Exception):
-    """The debugger cannot do what was asked for; the text says why."""
+    """The debugger cannot serve the request; the text says why."""
 
 
 class Client:

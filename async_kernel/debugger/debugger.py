@@ -49,7 +49,7 @@ class Debugger:
     """Fits `kernel.ports.Debugger`.
 
     `publish(msg_type, content)` publishes on behalf of no request; `in_shell(function, seconds)` calls a function in
-    the thread of the shell and returns what it gives, or raises TimeoutError.
+    the thread of the shell and returns its result, or raises TimeoutError.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class Debugger:
         if self._session is not None or event.get("event") == "initialized":
             self._publish("debug_event", {**event, "seq": next(self._numbers)})
 
-    # What debugpy serves, and what is added
+    # Requests that debugpy serves, and our additions
 
     def _set_breakpoints(self, arguments: Content) -> Message:
         source = arguments.get("source") or {}
@@ -209,7 +209,7 @@ class Debugger:
         return response
 
     def _stack_trace(self, arguments: Content) -> Message:
-        """The frames down to the one that is the cell: what has called that is IPython and the loop."""
+        """The frames down to that of the cell: its callers are IPython and the loop."""
         response = self._client.request("stackTrace", arguments)
         frames = (response.get("body") or {}).get("stackFrames") or []
         prefix = self._debuggee.prefix
@@ -237,7 +237,7 @@ class Debugger:
             },
         )
 
-    # What is Jupyter's
+    # Jupyter's own requests
 
     def _debug_info(self, arguments: Content) -> Content:
         return {
@@ -295,7 +295,7 @@ class Debugger:
         value = variables[name]
         try:
             data, metadata = self._in_shell(lambda: self._debuggee.show(value), VISIT_SECONDS)
-        except Exception:  # the shell is busy, or what shows it fails
+        except Exception:  # the shell is busy, or its formatter fails
             data, metadata = {"text/plain": self._debuggee.summary(value)[1]}, {}
         return {"data": data, "metadata": metadata}
 

@@ -12,7 +12,7 @@ Message = dict[str, Any]
 
 
 class FramingError(Exception):
-    """What came is no message."""
+    """The bytes that came are no message."""
 
 
 def encode(message: Message) -> bytes:

@@ -1,7 +1,8 @@
 """debugpy in this process: connected to us alone, and gone again without a trace. The one module that knows it.
 
-debugpy listens on a port or connects to one: whoever may connect to it may run code as the user, and what it says could
-be read on the way. Here it is given one end of a pair of connected sockets instead, by what it makes connections with.
+debugpy listens on a port or connects to one: a process that can connect to it may run code as the user, and the
+conversation could be read on the way. Here it is given one end of a pair of connected sockets instead, by the function
+that it connects with.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Session:
             raise DebuggerError(f"debugpy does not trace after {READY_SECONDS:g} s: {self._failure}")
 
     def close(self) -> None:
-        """End debugging: no thread is traced any more, `breakpoint()` is what it was."""
+        """End debugging: no thread is traced any more, `breakpoint()` is as it was."""
         self._closed = True
         pydevd = sys.modules.get("pydevd")
         if pydevd is not None:
@@ -95,7 +96,7 @@ class Session:
 
 
 def untrace() -> None:
-    """Take away what pydevd has left in the calling thread, once nothing is debugged any more: it stops tracing in the
+    """Take away the traces of pydevd in the calling thread, once nothing is debugged any more: it stops tracing in the
     thread that asks for that alone, and others go on being traced to no purpose. (Not since CPython 3.12.)"""
     trace = sys.gettrace()
     if trace is not None and type(trace).__module__.startswith("_pydevd"):
@@ -103,7 +104,7 @@ def untrace() -> None:
 
 
 def _stop_at_caller(*args: object, **options: object) -> None:
-    """`breakpoint()` while a front end debugs: what a debugger in the cell's output would be given is of no use."""
+    """`breakpoint()` while a front end debugs: a second debugger, in the cell's output, would be of no use."""
     import pydevd
 
     pydevd.settrace(
@@ -141,7 +142,8 @@ def spare_library_threads() -> None:
 
 
 def _is_of_library(frame: FrameType | None) -> bool:
-    """Whether a library of the kernel's has made the thread that stands at `frame`: what runs behind `threading`."""
+    """Whether a library of the kernel's has made the thread that stands at `frame`: its code runs behind
+    `threading`."""
     modules = []
     while frame is not None:
         modules.append(str(frame.f_globals.get("__name__", "")))

@@ -1,6 +1,6 @@
 """The user's variables while nothing is stopped, in the words of the Debug Adapter Protocol ("Variables Request").
 
-What they hold is looked at and nothing is called: a front end asks for them after each cell, and they are found in a
+Their values are looked at and nothing is called: a front end asks for them after each cell, and they are found in a
 thread that is not the user's. While something is stopped they are debugpy's affair.
 """
 
@@ -18,20 +18,20 @@ FIRST_REFERENCE = 1 << 30
 
 
 class Variables:
-    """What was shown last, and what it consists of."""
+    """The variables that were shown last, and their parts."""
 
     def __init__(self, debuggee: Debuggee) -> None:
         self._debuggee = debuggee
-        self._shown: list[tuple[str, object]] = []  # what references stand for: an expression and its value
+        self._shown: list[tuple[str, object]] = []  # by reference: an expression and its value
 
     def all(self) -> list[dict[str, Any]]:
-        """All variables. What was shown before is no longer referred to."""
+        """All variables. References to those shown before end."""
         self._shown.clear()
         variables = self._debuggee.variables()
         return [self._show(name, name, value) for name, value in sorted(variables.items())]
 
     def inside(self, reference: int) -> list[dict[str, Any]] | None:
-        """What a variable consists of that has this `variablesReference`; None when the reference is not ours."""
+        """The parts of the variable with this `variablesReference`; None when the reference is not ours."""
         if not FIRST_REFERENCE <= reference < FIRST_REFERENCE + len(self._shown):
             return None
         expression, value = self._shown[reference - FIRST_REFERENCE]

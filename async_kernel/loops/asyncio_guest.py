@@ -97,7 +97,7 @@ class _GuestSelector(selectors.BaseSelector):
         self.wanted: float | None = 0
         self.looked: Callback = int  # called at each look
         self.touched: Callback = int  # called when a wait that is under way has to begin anew
-        self.changed = False  # select() does not notice what is registered while it waits; epoll and kqueue do
+        self.changed = False  # select() does not notice a descriptor registered while it waits; epoll and kqueue do
         self._notices = hasattr(inner, "fileno")
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -152,7 +152,7 @@ class _Guest:
         self._entering = False
         self._touched = False  # work was added that the selector's last look did not know of
         self._ended = False
-        self._closing: asyncio.Task[None] | None = None  # what follows main: see `_close_all`
+        self._closing: asyncio.Task[None] | None = None  # runs after main: see `_close_all`
         self._done: Callback = int
         self._at_end = ExitStack()
 
@@ -284,7 +284,7 @@ class _Guest:
 
 @runs_loops
 async def _close_all(loop: asyncio.AbstractEventLoop) -> None:
-    """What `asyncio.run` does at its end."""
+    """The clean-up that `asyncio.run` does at its end."""
     tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
     for task in tasks:
         task.cancel()

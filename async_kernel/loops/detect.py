@@ -1,4 +1,4 @@
-"""What this interpreter and its surroundings offer: loops, backends, toolkits, a display.
+"""The offers of this interpreter and its surroundings: loops, backends, toolkits, a display.
 
 Nothing is imported to find out. Every fact comes in by a parameter, so that each platform can be tested on any.
 """
@@ -21,7 +21,7 @@ DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 class Found(NamedTuple):
-    """What there is.
+    """The loops, toolkits and displays that were found.
 
     `platform` is `sys.platform`, `interpreter` the path of the Python that looked, `modules` the names of the modules
     that can be found (not: that import without an error), `display` the environment variables that say where windows

@@ -13,7 +13,8 @@ __all__ = ["load"]
 def load(path: Any) -> Any:
     """The object that an import string names: "package.module:name" or "package.module.name".
 
-    What is no string is taken to be the object itself. Raises `UsageError` when the module or the name is not there.
+    A value that is no string is taken to be the object itself. Raises `UsageError` when the module or the name is not
+    there.
     """
     if not isinstance(path, str):
         return path

@@ -59,11 +59,11 @@ class Choices(Protocol):
     def host_options(self) -> Mapping[str, Any] | None: ...
     @property
     def sources(self) -> Mapping[str, str]:
-        """Where a value comes from, for example `{"backend": "--backend"}`; what is absent is the default."""
+        """Where a value comes from, for example `{"backend": "--backend"}`; an absent name has its default."""
 
 
 class Plan(NamedTuple):
-    """What will run.
+    """The backend, loop and host that will run.
 
     `loop` is "asyncio", "uvloop", "winloop", "custom" (the user's `loop_factory`) or "" for trio. `host` is "tk",
     "qt", the name of a custom host, or None. The options are those that backend and host are started with. `reasons`

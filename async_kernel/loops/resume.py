@@ -2,7 +2,7 @@
 
 A loop of asyncio or uvloop lets the first two out of `run_forever`, whichever task or callback raised them. For a
 program whose tasks are other people's code that is the end of everything because of one of them. A MemoryError comes
-out when the loop itself has no memory for what it does.
+out when the loop itself has no memory for its own work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def resuming(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], a
 
         def run_until_complete(future: asyncio.Future[Any] | Coroutine[Any, Any, Any]) -> Any:
             if loop.is_running() or loop.is_closed():
-                return own(future)  # raises what has to be raised
+                return own(future)  # raises the right exception
             task = asyncio.ensure_future(future, loop=loop)
             task.add_done_callback(_run_until_complete_cb)  # stops the loop; by this mark anyio knows a root task
             while not task.done():
@@ -44,7 +44,7 @@ def resuming(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], a
                     free()
             return task.result()
 
-        # Not a subclass: a factory may give a loop of any type, and type(loop) stays what users know.
+        # Not a subclass: a factory may give a loop of any type, and users look at type(loop).
         vars(loop)["run_until_complete"] = run_until_complete
         return loop
 

@@ -51,7 +51,7 @@ def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @runs_loops
 def _leaving_threads(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
-    """`main`, whose loop does not wait at its end for what runs in threads (`asyncio.to_thread`).
+    """`main`, whose loop does not wait at its end for functions in threads (`asyncio.to_thread`).
 
     asyncio waits for five minutes, up to 3.11 for ever. Who ends the process waits for all threads."""
 

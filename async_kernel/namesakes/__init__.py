@@ -1,9 +1,9 @@
-"""The package `ipykernel` as libraries find it in a kernel's process: the names are ipykernel's, what answers is ours.
+"""The package `ipykernel` as libraries find it in a kernel's process: the names are ipykernel's, the code is ours.
 
 Libraries written for Jupyter look for ipykernel to see that they run in a notebook, and import from it to speak to the
 kernel. In the process of a kernel `ipykernel` is therefore the package in the folder of that name here, whether
-ipykernel is installed or not. Each module there holds what libraries use of its namesake. What else they ask for comes
-from the ipykernel that is installed; where none is, an error says what to do (`installed`).
+ipykernel is installed or not. Each module there holds the names that libraries use of its namesake. Other names come
+from the ipykernel that is installed; where none is, an error names the next step (`installed`).
 
 Other processes, such as a kernel that a cell starts, have the installed package. Knows nothing of sockets.
 """
@@ -30,11 +30,11 @@ and import none themselves."""
 
 
 def lend_namesakes(connection_file: str = "") -> Callable[[], None]:
-    """Put the package in its place, and what libraries look for besides; return what takes all back.
+    """Put the package in its place, and the marks that libraries look for; return a function that undoes all.
 
     Nothing happens when the process has imported ipykernel already: then somebody uses that one. IPython is imported.
     `connection_file` is for `sys.argv`, which becomes that of `python -m ipykernel_launcher`: argument parsers of
-    libraries cut off what follows there, and some see by the first entry that they run in a notebook.
+    libraries cut off the words behind that, and some see by the first entry that they run in a notebook.
     """
     if PACKAGE in sys.modules:
         return _nothing

@@ -1,4 +1,5 @@
-"""The ipykernel that is installed, for what the namesakes do not have: kernels of other languages are made from it.
+"""The ipykernel that is installed, for names that the namesakes do not have: kernels of other languages are made from
+it.
 
 Its modules import one another by name, so they get the namesakes where there are any: a class of theirs that asks for
 the shell, the streams or comms finds those of the kernel that runs.
@@ -76,7 +77,7 @@ def rest_of(name: str) -> Callable[[str], Any]:
     def __getattr__(attribute: str) -> Any:
         if not attribute.startswith("__"):
             if name not in _loaded:
-                _loaded[name] = None  # while it is loaded: what imports it in a circle
+                _loaded[name] = None  # while it is loaded: for imports in a circle
                 try:
                     _loaded[name] = _load(name, register=False)
                 except ModuleNotFoundError as error:
@@ -93,5 +94,5 @@ def rest_of(name: str) -> Callable[[str], Any]:
 
 
 def _is_importing(stack: Stack) -> bool:
-    """Whether a stack stands in `from … import …`: Python would hide what an AttributeError says there."""
+    """Whether a stack stands in `from … import …`: Python would hide the text of an AttributeError there."""
     return stack.innermost is not None and stands_at(stack.innermost, IMPORT_FROM)

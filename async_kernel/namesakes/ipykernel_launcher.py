@@ -1,4 +1,5 @@
-"""What `sys.argv[0]` names in a kernel's process. Nobody runs it; a program that starts `sys.argv` anew is told so."""
+"""The file that `sys.argv[0]` names in a kernel's process. It is not run; a program that starts `sys.argv` anew is told
+so."""
 
 import sys
 

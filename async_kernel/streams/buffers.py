@@ -1,4 +1,4 @@
-"""What stands between code of this process and descriptors 1 and 2: the buffers of `sys.__stdout__`, `sys.__stderr__`
+"""The buffers between code of this process and descriptors 1 and 2: those of `sys.__stdout__`, `sys.__stderr__`
 and C's `stdout`. Each is made to pass whole lines on at once, and flushed at the end of a cell.
 
 Knows neither cells nor requests.
@@ -31,7 +31,7 @@ class Buffers:
         self._flush_c = _line_buffer_c()
 
     def flush(self) -> None:
-        """Pass on what is held back, whatever state a cell has left the streams in."""
+        """Pass on the text held back, whatever state a cell has left the streams in."""
         for stream in self._streams:
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -47,7 +47,7 @@ class Buffers:
 
 
 def _line_buffer_c() -> Callable[[], object] | None:
-    """Have C's stdout buffer by lines; return what flushes it, None where it cannot be reached.
+    """Have C's stdout buffer by lines; return the function that flushes it, None where it cannot be reached.
 
     Not fflush(NULL): that would wait for every stream that some thread of C code is reading.
     """

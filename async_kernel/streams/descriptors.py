@@ -1,12 +1,12 @@
 # mypy: disable-error-code="attr-defined"
-# What is used here of `os`, `select` and `fcntl` is not there on Windows, where nothing of this is ever made.
-"""File descriptors 1 and 2: what C code and child processes write there goes to the cell.
+# Windows lacks the functions of `os`, `select` and `fcntl` that are used here; nothing of this is made there.
+"""File descriptors 1 and 2: output of C code and child processes goes to the cell.
 
-Each cell gets pipes of its own. Its children inherit them, so that what a child writes belongs to the cell that started
-it, however late; what the process itself writes goes to the cell that began last among those that run, or ran. A child
-that works for others when the cell has ended gets pipes by which it speaks in their cells (`workers` says which). A
-thread reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order with
-them, and a cell at its end, reads them too.
+Each cell gets pipes of its own. Its children inherit them, so that the output of a child belongs to the cell that
+started it, however late; the output of the process itself goes to the cell that began last among those that run, or
+ran. A child that works for others when the cell has ended gets pipes by which it speaks in their cells (`workers` says
+which). A thread reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order
+with them, and a cell at its end, reads them too.
 
 Only for POSIX systems: on Windows there is no waiting for pipes. Knows nothing of `sys.stdout`.
 """
@@ -38,7 +38,8 @@ PIPE_BYTES = 1 << 20
 READ_BYTES = 1 << 18
 
 PATIENCE_SECONDS = 0.1
-"""How long another thread that reads is waited for, to say what a cell wrote past Python before what it says next."""
+"""Seconds to wait for another thread that reads, so that output past Python is published before the cell's next
+output."""
 
 PAUSE_SECONDS = 0.002
 """How long the thread lets text gather after it has read some: code that writes line by line would else wait for
@@ -46,7 +47,7 @@ Python's lock at each line."""
 
 
 class _Pipe:
-    """What was put in place of one descriptor for one cell, or `lent` for its children that will work for others, too.
+    """The pipe in place of one descriptor for one cell, or `lent` for its children that will work for others, too.
     `write_end` is kept until the cell has ended."""
 
     __slots__ = ("decoder", "identity", "lent", "name", "number", "open", "read_end", "request", "write_end")
@@ -78,9 +79,9 @@ class _Cell:
 class Capture:
     """Takes `descriptors` (`{1: "stdout", 2: "stderr"}`) for the requests, until `restore`.
 
-    `originals` are duplicates of what was there. With `echo` all text is written there too. `prepare` is called once in
-    the thread, before the first cell ends; `flush` at the end of each cell, to pass on what is held back in buffers.
-    OSError when a descriptor is not open.
+    `originals` are duplicates of the descriptors as they were. With `echo` all text is written there too. `prepare` is
+    called once in the thread, before the first cell ends; `flush` at the end of each cell, to pass on the text in
+    buffers. OSError when a descriptor is not open.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Capture:
         self._prepared = threading.Event()
         self._flush = flush
         self.originals = {number: os.dup(number) for number in self._names}
-        self._ours = {_identity(original) for original in self.originals.values()}  # what may be put away
+        self._ours = {_identity(original) for original in self.originals.values()}  # the files that may be replaced
         self._lock: Any = threading.RLock()  # reentrant: a signal handler may print
         self._pipes: dict[int, _Pipe] = {}  # by read end
         self._placed: dict[int, _Pipe] = {}  # by descriptor
@@ -117,7 +118,7 @@ class Capture:
 
     @contextmanager
     def cell(self, request: Request) -> Iterator[None]:
-        """Have what is written during the block, and by the children that are started in it, belong to `request`.
+        """Have the output of the block, and of the children that are started in it, belong to `request`.
 
         When the block is left all that was written in it has been said."""
         cell = self._begin(request)
@@ -131,8 +132,8 @@ class Capture:
         """The descriptors to give a process in place of the captured ones when it will work for later cells, too: what
         it writes belongs to the cell that runs now until that has ended, then to the heir of its request.
 
-        For example `{1: 17, 2: 19}`; what a cell has redirected is left out. The process is to be started within the
-        block.
+        For example `{1: 17, 2: 19}`; a descriptor that a cell has redirected is left out. The process is to be started
+        within the block.
         """
         with self._lock:
             cell = self._running[-1] if self._running else self._latest
@@ -149,10 +150,10 @@ class Capture:
                     self._stop_lending(cell)
 
     def bring_in(self) -> None:
-        """Say what was written until now by the cells that run, and by children. Callable from any thread; returns at
+        """Publish the output until now of the cells that run, and of children. Callable from any thread; returns at
         once."""
         # Not in a signal handler that has come upon its own thread in here, nor for a thread that waits with the lock
-        # for what this one holds: what is not said now is said by the thread.
+        # for a lock that this one holds: the thread publishes the rest.
         if self._lock._is_owned():
             return
         try:
@@ -176,7 +177,7 @@ class Capture:
             return next((pipe.number for pipe in self._pipes.values() if pipe.identity == identity), None)
 
     def leave_cells(self) -> None:
-        """Have the descriptors lead where they led at first, unless somebody else has taken them. What was started
+        """Have the descriptors lead where they led at first, unless other code has taken them. Processes started
         before goes on writing into the pipe that it has."""
         with self._lock:
             for number, original in self.originals.items():
@@ -210,7 +211,7 @@ class Capture:
             cell = _Cell(request)
             if self._ended:
                 return cell
-            with suppress(OSError):  # out of descriptors: the cell goes on in what is there
+            with suppress(OSError):  # out of descriptors: the cell goes on with those that are there
                 for number in self._names:
                     cell.pipes[number] = pipe = self._make(number, request, lent=False)
                     self._ours.add(pipe.identity)
@@ -250,8 +251,8 @@ class Capture:
         cell.lent = {}
 
     def _take(self, cell: _Cell) -> None:
-        """Put the pipes of a cell in place. What they replace is read to its end, which is now unless a child holds
-        it."""
+        """Put the pipes of a cell in place. The pipes before them are read to their end, which is now unless a child
+        holds it."""
         self._latest = cell
         for pipe in cell.pipes.values():
             before = self._placed.get(pipe.number)
@@ -283,7 +284,7 @@ class Capture:
     # Pipes: with the lock
 
     def _read(self, pipe: _Pipe) -> None:
-        """Read what is in `pipe`, but no more than it can hold: a child may write for ever."""
+        """Read the content of `pipe`, but no more than it can hold: a child may write for ever."""
         taken = 0
         while pipe.open and taken < PIPE_BYTES:
             try:
@@ -341,7 +342,7 @@ class Capture:
     # Forks
 
     def _prepare_fork(self) -> None:
-        """Before a fork. What is lent stays open, since the lock is held until it has come to pass."""
+        """Before a fork. Lent pipes stay open, since the lock is held until it has come to pass."""
         if not self._ended and is_of_library(callers()):
             lending = self.lending()
             ends = lending.__enter__()
@@ -371,7 +372,7 @@ class Capture:
 
 
 def write_all(number: int, data: bytes) -> None:
-    """Write `data` to a descriptor, whatever pieces it takes; what nobody reads any more is lost."""
+    """Write `data` to a descriptor, whatever pieces it takes; without a reader it is lost."""
     with suppress(OSError):
         view = memoryview(data)
         while view:
@@ -415,7 +416,7 @@ def _inheritable() -> list[int]:
 
 
 def _hand_over(read_end: int, original: int) -> None:
-    """Let a process of its own pass on what children write into a pipe after the kernel's end: writing into a pipe that
+    """Let a process of its own pass on the output of children after the kernel's end: writing into a pipe that
     nobody reads would kill them.
 
     It inherits nothing else. Children such as a resource tracker end when a pipe from this process is closed: it would

@@ -1,4 +1,4 @@
-"""Python's faulthandler: what it writes later goes to the log of the process, not into a cell's pipe.
+"""Python's faulthandler: its later output goes to the log of the process, not into a cell's pipe.
 
 A pipe of a cell is read by a thread of this process. That thread is gone when the process dies of a signal, and does
 not run while C code holds the GIL, which are the moments that faulthandler is for. `faulthandler.dump_traceback()`,
@@ -20,7 +20,8 @@ _FILE_POSITIONS = {"enable": 0, "register": 1, "dump_traceback_later": 2}
 
 
 def keep_from_cells(find_log: Callable[[int], TextIO | None]) -> Callable[[], None]:
-    """Have faulthandler write to a log where it was told to write into the pipe of a cell; return what ends that.
+    """Have faulthandler write to a log where it was told to write into the pipe of a cell; return the function that
+    ends it.
 
     `find_log(descriptor)` gives the log that belongs to a descriptor, None for one that does not lead into a pipe.
     """

@@ -1,6 +1,6 @@
 """A forked child of a cell: it has none of the kernel's threads, and the kernel's sockets are its parent's.
 
-What it writes goes the way of any child's output, what it displays is written. Where its cell ends it ends too, as the
+Its text goes the way of any child's output, its displays are written as text. Where its cell ends it ends too, as the
 child of a script does where the script ends: it would else be a second kernel, on the loop of the first. Workers of
 multiprocessing end by themselves, and other programs are no concern of this.
 """
@@ -41,7 +41,7 @@ def _note_fork() -> None:
 
 
 def _write(msg_type: str, content: Content) -> None:
-    """Write what a request publishes, as far as text can show it."""
+    """Write the output of a request, as far as text can show it."""
     global _status
     if msg_type == "stream":
         print(content["text"], end="", file=sys.stderr if content["name"] == "stderr" else sys.stdout)

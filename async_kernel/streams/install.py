@@ -25,7 +25,7 @@ __all__ = ["Streams", "install_streams"]
 
 
 class Streams:
-    """What was put in place. `restore()` gives everything back, but what somebody else has replaced meanwhile;
+    """The replacements. `restore()` undoes them, but for those that other code has replaced meanwhile;
     `around_cell(request)` is to be entered around each cell: on leaving it, all that the cell wrote is said, and a
     forked child of the cell is ended."""
 
@@ -34,7 +34,7 @@ class Streams:
         self._capture = capture
 
     def leave_cells(self) -> None:
-        """Have what is written outside any cell go where the streams of the process led, and no longer to the latest
+        """Have text written outside any cell go where the streams of the process led, and no longer to the latest
         cell: no cell will follow."""
         set_fallback(None)
         if self._capture is not None:
@@ -56,7 +56,7 @@ def install_streams(
     """Make sys.stdout, sys.stderr, input and getpass those of the requests, and let threads carry requests.
 
     `echo` has all text go to the process's own streams as well (the setting `kernel.quiet`, switched off). `capture`
-    has what is written to file descriptors 1 and 2 go to the requests, where the system allows for it (the setting
+    has output on file descriptors 1 and 2 go to the requests, where the system allows for it (the setting
     `kernel.capture_fd`); it is for kernels that have their process for themselves. `refusal` is the class of the error
     that `input()` raises where no input is allowed.
     """
@@ -87,7 +87,7 @@ def install_streams(
 
 
 class _Captured:
-    """Descriptors 1 and 2 in the hands of the requests, and what has to know of it."""
+    """Descriptors 1 and 2 in the hands of the requests, and the parts that have to know of it."""
 
     def __init__(self, capture: Capture, buffers: Buffers) -> None:
         import faulthandler

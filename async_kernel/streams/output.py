@@ -28,7 +28,7 @@ class RequestStream(NamesParents, io.TextIOBase):
     """A text stream whose text belongs to the request that the writer works on.
 
     `name` is "stdout" or "stderr". Text that belongs to no request goes to `original`, the stream of the process; with
-    `echo` all text does. `capture` has what was written past this stream. `fileno()`, where forked children write, is
+    `echo` all text does. `capture` has the text written past this stream. `fileno()`, where forked children write, is
     `descriptor`, by default that of the original.
     """
 
@@ -43,7 +43,7 @@ class RequestStream(NamesParents, io.TextIOBase):
         super().__init__()
         self._descriptor = descriptor
         self._capture = capture
-        self._written = 0.0  # when, and what last
+        self._written = 0.0  # the time of the latest text, and its end below
         self._last = "\n"
         self._to: tuple[Request, Callable[[str], object]] | None = None  # the latest writer's request, and how
         self._line: list[str] = []  # of a forked child
@@ -64,7 +64,7 @@ class RequestStream(NamesParents, io.TextIOBase):
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        """ "replace": what UTF-8 cannot hold is shown as such."""
+        """ "replace": characters that UTF-8 cannot hold are shown as such."""
         return "replace"
 
     @property
@@ -94,7 +94,7 @@ class RequestStream(NamesParents, io.TextIOBase):
         elif text:
             request = find_request()
             if request is not None:
-                # What `print` puts between and behind its values follows at once: nothing can have come between.
+                # The separators and the end of `print` follow at once: nothing can have come between.
                 if self._capture is not None and text != " " and (text != "\n" or self._last[-1] == "\n"):
                     now = monotonic()
                     if self._capture.busy or now - self._written > UNBROKEN_SECONDS:
@@ -131,8 +131,8 @@ class RequestStream(NamesParents, io.TextIOBase):
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Nothing waits here, but in a forked child: what was written is under way."""
-        self._last = "\n"  # what comes next may be from somebody else, so it is looked for
+        """Nothing waits here, but in a forked child: all text is under way."""
+        self._last = "\n"  # the next text may be another writer's, so its owner is looked for
         if self._line:
             self._flush_in_child()
 

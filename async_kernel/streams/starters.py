@@ -1,7 +1,7 @@
 """Who starts a thread or a process: the user's code, or a library for its own purposes.
 
-What you start keeps its cell. What a library starts may outlive the cell and work for others: the workers of a pool,
-the listener of a log queue, the client of a cluster.
+A thread or process that you start keeps its cell. Those that a library starts may outlive the cell and work for others:
+the workers of a pool, the listener of a log queue, the client of a cluster.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _file(file: str) -> str:
 
 @cache
 def _order() -> ImportOrder:
-    """What knows whose code a file is. A program around an embedded kernel has its folder first on `sys.path`."""
+    """Knows whose code a file is. A program around an embedded kernel has its folder first on `sys.path`."""
     for finder in sys.meta_path:
         order = getattr(finder, "import_order", None)
         if isinstance(order, ImportOrder):

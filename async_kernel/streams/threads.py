@@ -6,7 +6,7 @@ context, is handed to it: to `threading.Thread` at its start, to the jobs of a `
 its threads outlive cells. Tasks, callbacks of loops, and `to_thread` of asyncio, anyio and trio bring their context.
 A thread that a library has started for itself goes on for the latest cell when its own has ended (`starters`).
 
-Knows nothing of what is written; that is `output`'s.
+Knows nothing of the text; that is `output`'s.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ subshell, do not belong to it."""
 
 
 def follow_current_cell(thread: threading.Thread | None = None) -> None:
-    """Let what a long-lived thread prints and displays go to the cell that the main shell then runs, or ran last.
+    """Let the output of a long-lived thread go to the cell that the main shell then runs, or ran last.
 
-    Without an argument it is the calling thread (or task) that follows, in what it does from now on. With one it is all
+    Without an argument it is the calling thread (or task) that follows, from now on. With one it is all
     that `thread` does, started or not, in whatever context.
 
         def watch():
@@ -67,7 +67,7 @@ class ThreadParents(dict[int, Any]):
         return True  # it is asked before anything is taken out
 
     def pop(self, ident: int, default: Any = None) -> Any:
-        """Take out a thread. What belongs to it is not told: `default` comes back."""
+        """Take out a thread. The parent that it had is not known: `default` comes back."""
         for thread in threading.enumerate():
             if thread.ident == ident:
                 follow_latest(thread)
@@ -76,9 +76,9 @@ class ThreadParents(dict[int, Any]):
 
 def carry_requests() -> Callable[[], None]:
     """Hand the request of the starter to threads, to the jobs of thread pools and to callbacks of futures from now on;
-    return what ends that.
+    return the function that ends it.
 
-    What somebody else has patched over it meanwhile stays, and then only passes calls on.
+    A patch that was put over it meanwhile stays, and then only passes calls on.
     """
     start, submit, add = threading.Thread.start, ThreadPoolExecutor.submit, Future.add_done_callback
     ended = False

@@ -30,7 +30,8 @@ _STDIN, _STDOUT, _STDERR = 6, 9, 11
 
 
 def lend_pipes(capture: Capture) -> Callable[[], None]:
-    """Have programs that will work for later cells get the pipes that `capture` lends; return what ends that.
+    """Have programs that will work for later cells get the pipes that `capture` lends; return the function that ends
+    it.
 
     `subprocess`, the spawned workers of multiprocessing and loky's all start programs by one C function, but uvloop has
     its own. Forks are seen by `capture` itself.

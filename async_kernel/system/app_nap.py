@@ -1,6 +1,6 @@
 """App Nap: macOS slows down programs that show no window, which a kernel never does, timers above all.
 
-Nothing of the package is known here, and no library is needed beyond what Python has: three messages to Foundation's
+Nothing of the package is known here, and no library is needed beside Python's own: three messages to Foundation's
 NSProcessInfo.
 """
 

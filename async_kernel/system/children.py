@@ -1,4 +1,4 @@
-"""Children of this process: what forked ones must not inherit, and that none is left behind at the end."""
+"""Children of this process: state that forked ones must not inherit, and that none is left behind at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .service_thread import ServiceThread
 __all__ = ["end_children", "give_signals_back_in_children"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
-"""Seconds between two looks at what still runs: doubled from the first to the longest."""
+"""Seconds between two looks at the processes that still run: doubled from the first to the longest."""
 
 KILL_SECONDS = 0.2
 """For how long killed processes are waited for: they end as soon as the system comes to it."""
@@ -41,12 +41,12 @@ def give_signals_back_in_children() -> None:
 
 
 def end_children(grace: float, stops: Callable[[], bool] = lambda: False) -> None:
-    """End what this process has started and that still runs, and what that has started: by SIGTERM, and by SIGKILL what
+    """End the children that still run, and their descendants: by SIGTERM, and by SIGKILL those that
     is there after `grace` seconds. Returns when they have ended, or once `stops()`.
 
-    Only processes are told that provably descend from this one, or are in the session that it leads. What was detached
-    on purpose stays: what has a session of its own (`start_new_session=True`, `setsid`), and what was told to ignore
-    SIGHUP (`nohup`; on Linux, and only if this process was not told so itself, as children inherit it). So do
+    Only processes are told that provably descend from this one, or are in the session that it leads. A process that was
+    detached on purpose stays: one with a session of its own (`start_new_session=True`, `setsid`), or one that was told
+    to ignore SIGHUP (`nohup`; on Linux, and only if this process was not told so itself, as children inherit it). So do
     the resource trackers of multiprocessing and loky, which have to clean up behind this process and end by themselves.
     On Windows nothing is done.
 
@@ -71,8 +71,8 @@ if sys.platform != "win32":
     from .processes import Process
 
     def end_processes(find: Callable[[], frozenset[Process]], grace: float) -> None:
-        """End what `find()` finds, asked again and again: by SIGTERM, and by SIGKILL what is there after `grace`
-        seconds. What was told to ignore SIGHUP stays. Returns when nothing is found any more."""
+        """End the processes that `find()` gives, asked again and again: by SIGTERM, and by SIGKILL those left after
+        `grace` seconds. A process that was told to ignore SIGHUP stays. Returns when none is found any more."""
         from .processes import ignores_hangup, tell
 
         spares = real.getsignal(HANGUP) != IGNORED
@@ -92,8 +92,8 @@ if sys.platform != "win32":
 
 
 def _end_pools(seconds: float) -> None:
-    """End what multiprocessing ends at exit before all else, and wait for up to so many `seconds` until that is done,
-    here or in another thread. It goes on after them: a worker may not end before it is killed."""
+    """End the processes that multiprocessing ends at exit before all else, and wait for up to so many `seconds` until
+    that is done, here or in another thread. It goes on after them: a worker may not end before it is killed."""
     end = real.monotonic() + seconds
     utils = [sys.modules[name] for name in ("multiprocessing.util", "multiprocess.util") if name in sys.modules]
     for util in utils:

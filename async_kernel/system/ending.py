@@ -1,4 +1,4 @@
-"""The end of a process: what it leaves in the log of whoever started it, and that it comes, whatever still holds it."""
+"""The end of a process: its last words in the log, and a deadline for whatever still holds the process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Ending"]
 
 CHILDREN_PART, AGAIN_PART, HURRY_PART = 1 / 6, 1 / 3, 0.7
 """When, in parts of the time that the process has, its children are told to end, whatever still runs is interrupted
-again, and what is to run at exit is run at the latest. In good order each has been done by then."""
+again, and exit functions are run at the latest. In good order each has been done by then."""
 
 HURRY_PAUSE = 0.2
 """Seconds that each exit function has from then on."""
@@ -46,7 +46,7 @@ class Ending:
         self._log = log
         self._stream: TextIO | None = None
         self._grace = self._deadline = math.inf
-        self._deeds: list[tuple[float, Callable[[], None]]] = []  # what the thread is to do, and when
+        self._deeds: list[tuple[float, Callable[[], None]]] = []  # the functions that the thread will call, and when
         self._lock = real.lock()  # over the three
         self._changed = real.lock()  # released when there is a new deed
         self._changed.acquire()
@@ -89,7 +89,7 @@ class Ending:
         """End the process and its children `grace` seconds from now, unless it is to end before, whatever still holds
         it: threads that are not daemons, C calls that never return, code that catches everything.
 
-        Meanwhile what hangs is pressed, in three steps, so that all else has its turn before.
+        Meanwhile hanging code is pressed, in three steps, so that all other code has its turn before.
         """
         now = real.monotonic()
         with self._lock:
@@ -108,13 +108,13 @@ class Ending:
                 real.dump_traceback_later(grace + FINALIZER_GRACE, exit=True, file=self._stream)
 
     def run_exit_functions(self, threads_grace: float) -> None:
-        """Do what Python does before it takes the interpreter apart: see `ExitFunctions.run`. Threads that are no
-        daemons have `threads_grace` seconds to end. To be called in the main thread."""
+        """Run the exit functions, as Python does before it takes the interpreter apart: see `ExitFunctions.run`.
+        Threads that are no daemons have `threads_grace` seconds to end. To be called in the main thread."""
         self._do_in(threads_grace, self._exit_functions.leave_threads)
         self._exit_functions.run()
 
     def end_children(self, grace: float) -> None:
-        """End what this process has started: see `children.end_children`. What is started later stays."""
+        """End the children of this process: see `children.end_children`. Processes started later stay."""
         end_children(grace)
         self._has_ended_children = True
 
@@ -126,8 +126,8 @@ class Ending:
                 with suppress(Exception):
                     stream.flush()
             real.exit(status)
-        # What cells have left in rings goes now. While Python takes itself apart it looks through all objects several
-        # times, which takes more than a second once a completion has brought in jedi: it is to find none.
+        # Rings of objects that cells have left go now. While Python takes itself apart it looks through all objects
+        # several times, which takes more than a second once a completion has brought in jedi: it is to find none.
         with suppress(Exception):  # of a callback of `gc`
             gc.collect()
         gc.freeze()
@@ -156,7 +156,8 @@ class Ending:
                 self._changed.acquire(timeout=min(max(due - real.monotonic(), 0), threading.TIMEOUT_MAX))
 
     def _tell_children(self) -> None:
-        """What waits for a child hears of no interrupt: `os.system`, or an executor that waits for its processes."""
+        """Code that waits for a child hears of no interrupt: `os.system`, or an executor that waits for its
+        processes."""
         grace = self._grace / 3
         ServiceThread("end of children", end_children, (grace, lambda: self._has_ended_children)).start()
 

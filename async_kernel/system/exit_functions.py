@@ -1,4 +1,5 @@
-"""What a program has registered to be run at its end, run while there still is somebody to see that it comes to an end.
+"""The functions that a program has registered for its end, run while there still is a thread to see that they come to
+an end.
 
 Python runs it when it is about to take the interpreter apart: first it waits for threads, without a limit, then it runs
 the functions of `atexit`, one of which may hang and keep the others from their turn.
@@ -36,11 +37,12 @@ class ExitFunctions:
         self._begun = real.lock()  # taken by who runs them, for good
         self._done = real.lock()  # released when they have been run
         self._done.acquire()
-        self._at: Callable[[], None] | None = None  # what the main thread does, which may be interrupted
+        # the exit function that the main thread is in, which may be interrupted
+        self._at: Callable[[], None] | None = None
         self._interrupted = False
 
     def run(self) -> None:
-        """Do what Python does at its end, in its order: call what `threading._register_atexit` was given, which has
+        """Run all exit functions in Python's order: first those of `threading._register_atexit`, which has
         executors end, wait for the threads that are no daemons, call the functions of `atexit`.
 
         To be called in the main thread. If they run already, in another one, this waits for their end.
@@ -68,8 +70,8 @@ class ExitFunctions:
         self._interrupt(real.shut_down_threads)
 
     def hurry(self) -> None:
-        """Have what hangs no longer keep the others waiting: the main thread goes on with the next exit function. If it
-        has not come to them they are run in a thread of their own."""
+        """Have a hanging function no longer keep the others waiting: the main thread goes on with the next exit
+        function. If it has not come to them they are run in a thread of their own."""
         if self._begun.acquire(blocking=False):
             ServiceThread("exit functions", self._run_here).start()
         else:

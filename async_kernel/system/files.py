@@ -1,9 +1,9 @@
 """Files that a kernel has made and that are to go with it.
 
-A kernel removes them at its end. One that dies of a signal cannot; its guardian does it then. What no guardian has seen
-die, as when the machine was switched off, the next kernel sweeps away. It knows such a file by a lock: the system takes
-that away when a process ends, however it ends. A process id would say less, for it is given to another process later,
-and means nothing in another container or on another machine with the same home.
+A kernel removes them at its end. One that dies of a signal cannot; its guardian does it then. Files that no guardian
+has seen die, as when the machine was switched off, the next kernel sweeps away. It knows such a file by a lock: the
+system takes that away when a process ends, however it ends. A process id would say less, for it is given to another
+process later, and means nothing in another container or on another machine with the same home.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The guardian: a small process that ends a kernel, and what the kernel has started, when the kernel cannot.
+"""The guardian: a small process that ends a kernel and its children when the kernel cannot.
 
 While C code holds the GIL no Python code of the kernel's process runs: the end of its parent goes unnoticed, and so
 does a signal that asks for the end. A kernel that dies of a signal leaves its children behind. The guardian waits for
@@ -37,7 +37,7 @@ PAUSE = 0.05
 """Seconds between two looks whether the kernel has read a signal that has arrived."""
 
 DISMISSED, END = b"dismissed", b"\0"
-"""What it may be told, beside files, and what ends each of these words: no path has it."""
+"""The words that it may be told, beside files, and the byte that ends each: no path has it."""
 
 NAME = b"kernel guardian"
 """How `ps -o comm` and `top` show it; Linux takes 15 characters."""
@@ -48,8 +48,8 @@ class Guardian:
 
     def __init__(self, forked: int, descriptor: int, signals: tuple[socket.socket, socket.socket]) -> None:
         self.signals = signals
-        """What the numbers of signals are to be read from and written to, as by a `SignalRelay`: the guardian looks
-        whether they are."""
+        """The descriptors from which the numbers of signals are read and to which they are written, as by a
+        `SignalRelay`: the guardian looks whether they are."""
         self._forked = forked
         self._descriptor = descriptor
         self._identity = os.fstat(descriptor)
@@ -66,7 +66,7 @@ class Guardian:
         self._say(file.to_bytes())
 
     def dismiss(self) -> None:
-        """Say that this process ends in good order: what still runs then is to stay."""
+        """Say that this process ends in good order: processes that still run then stay."""
         self._say(DISMISSED)
 
     def _say(self, words: bytes) -> None:

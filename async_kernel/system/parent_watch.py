@@ -27,7 +27,7 @@ INFINITE = 0xFFFFFFFF
 
 
 def parent_of(environ: Mapping[str, str]) -> int | None:
-    """What `environ` says of the parent: its process id, on Windows a handle to it; None when detached.
+    """The parent as `environ` names it: its process id, on Windows a handle to it; None when detached.
 
     jupyter_client sets JPY_PARENT_PID for every kernel that it starts, unless the kernel is to outlive it.
 

@@ -106,7 +106,8 @@ def ancestors() -> list[int]:
 
 
 def family(pid: int, processes: Collection[Process]) -> set[int]:
-    """The processes that `pid` has started, and those started by these, but for what has a session of its own.
+    """The processes that `pid` has started, and those started by these, without processes that have a session of their
+    own.
 
     When `pid` leads its session they are all others in it, which includes those whose parents have ended meanwhile.
 
@@ -192,7 +193,8 @@ def _read_stat(pid: int) -> Process | None:
 
 
 def _read_status(pid: int, name: str) -> str:
-    """A field of what Linux tells of a process; empty when there is none of this name. OSError when it has ended."""
+    """A field of the status that Linux shows of a process; empty when there is none of this name. OSError when it has
+    ended."""
     for line in _read(f"/proc/{pid}/status").splitlines():
         key, _, value = line.partition(":")
         if key == name:
@@ -216,7 +218,7 @@ def _drain(descriptor: int) -> bytes:
 
 
 def _run_ps() -> str:
-    """What `ps` prints. OSError when there is none."""
+    """The output of `ps`. OSError when there is none."""
     reader, writer = real.pipe()
     try:
         actions = [(os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
@@ -233,7 +235,7 @@ def _run_ps() -> str:
 
 
 def parse_ps(text: str) -> Iterable[Process]:
-    """The processes in what `ps -A -o pid=,ppid=,stat=,lstart=` prints in the locale C. It has no session ids on all
+    """The processes in the output of `ps -A -o pid=,ppid=,stat=,lstart=` in the locale C. It has no session ids on all
     systems: they are asked of the system, and so are those of groups."""
     for line in text.splitlines():
         pid, parent, state, _, month, day, clock, year = line.split()

@@ -2,8 +2,8 @@
 
 A cell may replace an attribute of any module and leave it so: a mock of `os.getpid`, a frozen clock, a faked file
 system. The kernel must not send a signal to a process that such a function names. So it calls none by way of a module.
-Freezegun and pyfakefs also replace what they find in the globals of other modules, but they leave classes alone: the
-functions are the attributes of a class.
+Freezegun and pyfakefs also replace the functions that they find in the globals of other modules, but they leave classes
+alone: the functions are the attributes of a class.
 """
 
 from __future__ import annotations

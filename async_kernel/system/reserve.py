@@ -1,8 +1,8 @@
 """Memory that is set free when none is left: enough to say so, and to go on.
 
-A cell may fill the memory that its process is allowed (`ulimit -v`, a job's limit) and keep it. What the kernel does
-next is to reply, which takes some, and a loop in which an allocation fails at the wrong place never wakes its tasks
-again. So some mebibytes are held back: addresses only, which nothing is written to.
+A cell may fill the memory that its process is allowed (`ulimit -v`, a job's limit) and keep it. The work that the
+kernel does next is to reply, which takes some, and a loop in which an allocation fails at the wrong place never wakes
+its tasks again. So some mebibytes are held back: addresses only, which nothing is written to.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TypeVar
 __all__ = ["RESERVE_BYTES", "free", "hold", "make_room", "spared"]
 
 RESERVE_BYTES = 16 << 20
-"""What is held back: traceback formatting is imported in half of it."""
+"""The reserve, in bytes: traceback formatting is imported in half of it."""
 
 ROOM_BYTES = 1 << 20
-"""What has to be there to go on without it: an arena of Python's."""
+"""The memory needed to go on without it, in bytes: an arena of Python's."""
 
 T = TypeVar("T")
 

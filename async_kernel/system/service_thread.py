@@ -1,6 +1,6 @@
-"""Threads of the kernel's own, which run none of the user's code, and what happens when the system gives none.
+"""Threads of the kernel's own, which run none of the user's code, and the case that the system gives none.
 
-A process may have as many threads as it is allowed. What needs one then does without, and tries again the next time.
+A process may have as many threads as it is allowed. Its users then do without one, and try again the next time.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ __all__ = ["ServiceThread", "Standby", "later"]
 
 
 class ServiceThread(threading.Thread):
-    """A daemon thread that a debugger leaves alone: it goes on while what is debugged stands still."""
+    """A daemon thread that a debugger leaves alone: it goes on while the debugged threads stand still."""
 
-    # What pydevd, which debugpy is made of, looks for: not to trace the thread, and not to count it among the user's.
+    # The attributes that pydevd, the core of debugpy, looks for: not to trace the thread, and not to count it among the
+    # user's.
     pydev_do_not_trace = True
     is_pydev_daemon_thread = True
 
@@ -43,8 +44,8 @@ class Standby:
 
 
 def later(seconds: float, function: Callable[..., object], *arguments: object) -> threading.Timer | None:
-    """Call `function(*arguments)` in a thread after so many seconds; what cancels that. None when no thread is to be
-    had: then it is not called."""
+    """Call `function(*arguments)` in a thread after so many seconds; returns the function that cancels it. None when no
+    thread is to be had: then it is not called."""
     timer = threading.Timer(seconds, function, arguments)
     timer.daemon = True
     timer.name = f"later: {getattr(function, '__name__', function)}"

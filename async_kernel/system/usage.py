@@ -43,7 +43,7 @@ def _process() -> dict[str, Any]:
 
 
 class PsutilUsage:
-    """What psutil knows."""
+    """The figures of psutil."""
 
     def __init__(self, psutil: Any) -> None:
         self._psutil = psutil
@@ -69,7 +69,8 @@ class PsutilUsage:
 
 
 class _Sample(NamedTuple):
-    """What is compared with the next call's: seconds of processor time, by process; the machine's, busy and all."""
+    """The figures to compare with the next call's: seconds of processor time, by process; the machine's, busy and
+    all."""
 
     at: float
     processes: Mapping[int, float]
@@ -78,7 +79,7 @@ class _Sample(NamedTuple):
 
 
 class ProcUsage:
-    """What Linux says in `proc` (proc(5): /proc/pid/stat, /proc/stat, /proc/meminfo)."""
+    """The figures of Linux in `proc` (proc(5): /proc/pid/stat, /proc/stat, /proc/meminfo)."""
 
     def __init__(self, proc: Path) -> None:
         self._proc = proc
@@ -103,7 +104,7 @@ class ProcUsage:
 
 
 class SelfUsage:
-    """What Python knows of this process alone, on any system. Its memory is the most that it has had."""
+    """The figures that Python has of this process alone, on any system. Its memory is the most that it has had."""
 
     def __init__(self) -> None:
         self._before: tuple[float, float] | None = None

@@ -1,7 +1,7 @@
 """Hosts: main loops of GUI toolkits, which own the main thread while a backend runs in them as a guest.
 
 A `Host` needs few methods of its toolkit; `docs/guides/hosts.md` tells how to write another. Toolkits are imported by
-their own modules only. Nothing here knows what the guest does.
+their own modules only. Nothing here knows the work of the guest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HOSTS: Mapping[str, str] = {
 """Where the host of each name is."""
 
 ErrorSink = Callable[[type[BaseException], BaseException, TracebackType | None], object]
-"""What is told of an exception that left a callback of the toolkit, in the context of that callback."""
+"""Receives an exception that left a callback of the toolkit, in the context of that callback."""
 
 
 class Host(ABC):
@@ -44,7 +44,7 @@ class Host(ABC):
     """How many callbacks of the guest are being run now: more than none in a main loop that a cell has nested."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Mark the methods of a host: what they are in the midst of stays whole, and what they call may be a callback
+        """Mark the methods of a host: they are never interrupted, and a function that they call may be a callback
         of the user's. Functions beside the class that call such callbacks are marked by hand (`stacks.runs_loops`)."""
         super().__init_subclass__(**options)
         runs_loops(cls)
@@ -94,7 +94,7 @@ class Host(ABC):
         self.call_soon_threadsafe(lambda: self.dismiss() if self.guest_depth else None)
 
     def is_handler(self, frame: FrameType) -> bool:
-        """Whether the toolkit has called what runs in `frame` itself, such as an overridden event handler.
+        """Whether the toolkit itself has called the function of `frame`, such as an overridden event handler.
 
         Asked by a signal handler: no function of the toolkit may be called.
         """
@@ -104,11 +104,11 @@ class Host(ABC):
         """From now on run each callback in a copy of the context (`contextvars`) in which it was created.
 
         One that is an `async def` is started there as a task of the guest (`hosts.callbacks.start_handler`). `sink` is
-        told of what a callback raises; None leaves that to the toolkit. `close` undoes all of it.
+        given the exceptions of callbacks; None leaves that to the toolkit. `close` undoes all of it.
         """
 
     def close(self) -> None:  # noqa: B027
-        """Give back what the host holds. Called once, after `run`."""
+        """Free the resources of the host. Called once, after `run`."""
 
 
 _current: list[Host] = []

@@ -25,10 +25,10 @@ from async_kernel.stacks.tracing import Tracing, is_traced
 __all__ = ["Callbacks", "HostEvent", "sent_further", "start_handler"]
 
 STEP_SECONDS = 1.0
-"""How long a wait serves the toolkit at a time. It is ended by what it waits for, not by this."""
+"""How long a wait serves the toolkit at a time. The event that is waited for ends it, not this."""
 
 HANG_SECONDS = 0.05
-"""How long a callback may keep the work from being interrupted before it is taken for what has to be ended."""
+"""How long a callback may keep the work from being interrupted before it is interrupted as well."""
 
 _tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references to its tasks
 
@@ -52,7 +52,7 @@ def start_handler(result: object, sink: ErrorSink | None) -> object:
 
 @runs_loops
 async def _told(handler: Coroutine[Any, Any, object], sink: ErrorSink | None) -> None:
-    """Await `handler`. What it raises ends neither trio, as from a system task it would, nor anything else."""
+    """Await `handler`. Its exception ends neither trio, as from a system task it would, nor anything else."""
     try:
         await handler
     except (Exception, KeyboardInterrupt, SystemExit, BaseExceptionGroup) as error:
@@ -63,7 +63,7 @@ def sent_further() -> bool:
     """Whether a KeyboardInterrupt that the toolkit drops goes on: it hit what the toolkit called while code further out
     on the stack waits for the toolkit, as with a dialog. It is sent once more then.
     """
-    if main_stack().has_user_code:  # PySide raises what it has kept in whichever thread calls it next
+    if main_stack().has_user_code:  # PySide raises the exception that it has kept in whichever thread calls it next
         signal.raise_signal(signal.SIGINT)
         return True
     return False
@@ -93,7 +93,7 @@ class HostEvent(threading.Event):
 
 @runs_loops
 class Callbacks(LoopCallbacks):
-    """What runs on the host's thread outside the guest's main task.
+    """The code that runs on the host's thread outside the guest's main task.
 
     `make` makes a `Callback` of its outermost frame. Construct this once SIGINT is taken: main loops that user code
     nests leave it to the handler that is there now.
@@ -108,11 +108,12 @@ class Callbacks(LoopCallbacks):
 
     def spares(self, interrupt: Interrupt, stack: Stack) -> bool:
         """Whether `stack` is that of a callback or a task that runs for a moment while `interrupt` is meant for other
-        work, a cell that awaits or shows a dialog. One that goes on is what holds everything up, and not spared.
+        work, a cell that awaits or shows a dialog. One that goes on holds everything up, and is not spared.
 
-        What the guest itself has called always is: an exception there would be the guest's end.
+        Functions called by the guest itself always are: an exception there would be the guest's end.
         """
-        # What a nested main loop calls may have nothing of ours around it: what it raises ends nothing, and is dropped.
+        # A callback of a nested main loop may have nothing of ours around it: its exception ends nothing, and is
+        # dropped.
         callback = next((each for each in stack.inside if self._host.is_handler(each)), None)
         if callback is None and stack.is_called_by_loop:
             callback = stack.called
@@ -127,7 +128,7 @@ class Callbacks(LoopCallbacks):
         return now < self._spared[1] + HANG_SECONDS
 
     def end_nested(self, interrupt: Interrupt) -> None:
-        """Soon, on the host's thread: if what is to be interrupted has nested a main loop, as a modal dialog does, end
+        """Soon, on the host's thread: if the work to be interrupted has nested a main loop, as a modal dialog does, end
         that loop, and raise KeyboardInterrupt where its caller goes on. Callable from any thread.
 
         Python runs no code of the caller while it is in there, so that nothing can be raised before.

@@ -87,7 +87,7 @@ class QtHost(Host):
         _tell_strays(self._poster.posted.emit)
 
     def step(self, timeout: float) -> None:
-        """Serve what is there; wait up to `timeout` seconds for the first event."""
+        """Serve the events that are there; wait up to `timeout` seconds for the first event."""
         _tell_strays(self._step, timeout)
 
     def dismiss(self) -> None:
@@ -96,7 +96,7 @@ class QtHost(Host):
 
     def is_handler(self, frame: FrameType) -> bool:
         """By its name and its `self`: a method of a QObject that one of Qt's own classes has too. Or by its module:
-        what PySide is made of besides C++, which expects no exception there.
+        the Python code of PySide, which expects no exception there.
         """
         if module_of(frame).partition(".")[0] in ("enum", "shibokensupport"):
             return True
@@ -109,9 +109,9 @@ class QtHost(Host):
     def carry_contexts(self, sink: ErrorSink | None) -> None:
         """By PySide's `connect` and `singleShot`, which bind functions now; exceptions by `sys.excepthook`.
 
-        What such a function raises is told in its context, everything else by the hook and so after the slot was left.
-        Methods of QObjects stay as they are, for Qt looks at their thread and life; so do all slots of PyQt, whose
-        signals take no other `connect`. `loops.contexts.carry(slot)` binds those by hand.
+        The exception of such a function is shown in its context, any other one by the hook and so after the slot was
+        left. Methods of QObjects stay as they are, for Qt looks at their thread and life; so do all slots of PyQt,
+        whose signals take no other `connect`. `loops.contexts.carry(slot)` binds those by hand.
         """
         told = None if sink is None else _unless_sent_further(sink)
         signals = getattr(self._core, "SignalInstance", None)
@@ -128,15 +128,15 @@ class QtHost(Host):
             self._undo.callback(setattr, sys, "excepthook", before)
 
     def close(self) -> None:
-        """Give back what was put in place; the QApplication lives as long as the process."""
+        """Undo all replacements; the QApplication lives as long as the process."""
         self._undo.close()
         self._timer.stop()
 
     def _nest_exec(self, applications: list[type]) -> Callable[[], object]:
         """Qt's own `exec`, which user code gets no more: to Qt it is a mistake while the main loop runs already.
 
-        What user code gets (matplotlib's `show(block=True)` for one) serves events until the last window is closed or
-        the application is told to quit, as `exec` does elsewhere.
+        The `exec` of user code (matplotlib's `show(block=True)` for one) serves events until the last window is closed
+        or the application is told to quit, as `exec` does elsewhere.
         """
 
         nest = self._surround_exec(self._core.QEventLoop)
@@ -219,10 +219,10 @@ class QtHost(Host):
 
 @runs_loops
 def _tell_strays(call: Callable[..., object], *args: Any) -> None:
-    """Call a function of Qt's that may be called twice, and tell of what it raises: none of its own.
+    """Call a function of Qt's that may be called twice, and report the exceptions that come out of it: none is its own.
 
-    PySide keeps what an overridden event handler raises, and raises it out of whichever of its functions is called
-    next, with or without having done what that does. In the guest's code it would be the guest's end.
+    PySide keeps the exception of an overridden event handler, and raises it out of whichever of its functions is called
+    next, with or without having done the work of that function. In the guest's code it would be the guest's end.
     """
     for _ in range(3):
         try:
@@ -235,7 +235,7 @@ def _tell_strays(call: Callable[..., object], *args: Any) -> None:
 
 @runs_loops
 def _unless_sent_further(sink: ErrorSink) -> ErrorSink:
-    """`sink`, but for interrupts that go on to whom they are meant for: Qt drops what its callbacks raise."""
+    """`sink`, but for interrupts that go on to whom they are meant for: Qt drops the exceptions of its callbacks."""
 
     def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not (issubclass(kind, KeyboardInterrupt) and sent_further()):
@@ -258,7 +258,7 @@ class _Slots:
         self._sink = sink
         self._own = signals.connect, signals.disconnect
         self._qobject = qobject
-        # Qt keeps what is connected; `disconnect(slot)` has to find it. It holds its slot, so the ids are unique.
+        # Qt keeps each connected object; `disconnect(slot)` has to find it. It holds its slot, so the ids are unique.
         self._carried: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()
 
     def hooks(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -287,7 +287,7 @@ class _Slots:
         return known
 
     def _telling(self, slot: Callable[..., Any]) -> Callable[..., Any]:
-        """`slot`, started as a task if it is an `async def`, with the sink told of what it raises, in its context."""
+        """`slot`, started as a task if it is an `async def`, with its exceptions given to the sink, in its context."""
         sink = self._sink
 
         @runs_callbacks
@@ -311,7 +311,7 @@ def _identity(slot: Any) -> tuple[int, int]:
 def _with_arity(slot: Any, carried: Callable[..., Any]) -> Callable[..., Any]:
     """`carried`, with as many positional parameters as `slot`: PySide counts them and calls with no more.
 
-    What takes any number, or hides it as a `partial` does, PySide calls with the signal's shortest form.
+    A function that takes any number, or hides it as a `partial` does, is called with the signal's shortest form.
     """
     code = getattr(slot, "__code__", None)
     if code is None or code.co_flags & CO_VARARGS:

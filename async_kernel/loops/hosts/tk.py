@@ -73,7 +73,7 @@ class TkHost(Host):
         self._wake()
 
     def step(self, timeout: float) -> None:
-        """Serve what is there; wait up to `timeout` seconds for the first event."""
+        """Serve the events that are there; wait up to `timeout` seconds for the first event."""
         end = time.monotonic() + timeout
         timer = self._tk.call("after", max(1, round(timeout * 1000)), "")
         try:
@@ -86,8 +86,8 @@ class TkHost(Host):
             self._tk.call("after", "cancel", timer)
 
     def dismiss(self) -> None:
-        """Destroy the windows that hold a grab, which modal dialogs of Tk do, and leave nested main loops; end what
-        waits for a variable by setting it to what it is, and what waits for a window by destroying it."""
+        """Destroy the windows that hold a grab, which modal dialogs of Tk do, and leave nested main loops; end
+        waits for a variable by setting it to its own value, and waits for a window by destroying it."""
         for interpreter in list(_interpreters):
             with suppress(tkinter.TclError):  # a bare Tcl has no windows
                 while windows := interpreter.splitlist(interpreter.call("grab", "current")):
@@ -124,7 +124,7 @@ class TkHost(Host):
             self._undo.callback(setattr, tkinter.Tk, "report_callback_exception", report)
 
     def close(self) -> None:
-        """Give back the sockets and what `carry_contexts` put in place. Open windows close with the process."""
+        """Give back the sockets and undo `carry_contexts`. Open windows close with the process."""
         self._undo.close()
         for name in ("async_kernel_soon", "async_kernel_threadsafe"):
             with suppress(tkinter.TclError):
@@ -182,7 +182,7 @@ def _waits() -> list[dict[str, Any]]:
 
 @runs_loops
 def _starting(handler: Callable[..., Any], sink: ErrorSink | None) -> Callable[..., Any]:
-    """An `async def` as a plain function that starts it: `after` drops what its function returns."""
+    """An `async def` as a plain function that starts it: `after` drops the value that its function returns."""
 
     @wraps(handler)
     def start(*args: Any) -> None:

@@ -21,8 +21,8 @@ def get_connection_file(app: Any = None) -> str:
 
 
 def get_connection_info(connection_file: str | None = None, unpack: bool = False) -> str | dict[str, Any]:
-    """What is in a connection file, by default the kernel's own: its text, or with `unpack` a dict whose key is bytes,
-    as jupyter_client takes it."""
+    """The content of a connection file, by default the kernel's own: its text, or with `unpack` a dict whose key is
+    bytes, as jupyter_client takes it."""
     from pathlib import Path
 
     path = _find(connection_file) if connection_file else get_connection_file()

@@ -1,4 +1,4 @@
-"""`ipykernel.displayhook`: what shows the result of a cell."""
+"""`ipykernel.displayhook`, which shows the result of a cell."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ __all__ = ["embed_kernel"]
 
 
 def embed_kernel(module: Any = None, local_ns: Any = None, **kwargs: Any) -> NoReturn:
-    """RuntimeError, with what to do instead."""
+    """RuntimeError, with the alternative."""
     raise RuntimeError(
         "This process is a kernel already. %connect_info says how another client joins it; a second kernel, with a"
         " namespace of its own, is async_kernel.embed_kernel(namespace), as a task."

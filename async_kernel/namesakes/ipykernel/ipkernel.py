@@ -1,4 +1,4 @@
-"""`ipykernel.ipkernel`: the installed one, without what it does to all comms of the process when it is imported."""
+"""`ipykernel.ipkernel`: the installed one, without its effect on all comms of the process at its import."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ IPKernelApp = known_as(App, __name__, "IPKernelApp")
 
 
 def launch_new_instance(*args: Any, **kwargs: Any) -> NoReturn:
-    """RuntimeError, with what to do instead."""
+    """RuntimeError, with the alternative."""
     IPKernelApp.launch_instance(*args, **kwargs)
     raise AssertionError  # it has raised
 

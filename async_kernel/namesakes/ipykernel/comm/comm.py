@@ -51,7 +51,7 @@ class BaseComm(KernelComm):
 class Comm(BaseComm):
     """A comm of the kernel that runs: `Comm("target", data={…})` opens it."""
 
-    # The class has them, too, as ipykernel's has: what stands in for a comm in tests is made after the class.
+    # The class has them, too, as ipykernel's has: tests make their stand-ins for a comm after the class.
     comm_id: str = ""
     primary: bool = True
     target_name: str = "comm"
