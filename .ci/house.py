@@ -251,12 +251,12 @@ def _prose(module: Module) -> Iterator[str]:
 
 
 FIGURES = (
-    Figure("attributes set from outside, in the composition", attributes_set_from_outside, 2, 0),
+    Figure("attributes set from outside, in the composition", attributes_set_from_outside, 0, 0),
     Figure("handler signatures", handler_signatures, 1, 1),
     Figure("functions that read frames, outside their room", frame_readers, 0, 0),
     Figure("lists of machinery packages", machinery_lists, 1, 1),
     Figure("import circles, those for type checkers too", import_circles, 2, 0),
-    Figure("`what` in 1,000 words of comments and docstrings", what_clauses, 7.6, 3),
+    Figure("`what` in 1,000 words of comments and docstrings", what_clauses, 6.8, 3),
 )
 
 

@@ -24,7 +24,6 @@ from async_kernel.system.main_thread import wake_main_thread
 if TYPE_CHECKING:
     from async_kernel.interrupts.callbacks import Callback
     from async_kernel.loops.hosts import Host
-    from async_kernel.loops.hosts.callbacks import Callbacks
     from async_kernel.loops.plan import Plan
 
 __all__ = ["Claims", "Loader", "Loops", "interrupting"]
@@ -95,7 +94,9 @@ class Loops:
 def interrupting(kernel: Kernel) -> Iterator[Interrupter]:
     """The interrupter of a kernel; on leaving, it gives back what it has taken."""
     interruption = kernel.interruption
-    interrupter = Interrupter(wake_main_thread, interruption.here, interruption.meant, let_go=kernel.let_go)
+    interrupter = Interrupter(
+        wake_main_thread, interruption.here, interruption.meant, kernel.shells.executions, let_go=kernel.let_go
+    )
     try:
         yield interrupter
     finally:
@@ -212,16 +213,13 @@ class Loader:
 
     def _join(self, parts: Parts, host: Host) -> Parts:
         """Let the toolkit's callbacks belong to cells, windows live while a cell asks, interrupts reach both."""
-        from async_kernel.loops.hosts.callbacks import Callbacks, HostEvent
+        from async_kernel.interrupts.callbacks import ToolkitCallbacks
+        from async_kernel.loops.hosts.callbacks import HostEvent
 
-        callbacks = Callbacks(host, self._callback)
-        self._interrupt_by(callbacks)
+        callbacks = ToolkitCallbacks(host, self._callback)
+        self._interrupter.reach_into(callbacks)
         host.carry_contexts(load_interface(ERROR_SINK))
         return parts._replace(callback=callbacks.current, make_event=lambda: HostEvent(host))
-
-    def _interrupt_by(self, callbacks: Callbacks) -> None:
-        self._interrupter.end_nested = callbacks.end_nested
-        self._interrupter.spares = callbacks.spares
 
     def _watch_loop(self, parts: Parts) -> Parts:
         """Let interrupts reach what the loop runs while no cell does: a task that never awaits holds up everything."""

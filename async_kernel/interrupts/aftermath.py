@@ -1,6 +1,6 @@
-"""What becomes of an interrupt after it was raised: somebody may take it in who was not meant to.
+"""The aftermath of an interrupt: the exception was raised, and may be dropped or caught on its way out.
 
-C code that calls Python code may drop what is raised there: `__del__` and callbacks of weak references and of ctypes,
+C code that calls Python code may drop an exception: `__del__` and callbacks of weak references and of ctypes,
 Qt's C++. User code may catch it and go on. Both are seen by tracing the frames that it passes, for that moment only.
 Nothing is done while a debugger traces the thread.
 """
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from async_kernel.stacks import Owner, Stack, owner_of
-from async_kernel.stacks.tracing import CLEAN_UP, Tracing, stands_at
+from async_kernel.stacks import Owner, Stack, callers, owner_of
+from async_kernel.stacks.tracing import CLEAN_UP, Tracing, is_traced, stands_at
 from async_kernel.system.real import real
 
-__all__ = ["FirmInterrupt", "follow", "insist"]
+__all__ = ["FirmInterrupt", "raise_on_return", "reraise_if_caught", "reraise_if_dropped"]
 
 INSIST_SECONDS = 1.0
 """How long after its end was asked for a wait may begin to end."""
@@ -29,7 +29,7 @@ class FirmInterrupt(BaseException):
     """
 
 
-def follow(stack: Stack, again: bool) -> None:
+def reraise_if_dropped(stack: Stack, again: bool) -> None:
     """Follow the KeyboardInterrupt that the caller raises next where `stack` stands, out to the end of the user's code.
 
     One that C code drops, or makes another of, is raised once more where Python code goes on. With `again`, one that
@@ -45,7 +45,7 @@ def follow(stack: Stack, again: bool) -> None:
         nonlocal passed
         if event == "exception" and issubclass(arg[0], KeyboardInterrupt):
             passed = frame
-        elif frame is not passed:  # goes on, or has another exception, though what it called was left by this one
+        elif frame is not passed:  # goes on, or has another exception, though its callee was left by this one
             tracing.stop()
             raise KeyboardInterrupt
         elif (event == "line" or (event == "opcode" and not again)) and not _cleans_up(frame):  # between lines handlers
@@ -65,7 +65,25 @@ def follow(stack: Stack, again: bool) -> None:
     tracing.start([end], leave)
 
 
-def insist(is_over: Callable[[], bool]) -> None:
+def raise_on_return(claim: Callable[[], bool]) -> None:
+    """Raise KeyboardInterrupt, if `claim()` says yes, when the caller of the main loop that runs us goes on.
+
+    By the next trace event there, earlier than any signal: no line behind the dismissed dialog runs.
+    """
+    frame = callers().outside()
+    if frame is None or is_traced():  # by a debugger: the next signal has to do
+        return
+    tracing = Tracing()
+
+    def deliver(frame: FrameType, event: str, arg: object) -> None:
+        tracing.stop()
+        if claim():
+            raise KeyboardInterrupt
+
+    tracing.start([frame], deliver)
+
+
+def reraise_if_caught(is_over: Callable[[], bool]) -> None:
     """Have KeyboardInterrupt raised in the handler or `finally` block of user code that takes in the end of a wait: a
     cancellation, or an interrupt that a loop throws in. To be called in the loop's thread just before it is asked for.
 
@@ -107,5 +125,5 @@ def insist(is_over: Callable[[], bool]) -> None:
 
 
 def _cleans_up(frame: FrameType) -> bool:
-    """Whether the next instruction of a frame, or the one behind it, only cleans up what an exception leaves."""
+    """Whether the next instruction of a frame, or the one behind it, only cleans up after an exception."""
     return stands_at(frame, CLEAN_UP, ahead=1)

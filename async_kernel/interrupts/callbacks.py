@@ -5,19 +5,24 @@ Nothing here knows cells or kernels, or imports a loop.
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
+from typing import Any, Protocol
 
-from async_kernel.interrupts.interrupter import Interrupt
-from async_kernel.stacks import Stack, stack_of
+from async_kernel.stacks import Stack, runs_loops, stack_of
 
-__all__ = ["Callback", "LoopCallbacks", "main_stack"]
+from .aftermath import raise_on_return
+from .target import Interrupt
+
+__all__ = ["Callback", "LoopCallbacks", "Toolkit", "ToolkitCallbacks", "main_stack"]
 
 
 class Callback:
-    """A callback, or a task beside the main one, that is running: what can be interrupted of it
-    (`interrupts.interrupter.Interruptible`). It is known by its outermost frame.
+    """A callback, or a task beside the main one, that is running, as an `Interruptible`. It is known by its outermost
+    frame.
 
     `defer(checkpoint)`, called on its thread in its context, has `checkpoint()` called after output.
     `end_question(claim)`, called from any thread, ends the question to a client that its thread waits for, if there is
@@ -53,7 +58,7 @@ class Callback:
 
     @property
     def since(self) -> None:
-        """None: nobody has seen it begin."""
+        """None: its begin was not noted."""
 
     def waits(self) -> list[object]:
         """Where the main thread stands."""
@@ -64,8 +69,8 @@ class Callback:
         self._end_question(interrupt.claim)
 
     def reach(self, frame: FrameType) -> bool:
-        """True: what runs beside the kernel's own work is what this stands for."""
-        return True
+        """Whether `frame` is its own: that of another callback, in a main loop that this one has nested, is not."""
+        return self.is_at(frame)
 
     def mark_interrupted(self) -> None:
         """Let go of it."""
@@ -76,14 +81,32 @@ class Callback:
         self._defer(checkpoint)
 
     def report(self) -> None:
-        """Nothing: nobody waits for it."""
+        """Nothing: it has no client that waits for it."""
 
     def leave(self) -> None:
         """Nothing: the main thread is no one to be left."""
 
 
+class Toolkit(Protocol):
+    """A toolkit's main loop, in which the kernel is a guest, as far as interrupts have to do with it (`hosts.Host`)."""
+
+    guest_depth: int
+    """How many callbacks of the guest are being run now."""
+    around_nested: Callable[[], AbstractContextManager[object]]
+    """Entered around main loops that user code nests."""
+
+    def is_handler(self, frame: FrameType) -> bool:
+        """Whether the toolkit itself has called the function that runs in `frame`."""
+
+    def dismiss(self) -> None:
+        """End nested main loops."""
+
+    def call_soon_threadsafe(self, callback: Callable[[], object]) -> None:
+        """Have the main loop call `callback` soon."""
+
+
 class LoopCallbacks:
-    """What the loop of the main thread runs beside the kernel: tasks and callbacks that cells have left behind.
+    """Tasks and callbacks that cells have left behind, which the loop of the main thread runs beside the kernel.
 
     `make` makes a `Callback` of its outermost frame.
     """
@@ -93,7 +116,7 @@ class LoopCallbacks:
         self._latest: Callback | None = None
 
     def current(self) -> Callback | None:
-        """What runs now, or None. Callable from any thread."""
+        """The one that runs now, or None. Callable from any thread."""
         frame = main_stack().loop_callback
         if frame is None:
             return None
@@ -102,6 +125,64 @@ class LoopCallbacks:
         return self._latest
 
 
+@runs_loops
+class ToolkitCallbacks(LoopCallbacks):
+    """Callbacks of the toolkit, and tasks beside the guest's main one, on the host's thread.
+
+    `make` makes a `Callback` of its outermost frame. Construct this once SIGINT is taken: main loops that user code
+    nests leave it to the handler that is there now.
+    """
+
+    def __init__(self, host: Toolkit, make: Callable[[FrameType], Callback]) -> None:
+        super().__init__(make)
+        self._host = host
+        handler = signal.getsignal(signal.SIGINT)
+        host.around_nested = lambda: _sigint_kept_by(handler)
+
+    def is_guest(self, stack: Stack) -> bool:
+        """Whether only code runs that the guest is made of: an exception there would be the guest's end."""
+        return stack.is_called_by_loop and stack.called is None and self.handler(stack) is None
+
+    def handler(self, stack: Stack) -> FrameType | None:
+        """The innermost frame of an event handler that the toolkit itself has called; None where there is none.
+
+        A nested main loop may call it with no frame of ours around: an exception there ends nothing, and is dropped.
+        """
+        return next((each for each in stack.inside if self._host.is_handler(each)), None)
+
+    def end_nested(self, interrupt: Interrupt) -> None:
+        """Soon, on the host's thread: if the work has nested a main loop, as a modal dialog does, end
+        that loop, and raise KeyboardInterrupt where its caller goes on. Callable from any thread.
+
+        Python runs no code of the caller while it is in there, so that nothing can be raised before.
+        """
+
+        def end() -> None:
+            if not interrupt.settled and (self._host.guest_depth or isinstance(interrupt.work, Callback)):
+                raise_on_return(interrupt.claim)
+                self._host.dismiss()
+
+        self._host.call_soon_threadsafe(end)
+
+
 def main_stack() -> Stack:
     """The stack of the main thread."""
     return stack_of(threading.main_thread().ident or 0)
+
+
+@contextmanager
+def _sigint_kept_by(handler: Any) -> Iterator[None]:
+    """Have SIGINT handled by `handler` meanwhile, although a library has taken it for the time of a nested main loop.
+
+    matplotlib does, to leave the loop, with a handler that fails when it is called again before that. Interrupts are
+    sent until they are delivered, and such an error, raised between any two lines of the guest, would be its end.
+    """
+    there = signal.getsignal(signal.SIGINT)
+    if there is None or there == handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, there)

@@ -11,12 +11,12 @@ __all__ = ["raise_in_thread"]
 
 
 class _OwnException(BaseException):
-    """What the calling thread raises in itself."""
+    """An exception that the calling thread raises in itself."""
 
 
 def raise_in_thread(thread: int, raised: Callable[[], None]) -> None:
     """Have KeyboardInterrupt raised in another thread, by its ident, at its next bytecode. A thread that waits in a
-    call runs none before that returns. `raised()` is called there when Python makes an exception of what was raised."""
+    call runs none before that returns. `raised()` is called there when Python makes the exception."""
 
     def new(cls: object, *arguments: object) -> KeyboardInterrupt:
         raised()
@@ -28,7 +28,7 @@ def raise_in_thread(thread: int, raised: Callable[[], None]) -> None:
     if sys.version_info < (3, 13):
         # The interpreter has one flag for all threads, and looks at it until the exception is raised: 3.11 does not get
         # into a function that is traced meanwhile, in any thread. An exception of our own takes the flag away; a thread
-        # with one that waits sets it anew when it takes Python's lock.
+        # with one that waits sets it anew when it takes the GIL.
         with suppress(_OwnException):
             _set(threading.get_ident(), _OwnException)
 

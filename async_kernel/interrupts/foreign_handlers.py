@@ -31,8 +31,8 @@ class Guarded:
         self.__wrapped__ = handler
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        """Call the handler. What it raises is raised where a function that calls user code is on the stack, else shown
-        on stderr."""
+        """Call the handler. Its exception goes on where a function that runs user code is on the stack; elsewhere it is
+        shown on stderr."""
         try:
             self.__wrapped__(signum, frame)
         except Exception:
@@ -66,6 +66,6 @@ def may_raise_here() -> bool:
 
 
 def _is_foreign(handler: object) -> bool:
-    if handler is None or isinstance(handler, int):  # None is what C code has set
+    if handler is None or isinstance(handler, int):  # None: a handler that C code has set
         return False
     return isinstance(handler, Guarded) or str(getattr(handler, "__module__", "")).partition(".")[0] != PACKAGE

@@ -10,19 +10,19 @@ import time
 from async_kernel.stacks.snapshot import position_of
 from async_kernel.system.real import real
 
-__all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "Standstill"]
+__all__ = ["STUCK_SECONDS", "WAITING_SECONDS", "StuckCheck"]
 
 WAITING_SECONDS = 0.025
 """How long a thread may wait in one call, with an exception waiting for it, before its work is given up."""
 
 STUCK_SECONDS = 0.3
-"""The same for a thread that computes, waits for Python's lock, or cannot be seen to wait: most such calls return."""
+"""The same for a thread that computes, waits for the GIL, or cannot be seen to wait: most such calls return."""
 
 
-class Standstill:
+class StuckCheck:
     """A thread that is to run its next bytecode, from now on.
 
-    To be used in another thread that has just been given Python's lock, so that the thread cannot end meanwhile.
+    To be used in another thread that has just been given the GIL, so that the thread cannot end meanwhile.
     """
 
     def __init__(self, thread: int) -> None:
@@ -54,7 +54,7 @@ class Standstill:
 
 def _cpu_time(thread: int | None) -> float:
     """The processor time of a thread, by its number in the system. It stays the same, to the nanosecond, in a thread
-    that waits; one that waits for Python's lock looks after it every few milliseconds. NaN, which never equals itself,
+    that waits; one that waits for the GIL looks after it every few milliseconds. NaN, which never equals itself,
     where systems do not tell, and for a thread that has ended."""
     if sys.platform != "linux" or thread is None:
         return math.nan

@@ -10,7 +10,7 @@ from typing import Protocol
 from async_kernel.system.real import real
 
 from .offspring import Moment
-from .stuck import Standstill
+from .stuck import StuckCheck
 
 __all__ = ["PATIENCE", "TELL_SECONDS", "Interrupt", "Interruptible"]
 
@@ -52,11 +52,11 @@ class Interruptible(Protocol):
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
 
     def reach(self, frame: FrameType) -> bool | None:
-        """What is raised at `frame`, in a callback or task that a loop runs: True when it comes to the work, False when
-        it ends the callback or task alone, None when it would be the end of the loop."""
+        """Where an exception goes that is raised at `frame`, in a callback or task of a loop: True when it comes to the
+        work, False when it ends the callback or task alone, None when it would be the end of the loop."""
 
     def report(self) -> None:
-        """Tell whoever waits for the work that the interrupt does not get through to its thread."""
+        """Tell the client that waits for the work that the interrupt does not get through to its thread."""
 
     def leave(self) -> None:
         """Give up on the thread, if that is possible: it stands in a call that nothing ends."""
@@ -93,12 +93,12 @@ class Interrupt:
         self.tell_at = real.monotonic() + TELL_SECONDS
         self.offspring_at = math.inf if by_signal else real.monotonic() + OFFSPRING_SECONDS
         self.waited: Collection[int] | None = None  # the processes that the work waited for before it was interrupted
-        self.holder: object = None  # what held the thread of the work when it was last looked at
+        self.holder: object = None  # of the thread of the work, in its place, when last looked at
         self.held_since = 0.0
         self.again = False
         """Whether an earlier one was delivered before this one was: the work goes on all the same."""
         self.delivered = False
-        self.standstill: Standstill | None = None  # of its thread, since the exception was set there
+        self.standstill: StuckCheck | None = None  # of its thread, since the exception was set there
 
     @property
     def settled(self) -> bool:

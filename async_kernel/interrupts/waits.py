@@ -4,7 +4,7 @@ An interrupt of a cell is for the workers of a pool, too, that an earlier cell h
 Nobody says so but the frames of the libraries by which it waits: a future, a pool, a process is a local variable there.
 
 Seen from outside, by another thread. So no code of the user's is run: types are known by their names, and only
-attributes of known types are looked at. What a version of a library keeps elsewhere is not found.
+attributes of known types are looked at. Objects that a version of a library keeps elsewhere are not found.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["waited_processes"]
 log = logging.getLogger(__name__)
 
 WAITERS = frozenset({Owner.LIBRARY, Owner.MACHINERY}) | LOOPS
-"""The owners of frames that wait for processes on behalf of their caller, and hold what is waited for. Frames of user
-code hold much else: the servers that an earlier cell has started are variables of every cell."""
+"""The owners of frames that wait for processes on behalf of their caller, and hold the objects that they wait for.
+Frames of user code hold much else: the servers that an earlier cell has started are variables of every cell."""
 
 ELEMENTS = 1000
 """How many elements of a collection are looked at: the futures of one call are those of one pool."""
@@ -44,7 +44,7 @@ def waited_processes(waits: Iterable[object]) -> set[int]:
     try:
         return _Search().find(waits)
     except Exception:  # a library that keeps something else where we look
-        log.debug("what an interrupted cell waits for was not found", exc_info=True)
+        log.debug("the processes that an interrupted cell waits for were not found", exc_info=True)
         return set()
 
 
@@ -68,7 +68,7 @@ class _Search:
         return self._found
 
     def _next(self, one: object) -> Iterable[object]:
-        """What is to be looked at because of `one`."""
+        """The objects to look at next because of `one`."""
         if type(one) is int:
             self._found.add(one)
             return ()
@@ -97,8 +97,8 @@ class _Search:
         return None if stack is None else stack.innermost
 
     def worker(self, key: object) -> FrameType | None:
-        """Where the thread stands that runs the job which is known by `key`: its future, or what is to be called with
-        its outcome."""
+        """Where the thread stands that runs the job which is known by `key`: its future, or the function to be called
+        with its outcome."""
         if self._workers is None:
             self._workers = {}
             for stack in self._stacks.values():
@@ -123,13 +123,13 @@ def _of_libraries(frames: Iterable[FrameType]) -> Iterator[FrameType]:
 
 
 def _held(innermost: FrameType) -> Iterator[object]:
-    """What the frames hold by which a thread waits that stands at `innermost`."""
+    """The objects in the frames by which a thread waits that stands at `innermost`."""
     for frame in _of_libraries(Stack(innermost).frames):
         yield from _variables(frame)
 
 
 def _awaited(awaits: Any) -> Iterator[object]:
-    """What a coroutine, or a generator, awaits in the end, and what the frames hold that stand between."""
+    """The object that a coroutine or generator awaits in the end, and those in the frames between."""
     chain: list[FrameType] = []
     while awaits is not None:
         for prefix, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
@@ -147,7 +147,7 @@ def _awaited(awaits: Any) -> Iterator[object]:
 
 
 def _variables(frame: FrameType) -> Iterator[object]:
-    """The variables of a frame and what is in those that are collections; of its object, also the attributes."""
+    """The variables of a frame and the elements of those that are collections; of its object, also the attributes."""
     names = dict(variables(frame))
     for value in (*names.values(), *_attributes(names.get("self"))):
         if type(value) in COLLECTIONS:
@@ -183,7 +183,7 @@ def _workers(pool: Any) -> Iterable[object]:
 
 
 def _sources(future: Any) -> Iterable[object]:
-    """What sets a future of asyncio: the future of a pool that it was made for, as `loop.run_in_executor` does."""
+    """The source of a future of asyncio: the future of a pool that it was made for, as `loop.run_in_executor` does."""
     for callback, _ in future._callbacks or ():
         for cell in getattr(callback, "__closure__", None) or ():
             yield cell.cell_contents

@@ -1,8 +1,18 @@
-"""Signals that reach the main thread for certain, whatever it does. POSIX only: Windows ends waits by an event.
+"""The wakeup descriptor, by which a signal ends the wait of the main thread, and its owners.
 
-CPython runs a signal's handler between two bytecodes. One that arrives behind the last of them, just before a blocking
-system call begins, does not end that call: its handler would run when the call returns. Loops protect their own waits
-with the wakeup descriptor; the relay takes its place, protects everybody's, and passes on to the loop what it reads.
+CPython runs a signal's handler between two bytecodes. A signal that arrives behind the last of them, just before a
+blocking system call begins, does not end that call: its handler would run when the call returns. Against that CPython
+writes the number of each signal to one descriptor (`signal.set_wakeup_fd`). A thread that watches it can end the wait.
+
+There is one descriptor for a process, and several parties want it. In the order in which they take it:
+
+- The loop. uvloop, trio and the Proactor loop set one for their own waits. asyncio's selector loop has one only while
+  it has signal handlers of its own, so `woken_by_signals` gives it one.
+- The relay (`SignalRelay`), which owns it from when the loop runs, and takes it back before each cell: the loop, or a
+  cell, may have set its own. It protects every wait, and passes the numbers that it reads on to the former descriptor.
+- A loop that a cell nests sets its own for its time (`concurrency.nested` sets ours aside, and back).
+
+POSIX only, but for `woken_by_signals`: Windows ends waits by an event.
 """
 
 from __future__ import annotations
@@ -13,31 +23,78 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from async_kernel.system.end_signals import END_SIGNALS
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import ServiceThread
 
-__all__ = ["SignalRelay"]
+if TYPE_CHECKING:
+    import asyncio
 
-assert sys.platform != "win32"
+__all__ = ["SignalRelay", "woken_by_signals"]
 
 FIRST_PAUSE, LONGEST_PAUSE, LATE_PAUSE = 0.001, 0.05, 1.0
-"""Seconds between two knocks at the main thread: doubled from the first to the longest; up to the last when the thread
-that knocks does not get its turn."""
+"""Seconds between two nudges of the main thread: doubled from the first to the longest; up to the last when the thread
+that nudges does not get its turn."""
 
 
 LONG = 1e6
 """As good as for ever, in seconds."""
 
 
-class SignalRelay:
-    """Knocks at the main thread when a signal has arrived, until its handlers have run.
+@contextmanager
+def woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """While inside, every signal wakes `loop`, a selector loop in the main thread (`signal.set_wakeup_fd`).
 
-    A knock is a signal of its own, SIGURG, which does nothing unless a program asks for it (out-of-band data of
+    In another thread nothing happens: signals have their handlers run in the main thread alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+        ours = writer.fileno()
+        before = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+        loop.add_reader(reader, _drain, reader)
+        try:
+            yield
+        finally:
+            loop.remove_reader(reader)
+            there = signal.set_wakeup_fd(before)
+            if there != ours:  # set by `loop.add_signal_handler` meanwhile
+                signal.set_wakeup_fd(there)
+
+
+def _drain(reader: socket.socket) -> None:
+    with suppress(BlockingIOError):
+        while len(reader.recv(4096)) == 4096:
+            pass
+
+
+if sys.platform == "win32":
+    NUDGE = 0
+
+    def _send_nudge(thread: int) -> None:
+        raise NotImplementedError("Windows ends waits by an event: there is no relay.")
+
+else:
+    NUDGE = int(signal.SIGURG)
+    """The signal by which the main thread is told to run its handlers. A program asks for it by out-of-band data."""
+
+    def _send_nudge(thread: int) -> None:
+        signal.pthread_kill(thread, NUDGE)
+
+
+class SignalRelay:
+    """Nudges the main thread when a signal has arrived, until its handlers have run.
+
+    A nudge is a signal of its own, SIGURG, which does nothing unless a program asks for it (out-of-band data of
     sockets). When its handler runs, those of all signals that came before have run.
 
     `end()` is called, in another thread, when a signal has arrived that asks for the end: its handler may be late,
@@ -57,13 +114,13 @@ class SignalRelay:
         self._writer.setblocking(False)
         self._lock = threading.Lock()
         self._behind = -1  # a duplicate of the descriptor that was there before: its owner may close it at any time
-        self._knocks = self._answered = 0
-        self._previous = signal.signal(signal.SIGURG, self._answer)
+        self._nudges = self._answered = 0
+        self._previous = signal.signal(NUDGE, self._answer)
         self._thread = ServiceThread("signals", self._relay)
         self._thread.start()
 
     def listen(self) -> None:
-        """Take the wakeup descriptor from whoever has it, as a loop that has begun to run. In another thread than the
+        """Take the wakeup descriptor from its owner, a loop that has begun to run. In another thread than the
         main one, which alone runs handlers, nothing happens."""
         if threading.current_thread() is threading.main_thread():
             there = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
@@ -75,12 +132,12 @@ class SignalRelay:
         there = signal.set_wakeup_fd(-1)
         if there != self._writer.fileno():
             signal.set_wakeup_fd(there, warn_on_full_buffer=False)
-        self._answered = self._knocks = -1
+        self._answered = self._nudges = -1
         self._writer.close()  # ends the thread's wait
         self._thread.join()
         self._reader.close()
         self._pass_on_to(-1)
-        signal.signal(signal.SIGURG, self._previous)
+        signal.signal(NUDGE, self._previous)
 
     def _pass_on_to(self, descriptor: int) -> None:
         behind = -1
@@ -94,13 +151,13 @@ class SignalRelay:
 
     def _relay(self) -> None:
         # CPython 3.11 spins, with its lock, in a traced thread that calls a function while a signal waits for the main
-        # one, until another thread wants the lock: on uvloop nobody does before we have passed on what we read.
+        # one, until another thread wants the lock: on uvloop none does before we have passed on the signal.
         sys.settrace(None)
         sys.setprofile(None)
         pause: float | None = None
         while True:
             # Never None: with a time limit Python waits for the descriptor first, then for the GIL, and reads when it
-            # has that. So the guardian sees what is not read while C code holds the GIL.
+            # has that. So the guardian sees unread signals while C code holds the GIL.
             self._reader.settimeout(LONG if pause is None else pause)
             due = math.inf if pause is None else real.monotonic() + pause
             try:
@@ -114,31 +171,31 @@ class SignalRelay:
                 if not END_SIGNALS.isdisjoint(arrived):
                     self._end()
             if arrived and not self._relayed.isdisjoint(arrived):
-                self._knocks += 1
+                self._nudges += 1
                 pause = FIRST_PAUSE
-            elif pause is None or self._answered >= self._knocks:
+            elif pause is None or self._answered >= self._nudges:
                 pause = None
                 continue
-            elif arrived:  # a knock that was heard by C alone
+            elif arrived:  # a nudge that was heard by C alone
                 continue
             else:
-                # Beside C calls that keep Python's lock we come late, and each knock keeps the main thread, which waits
+                # Beside C calls that keep the GIL we come late, and each nudge keeps the main thread, which waits
                 # for the lock as well, waiting for one call more.
                 late = real.monotonic() - due
                 pause = max(min(2 * pause, LONGEST_PAUSE), min(4 * late, LATE_PAUSE))
-            self._knock()
+            self._nudge()
 
     def _pass_on(self, arrived: bytes) -> None:
-        """To the loop. Knocks, too: a loop whose wait goes on after a signal, as libuv's does, runs no handler before
+        """To the loop. Nudges, too: a loop whose wait goes on after a signal, as libuv's does, runs no handler before
         it reads something."""
         with self._lock, suppress(OSError):
             if self._behind >= 0:
                 os.write(self._behind, arrived)
 
-    def _knock(self) -> None:
+    def _nudge(self) -> None:
         main = threading.main_thread().ident
         assert main is not None
-        signal.pthread_kill(main, signal.SIGURG)
+        _send_nudge(main)
 
     def _answer(self, signum: int, frame: FrameType | None) -> None:
-        self._answered = self._knocks
+        self._answered = self._nudges

@@ -8,9 +8,9 @@ from types import FrameType
 from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
-from async_kernel.interrupts.aftermath import insist
-from async_kernel.interrupts.interrupter import Interrupt
+from async_kernel.interrupts.aftermath import reraise_if_caught
 from async_kernel.interrupts.offspring import moment
+from async_kernel.interrupts.target import Interrupt
 from async_kernel.protocol.messages import Content
 from async_kernel.stacks import held_by, stack_of
 from async_kernel.system.real import real
@@ -156,7 +156,7 @@ class Execution:
     def _end_wait(self, interrupt: Interrupt, loop: InnerLoop) -> None:
         if interrupt.claim():
             if interrupt.again and not self._wait_ends:  # two at once are one
-                insist(lambda: self.finished)
+                reraise_if_caught(lambda: self.finished)
                 self.when_overdue(Execution._leave_if_it_waits)  # a shield of trio's may keep it out
             loop.end_wait()
             self._wait_ends = loop.call(self._wait_has_ended)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from async_kernel.errors import RequestError
-from async_kernel.interrupts.interrupter import TELL_SECONDS, Interruptible
+from async_kernel.interrupts.target import TELL_SECONDS, Interruptible
 from async_kernel.protocol.messages import Message
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import later
 
 from .clocks import ClientClocks
 from .detached import Detached
-from .execution import Execution, execution_on
+from .execution import Execution
 from .late_parts import LateParts
 from .ports import Interrupts
 from .request import Request, current_request
@@ -22,9 +22,6 @@ from .shells import Shells
 from .targets import ShellState, targets
 
 __all__ = ["Interruption"]
-
-HELD_SECONDS = 0.05
-"""How long another cell may keep the thread of an interrupted one, before it is interrupted too."""
 
 
 class Interruption:
@@ -80,8 +77,6 @@ class Interruption:
             if delay > TELL_SECONDS:
                 execution.report_delay(delay)
             interrupts.interrupt(execution)
-        for execution in meant:
-            self._make_way(execution, interrupts)
         if message is None or not (message.header.subshell_id or message.content.get("detached_id")):
             self._interrupt_callback(interrupts)
 
@@ -100,17 +95,6 @@ class Interruption:
         callback = self._callback() if self._shells.main.execution is None else None
         if callback is not None:
             interrupts.interrupt(callback)
-
-    def _make_way(self, execution: Execution, interrupts: Interrupts) -> None:
-        """Have a cell interrupted that runs as a task and keeps the thread of `execution` to itself."""
-
-        def look() -> None:
-            holder = execution_on(execution.thread)
-            if not execution.finished and holder is not execution and holder in self._shells.executions():
-                interrupts.interrupt(holder)
-
-        if any(lane.beside for lane in self._shells.lanes()):
-            later(HELD_SECONDS, look)
 
     @contextmanager
     def deadline(self, request: Request, seconds: float | None) -> Iterator[None]:

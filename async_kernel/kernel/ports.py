@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
-from async_kernel.interrupts.interrupter import Interruptible
+from async_kernel.interrupts.target import Interruptible
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel
 

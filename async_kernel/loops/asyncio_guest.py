@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from async_kernel.errors import UsageError
-from async_kernel.loops.wakeup import woken_by_signals
+from async_kernel.interrupts.wakeup import woken_by_signals
 from async_kernel.stacks import runs_loops
 from async_kernel.system.service_thread import ServiceThread
 

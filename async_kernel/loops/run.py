@@ -72,7 +72,7 @@ def _woken(main: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Corout
     """`main`, with a loop that every signal wakes: asyncio's selector loop leaves a gap (see `interrupts.wakeup`)."""
     from asyncio import get_running_loop
 
-    from async_kernel.loops.wakeup import woken_by_signals
+    from async_kernel.interrupts.wakeup import woken_by_signals
 
     async def woken() -> None:
         with woken_by_signals(get_running_loop()):

@@ -6,7 +6,7 @@ the user, the loop and the kernel all run on the same thread, so each interrupt 
 
 What does not work. A flag that the kernel sets around user code lies as soon as user code calls the kernel (`print`
 does), and in a coroutine it stays set while the coroutine is suspended. The names of files and functions say where code
-lies, not what it does: a function that moves changes where Ctrl-C lands, and nothing fails. A list of functions handed
+lies, not its purpose: a function that moves changes where Ctrl-C lands, and nothing fails. A list of functions handed
 from object to object has to be right everywhere at once.
 
 The solution is trio's (`trio/_core/_ki.py`): a mark stands on the function itself, and a weak map keeps, for its code
@@ -21,7 +21,7 @@ cell under a nested loop, never counts as running.
 
 What is given up. A user's function with the module name of a loop is taken for the loop. A callback that C code calls
 directly, with no frame of Python's, is not seen. A thread runs while another one reads its stack: its frames are read
-at one go, and what was seen holds only until the reader gives up the GIL.
+at one go, and they hold only until the reader gives up the GIL.
 """
 
 from __future__ import annotations

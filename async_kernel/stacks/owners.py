@@ -37,19 +37,19 @@ class Owner(Enum):
     USER = auto()
     """The user, or a library that is none of those below."""
     ENTRY = auto()
-    """The user, by a mark: what this function runs is user code, and so is the function."""
+    """The user, by a mark: this function runs user code, and counts as such itself."""
     KERNEL = auto()
     """This package: all code of it without a mark."""
     CHECKPOINT = auto()
     """This package, by a mark: called by user code, and has nothing left to do when it calls a request's checkpoint."""
     LOOP = auto()
-    """A loop, by a mark: tasks and callbacks of the user run below, but what the function itself does stays whole."""
+    """A loop, by a mark: tasks and callbacks of the user run below, but the function itself stays whole."""
     CALLBACKS = auto()
     """A loop, by a mark: whatever this function calls is a callback of the user's, even one of the standard library."""
     MAIN_LOOP = auto()
     """A loop, by a mark: the outermost frame of the loop of the main thread."""
     USER_CALLS = auto()
-    """A loop or a call that user code has asked for, by a mark: it belongs to what asked."""
+    """A loop or a call that user code has asked for, by a mark: it belongs to the code that asked."""
     MACHINERY = auto()
     """Libraries that loops are made of: an exception in there is the loop's."""
     LIBRARY = auto()
@@ -112,7 +112,7 @@ def _within(code: CodeType) -> Iterator[CodeType]:
 
 
 def runs_user_code(function: T) -> T:
-    """Decorator: this function runs user code. An interrupt may be raised in what it calls, and in itself."""
+    """Decorator: this function runs user code. An interrupt may be raised in its callees, and in itself."""
     return mark(function, Owner.ENTRY, inside=False)
 
 

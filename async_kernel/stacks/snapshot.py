@@ -56,7 +56,7 @@ class Stack:
     def can_raise(self) -> bool:
         """Whether KeyboardInterrupt may be raised here: whether user code runs and nothing else is left half done.
 
-        The first frame of this package decides: user code is what runs below an entry, or what a loop runs beside us
+        The first frame of this package decides: user code runs below an entry, or below a loop and beside us
         (tasks and callbacks of the user). All else of ours, a loop's own code and a debugger have to stay whole.
         """
         for owner in self.owners:
@@ -92,7 +92,7 @@ class Stack:
 
     @property
     def is_called_by_loop(self) -> bool:
-        """Whether a loop has called what runs here, as a callback or task: whether the first frame of ours is its."""
+        """Whether the first frame of ours is a loop's, which has called a callback or task."""
         end = self._first_of_ours()
         return end < len(self.frames) and self.owners[end] in LOOPS
 
@@ -160,7 +160,7 @@ class Stack:
         return (self.frames, None) if end is None else (self.frames[:end], self.frames[end])
 
     def behind_checkpoint(self) -> Stack:
-        """The stack of the code that has called what calls a checkpoint; an empty one where nobody does."""
+        """The stack of the caller of a function that ends with a checkpoint; an empty one where there is none."""
         at = next((at for at, owner in enumerate(self.owners) if owner is Owner.CHECKPOINT), len(self.frames))
         return Stack(self.frames[at].f_back if at < len(self.frames) else None)
 
@@ -243,8 +243,10 @@ public way, but only in the thread of the loop itself."""
 
 
 def called_by_trio(frame: FrameType) -> tuple[FrameType, Any]:
-    """The outermost frame of what trio has called that runs at `frame`, in whichever thread, and the task in which it
-    did; None for the task where trio has called nothing."""
+    """The outermost frame below trio that has led to `frame`, in any thread, and the task that trio runs there.
+
+    The task is None where trio is not on the stack.
+    """
     called, outer = frame, frame.f_back
     while outer is not None:
         module = module_of(outer)
@@ -263,7 +265,7 @@ _holders: dict[FrameType, object] = {}
 
 
 async def held_by(holder: object, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """What awaiting `function(*args, **kwargs)` gives. While a thread is in there, its `Stack.holder` is `holder`."""
+    """The result of awaiting `function(*args, **kwargs)`; a thread that is in there has `holder` as `Stack.holder`."""
     frame = sys._getframe()
     _holders[frame] = holder
     try:

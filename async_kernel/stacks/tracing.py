@@ -23,7 +23,7 @@ IMPORT_FROM = {opmap["IMPORT_FROM"]}
 
 
 def is_traced() -> bool:
-    """Whether somebody else traces the calling thread."""
+    """Whether a debugger, or other code, traces the calling thread."""
     return sys.gettrace() not in (None, _trace_nothing)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from async_kernel.interrupts import aftermath
-from async_kernel.interrupts.aftermath import follow, insist
+from async_kernel.interrupts.aftermath import reraise_if_caught, reraise_if_dropped
 from async_kernel.stacks import callers, runs_user_code
 
 DEADLINE = 20.0
@@ -49,7 +49,7 @@ def enter(code: Callable[[], object], again: bool = False) -> BaseException | No
     global interrupt
 
     def interrupt() -> None:
-        follow(callers(), again)
+        reraise_if_dropped(callers(), again)
         raise KeyboardInterrupt
 
     try:
@@ -290,7 +290,7 @@ def end_wait_twice(main: Callable[[], Coroutine[Any, Any, object]]) -> BaseExcep
         loop.call_later(0.02, again)  # not before the first was delivered: asyncio would make one of both
 
     def again() -> None:
-        insist(task.done)
+        reraise_if_caught(task.done)
         task.cancel()
 
     task = loop.create_task(cell())
@@ -342,7 +342,7 @@ def test_nothing_is_insisted_beside_a_debugger() -> None:
 
     sys.settrace(debugger)
     try:
-        insist(lambda: False)
+        reraise_if_caught(lambda: False)
         assert sys.gettrace() is debugger
     finally:
         sys.settrace(None)

@@ -9,15 +9,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
+from contextlib import suppress
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from async_kernel.interrupts import interrupter
-from async_kernel.interrupts.interrupter import BESIDE_SECONDS, Interrupt, Interrupter
+from async_kernel.interrupts import target
+from async_kernel.interrupts.interrupter import Interrupter
 from async_kernel.interrupts.offspring import Moment, moment
-from async_kernel.stacks import callers, calls_checkpoint, runs_loops, runs_user_calls, runs_user_code
+from async_kernel.interrupts.target import PATIENCE, Interrupt
+from async_kernel.stacks import callers, calls_checkpoint, held_by, runs_loops, runs_user_calls, runs_user_code
 from tests.frames import function_in, nested
 
 DEADLINE = 20.0
@@ -102,6 +104,22 @@ def test_finished_work_cannot_be_interrupted() -> None:
     assert not interrupt.claim()
     assert not interrupt.delivered
     assert work.marked == 0
+
+
+def test_what_holds_the_thread_has_some_time_and_is_hit_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(target, "real", SimpleNamespace(monotonic=lambda: now))
+    interrupt = Interrupt(Work())
+    one, other = object(), object()
+    assert not interrupt.is_held_up_by(one)
+    now += PATIENCE * 0.9
+    assert not interrupt.is_held_up_by(one)
+    assert not interrupt.is_held_up_by(other), "another one has time of its own"
+    now += PATIENCE * 0.9
+    assert not interrupt.is_held_up_by(other)
+    now += PATIENCE * 0.2
+    assert interrupt.is_held_up_by(other)
+    assert not interrupt.is_held_up_by(other)
 
 
 # The interrupter, its `wake` being a real signal or nothing
@@ -191,7 +209,7 @@ def test_an_error_with_one_leaves_the_next_to_be_pursued(
 def test_one_that_does_not_get_through_is_reported_once(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interrupter, "TELL_SECONDS", 0.02)
+    monkeypatch.setattr(target, "TELL_SECONDS", 0.02)
     work = interrupting.work
     assert work is not None
     interrupting.interrupter.interrupt(work)
@@ -206,7 +224,7 @@ def test_one_that_does_not_get_through_is_reported_once(
 def test_code_that_spins_in_the_main_thread_is_interrupted(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_kernel.interrupts.interrupter.BESIDE_SECONDS", 3600.0)  # spares this test's own code
+    monkeypatch.setattr("async_kernel.interrupts.target.PATIENCE", 3600.0)  # spares this test's own code
     assert interrupting.work is not None
     interrupting.wake = signal_main_thread
     for _ in range(5):
@@ -222,7 +240,7 @@ def test_code_that_spins_in_the_main_thread_is_interrupted(
 def test_the_processes_of_the_work_are_interrupted_with_it(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_kernel.interrupts.interrupter.BESIDE_SECONDS", 3600.0)
+    monkeypatch.setattr("async_kernel.interrupts.target.PATIENCE", 3600.0)
     assert interrupting.work is not None
     interrupting.wake = signal_main_thread
     interrupting.work.since = moment()
@@ -308,17 +326,16 @@ def test_a_callback_beside_the_work_is_hit_once_it_has_held_it_up_and_the_interr
         nonlocal begun
         try:
             begun = time.monotonic()
-            interrupt.spares_until = begun + BESIDE_SECONDS
             interrupting.interrupter._pursue(interrupt)  # only here: it would hit this test's own code as well
             spin()
         finally:
-            time.sleep(3 * BESIDE_SECONDS)  # cleans up, and is hit once
+            time.sleep(3 * PATIENCE)  # cleans up, and is hit once
             settled.append(interrupt.settled)
             work.finished = True  # or the rest of this test were next
 
     with pytest.raises(KeyboardInterrupt):
         run_beside(callback)
-    assert time.monotonic() - begun >= BESIDE_SECONDS
+    assert time.monotonic() - begun >= PATIENCE
     assert settled == [False]
 
 
@@ -344,7 +361,7 @@ def test_a_task_that_raises_into_the_work_is_hit_at_once(interrupting: Interrupt
 def test_a_task_whose_exception_would_end_the_loop_is_never_hit(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interrupter, "BESIDE_SECONDS", 0.0)
+    monkeypatch.setattr(target, "PATIENCE", 0.0)
     interrupting.wake = signal_main_thread
     work = interrupting.work
     assert work is not None
@@ -432,6 +449,37 @@ def test_another_thread_is_interrupted(interrupting: Interrupting) -> None:
     assert ended == [KeyboardInterrupt]
     assert interrupt.delivered
     assert interrupting.wakes == 0, "the main thread has nothing to do with it"
+
+
+def test_other_work_that_keeps_the_thread_to_itself_is_interrupted_too(interrupting: Interrupting) -> None:
+    ended: list[type[BaseException]] = []
+    started = threading.Event()
+
+    async def user_code() -> None:
+        started.set()
+        enter(spin)
+
+    def run() -> None:
+        holder.thread = threading.get_ident()
+        with suppress(StopIteration):
+            try:
+                held_by(holder, user_code).send(None)
+            except KeyboardInterrupt as error:
+                ended.append(type(error))
+
+    holder = Work()
+    interrupting.running.append(holder)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(DEADLINE)
+    work = Work(thread.ident)  # awaits something, in the loop of that thread
+    work.reached = None
+    interrupt = interrupting.interrupter.interrupt(work)
+    thread.join(DEADLINE)
+    assert ended == [KeyboardInterrupt]
+    assert (holder.marked, work.marked) == (1, 0)
+    assert not interrupt.settled
+    work.finished = True
 
 
 @pytest.mark.parametrize("of_cell", [True, False], ids=["of a cell", "of nobody's"])

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from async_kernel.interrupts import stuck
-from async_kernel.interrupts.stuck import Standstill
+from async_kernel.interrupts.stuck import StuckCheck
 
 DEADLINE = 20.0
 
@@ -38,11 +38,11 @@ def stands_in(ident: int, module: str) -> bool:
     return frame is not None and frame.f_globals.get("__name__") == module
 
 
-def stand_still(ident: int) -> Standstill:
+def stand_still(ident: int) -> StuckCheck:
     """The standstill of a thread that stands still for good: one that has just begun may have moved meanwhile."""
     end = time.monotonic() + DEADLINE
     while True:
-        standing = Standstill(ident)
+        standing = StuckCheck(ident)
         wait_for(standing.is_stuck)
         if not standing.is_over():
             return standing
@@ -66,7 +66,7 @@ def test_one_that_is_back_in_place_has_moved() -> None:
     held.acquire()
     thread, ident = start(held.acquire)
     wait_for(lambda: stands_in(ident, "threading"))
-    standing = Standstill(ident)
+    standing = StuckCheck(ident)
     standing.end()
     assert standing.is_over()
     held.release()
@@ -88,7 +88,7 @@ def test_a_thread_that_computes_in_c_code_has_longer(monkeypatch: pytest.MonkeyP
 
     thread, ident = start(compute)
     assert begun.wait(DEADLINE)
-    standing = Standstill(ident)
+    standing = StuckCheck(ident)
     while thread.is_alive() and not standing.is_over():
         assert not standing.is_stuck()
         time.sleep(0.001)
@@ -107,7 +107,7 @@ def test_any_standstill_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_thread_that_ended_before_anybody_looked_is_not_stuck() -> None:
     thread, ident = start(lambda: None)
     thread.join(DEADLINE)
-    standing = Standstill(ident)
+    standing = StuckCheck(ident)
     assert standing.is_over()
     assert not standing.is_stuck()
 
@@ -120,7 +120,7 @@ def test_a_thread_that_has_ended_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -
     held.acquire()
     thread, ident = start(held.acquire)
     wait_for(lambda: stands_in(ident, "threading"))
-    standing = Standstill(ident)
+    standing = StuckCheck(ident)
     assert standing.is_stuck()
     held.release()
     thread.join(DEADLINE)

@@ -16,7 +16,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("Windows ends waits by an event", allow_module_level=True)
 
-from async_kernel.interrupts.stuck import Standstill
+from async_kernel.interrupts.stuck import StuckCheck
 from async_kernel.interrupts.wakeup import SignalRelay
 
 DEADLINE = 20.0
@@ -101,7 +101,7 @@ def stands_still() -> bool:
     main, end = threading.main_thread().ident, time.monotonic() + DEADLINE
     assert main is not None
     while time.monotonic() < end:
-        standing = Standstill(main)
+        standing = StuckCheck(main)
         while not standing.is_over() and time.monotonic() < end:
             if standing.is_stuck():
                 return True
@@ -134,14 +134,14 @@ def test_the_loop_behind_it_hears_of_every_signal(heard: list[int]) -> None:
             for number in (signal.SIGINT, signal.SIGUSR1):
                 with pytest.raises(Heard):
                     signal.raise_signal(number)
-                while number not in ours.recv(100):  # a knock's own may come before it
+                while number not in ours.recv(100):  # a nudge's own may come before it
                     pass
         finally:
             relay.close()
         assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_knocks_wake_a_loop_whose_wait_goes_on_after_signals() -> None:
+def test_nudges_wake_a_loop_whose_wait_goes_on_after_signals() -> None:
     uvloop = pytest.importorskip("uvloop")
     loop = uvloop.new_event_loop()
     ran = threading.Semaphore(0)
@@ -191,7 +191,7 @@ def test_its_thread_is_not_traced(heard: list[int]) -> None:
     finally:
         relay.close()
     assert "_relay" in traced
-    assert traced.isdisjoint({"_pass_on", "_knock"})
+    assert traced.isdisjoint({"_pass_on", "_nudge"})
 
 
 def test_it_takes_the_descriptor_back_and_passes_on_to_the_latest(heard: list[int]) -> None:

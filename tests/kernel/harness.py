@@ -419,7 +419,7 @@ class Interrupting:
         self.interrupts: list[Any] = []
 
     def interrupt(self, work: Any) -> object:
-        from async_kernel.interrupts.interrupter import Interrupt
+        from async_kernel.interrupts.target import Interrupt
 
         interrupt = Interrupt(work)
         self.interrupts.append(interrupt)

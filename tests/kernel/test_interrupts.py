@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from async_kernel.concurrency.portal import current_portal
-from async_kernel.interrupts.interrupter import Interrupt, Interrupter
+from async_kernel.interrupts.interrupter import Interrupter
+from async_kernel.interrupts.target import Interrupt
 from async_kernel.kernel import targets
 from async_kernel.stacks import runs_user_code
 

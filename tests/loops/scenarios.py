@@ -19,10 +19,9 @@ from functools import partial
 import anyio
 import anyio.lowlevel
 
-from async_kernel.interrupts.callbacks import Callback
+from async_kernel.interrupts.callbacks import Callback, ToolkitCallbacks
 from async_kernel.loops.contexts import carry
 from async_kernel.loops.hosts import current_host
-from async_kernel.loops.hosts.callbacks import Callbacks
 from async_kernel.loops.plan import Plan
 from async_kernel.loops.run import run
 
@@ -393,7 +392,7 @@ async def nested_loops_leave_sigint_to_whom_it_belonged(window):
     ours, theirs = [], []
     signal.signal(signal.SIGINT, lambda *_: ours.append(1))
     host = current_host()
-    Callbacks(host, partial(Callback, defer=int))
+    ToolkitCallbacks(host, partial(Callback, defer=int))
 
     def their_handler(signum, frame):
         theirs.append(1)

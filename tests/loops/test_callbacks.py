@@ -6,11 +6,9 @@ from functools import partial
 
 import pytest
 
-from async_kernel.interrupts.callbacks import Callback
-from async_kernel.interrupts.interrupter import Interrupt
+from async_kernel.interrupts.callbacks import Callback, ToolkitCallbacks
 from async_kernel.loops.contexts import carry
-from async_kernel.loops.hosts.callbacks import Callbacks
-from async_kernel.stacks import Owner, Stack, owner_of_code, runs_loops
+from async_kernel.stacks import Owner, callers, owner_of_code, runs_loops
 from tests.loops.queue_host import QueueHost
 
 GUEST = "a loop of ours"
@@ -44,16 +42,10 @@ class Host(QueueHost):
         return self.call()
 
 
-class Work:
-    """A cell."""
-
-    finished = False
-
-
 @pytest.fixture
 def callbacks():
     host = Host({})
-    host.callbacks = Callbacks(host, partial(Callback, defer=int))
+    host.callbacks = ToolkitCallbacks(host, partial(Callback, defer=int))
     return host.callbacks
 
 
@@ -69,32 +61,33 @@ def test_what_runs_now(callbacks, stack, found):
     assert (current and current._frame.f_globals["__name__"]) == found
 
 
-@pytest.mark.parametrize("work", [Work(), Callback(sys._getframe(), int)], ids=["a cell", "a callback"])
-def test_what_the_guest_is_made_of_is_spared_for_ever(callbacks, monkeypatch, work):
-    monkeypatch.setattr("async_kernel.loops.hosts.callbacks.HANG_SECONDS", 0)
-    interrupt = Interrupt(work)
-
-    def spared():
-        frame = sys._getframe(1)
-        return [callbacks.spares(interrupt, Stack(frame)) for _ in range(2)]
-
+def test_what_the_guest_is_made_of_is_known(callbacks):
     for stack, found in STACKS.values():
-        if stack[-1].startswith("async_kernel"):  # may_raise looks after those
+        if stack[-1].startswith("async_kernel"):  # nothing is raised in those
             continue
         machinery = found is None and "async_kernel.kernel.lanes" not in stack
-        assert look(callbacks, at_the_end_of(stack, spared)) == [machinery, machinery]
+        assert look(callbacks, at_the_end_of(stack, lambda: callbacks.is_guest(callers()))) == machinery, stack
 
 
-def test_a_callback_that_runs_for_a_moment_is_spared_when_a_cell_is_meant(callbacks, monkeypatch):
-    monkeypatch.setattr("async_kernel.loops.hosts.callbacks.HANG_SECONDS", 1000)
-    cell, another = Interrupt(Work()), Interrupt(Callback(sys._getframe(), int))
+def test_an_event_handler_of_the_toolkit_is_found_wherever_it_has_been_called(callbacks):
+    def handler():
+        return ask()
 
-    def spared():
-        own = Interrupt(callbacks.current())
-        frame = sys._getframe(1)
-        return [callbacks.spares(interrupt, Stack(frame)) for interrupt in (cell, another, own)]
+    def ask():
+        return callbacks.handler(callers())
 
-    assert look(callbacks, at_the_end_of(STACKS["a slot"][0], spared)) == [True, True, False]
+    callbacks._host.is_handler = lambda frame: frame.f_code is handler.__code__
+    for stack in (["__main__"], [GUEST, "__main__"], [GUEST, "asyncio.events"]):
+        assert look(callbacks, at_the_end_of(stack, handler)).f_code is handler.__code__
+    assert look(callbacks, at_the_end_of(["__main__"], ask)) is None
+
+
+def test_a_callback_is_reached_by_what_is_raised_in_itself_alone(callbacks):
+    def inner():
+        return callbacks.current().reach(sys._getframe())
+
+    assert look(callbacks, at_the_end_of([GUEST], lambda: callbacks.current().reach(sys._getframe())))
+    assert not look(callbacks, at_the_end_of(STACKS["a slot"][0], inner))
 
 
 def test_a_function_of_the_standard_library_may_be_a_callback(callbacks):
