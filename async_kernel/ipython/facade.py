@@ -2,17 +2,17 @@
 
 ipywidgets' `Output` asks for `get_parent()`, older ones for `_parent_header` and `comm_manager`; dashboards and
 notebook helpers use `session`, `send_response`, `io_loop` and `shell`, notebooks `do_shutdown`. Knows no sockets:
-messages go through requests. What ipykernel does inside is left out: its handlers, queues, streams and threads
-(`control_handlers`, `msg_queue`, `shell_streams`). Libraries that look for it find that it is not there, as in each
-other version of ipykernel.
+messages go through requests. What ipykernel does inside is left out: its queues, streams and threads (`msg_queue`,
+`shell_streams`). Libraries that look for it find that it is not there, as in each other version of ipykernel.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from async_kernel.errors import AsyncKernelError
 from async_kernel.ipython.completion import complete, inspect, is_complete
 from async_kernel.ipython.history import history
 from async_kernel.ipython.io_loop import LoopFacade
@@ -46,6 +46,12 @@ def end_kernel(*, restart: bool) -> None:
         request.end_kernel(restart)
 
 
+async def _execute_request(stream: Any, ident: Any, parent: Mapping[str, Any]) -> None:
+    raise AsyncKernelError(
+        "Requests come to the shell by themselves here.", "Use `get_ipython().run_cell_async(code)` to run code."
+    )
+
+
 class KernelFacade:
     """Stands where ipykernel has its kernel object."""
 
@@ -60,6 +66,9 @@ class KernelFacade:
         self.session = SessionFacade(shell)
         self.io_loop = LoopFacade()
         self.log = logging.getLogger("async_kernel")
+        self.shell_handlers: dict[str, Callable[..., Any]] = {"execute_request": _execute_request}
+        """A place for the handlers of libraries that hold cells back while they poll (jupyter_ui_poll,
+        ipython_blocking). They are not called: cells wait for their turn while one polls."""
 
     @property
     def comm_manager(self) -> Any:

@@ -153,6 +153,6 @@ def _error(request: Request, error: BaseException) -> Content:
     if not isinstance(error, RequestError) and not request.interrupted:
         logging.getLogger(__name__).error("%s failed", request.msg_type, exc_info=error)
     content = dict(error_content(error))
-    if request.replied:  # it is detached: nothing else would tell
+    if request.msg_type == "execute_request":  # front ends show what is published, and a detached cell has its reply
         request.publish("error", {name: content[name] for name in ("ename", "evalue", "traceback")})
     return content

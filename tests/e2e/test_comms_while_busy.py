@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -287,3 +288,33 @@ def test_widgets_of_ipywidgets_live_while_a_cell_runs(kernel: KernelDriver, how:
     assert kernel.value("values") == [7, 12]
     assert kernel.value("slider.value") == 12
     assert set(kernel.value("clicks")) == {how == "awaits"}
+
+
+POLLS = {
+    "a loop": "run_ui_poll_loop(lambda: True if len(clicks) == 2 else None)",
+    "steps": "with ui_events() as poll:\n    while len(clicks) < 2:\n        poll(5)\n        time.sleep(0.01)",
+    "items": "for _ in with_ui_events(range(100_000)):\n    time.sleep(0.01)\n    if len(clicks) == 2: break",
+    "awaited steps": "async with ui_events() as poll:\n    while len(clicks) < 2:\n        await poll()\n"
+    "        await lib.sleep(0.01)",
+}
+"""Ways in which jupyter_ui_poll has widgets served while a cell runs."""
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("how", POLLS)
+def test_a_button_is_heard_while_jupyter_ui_poll_polls(kernel: KernelDriver, how: str) -> None:
+    """It puts a handler into the kernel that holds back the cells behind, which here wait for their turn anyway."""
+    if kernel.backend == "trio" and sys.version_info >= (3, 14):
+        pytest.skip("it asks for asyncio's loop, which from Python 3.14 on is an error where there is none")
+    kernel.execute(WIDGETS).ok()
+    button = kernel.value("ids")[0]
+    imports = f"from jupyter_ui_poll import *\nimport time, {kernel.library} as lib"
+    code = f"{imports}\nprint('in')\n{POLLS[how]}\nprint('out')"
+    cell = kernel.start_until_printed(code, "in")
+    behind = kernel.start("len(clicks)")
+    for _ in range(2):
+        data = {"method": "custom", "content": {"event": "click"}}
+        assert texts(kernel.published(kernel.send("comm_msg", {"comm_id": button, "data": data}))).startswith("clicked")
+    assert kernel.finish(cell).ok().text() == "out\n"
+    assert kernel.finish(behind).ok().result == "2"
+    assert kernel.execute("len(clicks)").ok().result == "2"

@@ -33,7 +33,7 @@ def test_an_interrupt_ends_what_a_cell_awaits(kernel: Harness, interrupts: Inter
     waiting = kernel.execute("forever")
     kernel.interpreter.wait_for("forever")
     assert kernel.ask("interrupt_request") == {"status": "ok"}
-    assert kernel.whats(waiting) == ["busy", "execute_reply", "idle"]
+    assert kernel.whats(waiting) == ["busy", "error", "execute_reply", "idle"]
     assert kernel.status(waiting) == "error"
     (interrupt,) = interrupts.interrupts
     assert interrupt.delivered

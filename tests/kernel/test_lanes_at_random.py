@@ -130,11 +130,12 @@ class Lanes(RuleBasedStateMachine):
             output = [f"{cell.key} begins\n", f"{cell.key} ends\n"] if cell.waits else [cell.key]
         texts = [one.message.content["text"] for one in served if one.what == "stream"]
         assert texts == output, cell
-        errors = ["error"] if status == "error" and cell.command == "error" else []
+        errors = ["error"] if status == "error" else []
         whats = ["busy", *("stream" for _ in output), *errors, "execute_reply", "idle"]
         assert [one.what for one in served] == whats, cell
         assert {one.message.parent_header.get("subshell_id") for one in served} == {shell}
-        if not cell.mark and (status == "ok" or errors):  # what was not run has the number of another
+        numbered = status == "ok" or (status == "error" and cell.command == "error")
+        if not cell.mark and numbered:  # what was not run has the number of another
             self.counts[shell].append(self.kernel.reply(cell.msg_id)["execution_count"])
 
     @rule(which=st.integers(0, 2))
