@@ -31,7 +31,7 @@ _Runner = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class _OwnLoop:
-    """The loop that runs the cell already: what IPython cannot call, as a magic that runs a cell would."""
+    """The loop that runs the cell already. IPython cannot call it, as a magic that runs a cell would."""
 
     def __call__(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         coroutine.close()
@@ -46,7 +46,7 @@ OWN_LOOP = _OwnLoop()
 
 
 def inner_runner(shell: ZMQInteractiveShell, code: str) -> _Runner | None:
-    """What runs the coroutine of the cell whose transformed code this is, in a loop of its own; None when it is awaited
+    """The runner of the cell with this transformed code, in a loop of its own; None when it is awaited
     in the loop that runs already."""
     runner: _Runner = shell.loop_runner
     if runner is OWN_LOOP or {_asyncio_runner: "asyncio", _trio_runner: "trio"}.get(runner) == _library_here():
@@ -60,13 +60,13 @@ def awaits(shell: ZMQInteractiveShell, code: str) -> bool:
         tree = ast.fix_missing_locations(AwaitMagics(shell).visit(shell.compile.ast_parse(code)))
         flags = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         return bool(compile(tree, "", "exec", flags, dont_inherit=True).co_flags & inspect.CO_COROUTINE)
-    except Exception:  # IPython says what is wrong with it
+    except Exception:  # IPython reports the error
         return False
 
 
 @magics_class
 class AutoAwaitMagics(Magics):  # type: ignore[misc]
-    """%autoawait, which says what it does not take."""
+    """%autoawait, which refuses the loops that it cannot run."""
 
     @line_magic
     def autoawait(self, parameter_s: str) -> None:
@@ -74,7 +74,7 @@ class AutoAwaitMagics(Magics):  # type: ignore[misc]
 
         Without an argument: print how. `off`: such cells are a syntax error. A library other than the kernel's runs
         them in a loop within the kernel's, which waits meanwhile. So does a function that takes a coroutine and returns
-        what it gives, by its name or its dotted path.
+        its result, by its name or its dotted path.
         """
         name = parameter_s.strip()
         if name in _LIBRARIES and find_spec(name) is None:

@@ -93,7 +93,7 @@ class _Timing(NamedTuple):
 
 
 class AwaitingMagics:
-    """The magics, as methods that give what is to be awaited: the name, then the line and the cell (None: `%name`)."""
+    """The magics, as methods that return awaitables: the name, then the line and the cell (None: `%name`)."""
 
     def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
@@ -107,7 +107,7 @@ class AwaitingMagics:
         try:
             pieces = getattr(self, f"_code_of_{name}")(line, cell)
             return any(self._compile(self._parse(piece), "").co_flags & inspect.CO_COROUTINE for piece in pieces)
-        except Exception:  # IPython's own magic says what is wrong
+        except Exception:  # IPython's own magic reports the error
             return False
 
     # Code
@@ -133,7 +133,7 @@ class AwaitingMagics:
     @staticmethod
     @runs_user_code
     async def run_timed(inner: Callable[..., Awaitable[float]], number: int, timer: Callable[[], float]) -> float:
-        """What `inner` gives, with the garbage collector at rest as in IPython's."""
+        """The result of `inner`, with the garbage collector at rest as in IPython's."""
         collects = gc.isenabled()
         gc.disable()
         try:
@@ -207,7 +207,7 @@ class AwaitingMagics:
         code = compile(function, "<magic-timeit>", "exec", self._shell.compile.flags, dont_inherit=True)
         compiling = clock() - began
         names, made = self._shell.user_ns, dict[str, Any]()
-        if local is not names:  # a line in a function: its names are globals of what is timed
+        if local is not names:  # a line in a function: its names are globals of the timed code
             names = {**names, **local}
         exec(code, names, made)  # noqa: S102  # a cell is code to run
         timer = time.time if "t" in options else clock if "c" in options else timeit.default_timer
@@ -242,7 +242,7 @@ class AwaitingMagics:
         return [self._prun_arguments(line, cell)[1]]
 
     async def prun(self, line: str, cell: str | None = None) -> Any:
-        """%prun and %%prun: what runs in the other tasks meanwhile is not in the profile."""
+        """%prun and %%prun: code of other tasks meanwhile is not in the profile."""
         from async_kernel.ipython.profiling import Profiled, show_profile
 
         options, statement = self._prun_arguments(line, cell)
@@ -262,7 +262,7 @@ class AwaitingMagics:
         return [cell or ""]
 
     def capture(self, line: str, cell: str) -> Coroutine[Any, Any, None]:
-        """%%capture: what the cell's own tasks and threads write; other cells go on writing where they did."""
+        """%%capture: the output of the cell's own tasks and threads; other cells go on writing where they did."""
         return self._capture(self._shell.var_expand(line, 1), cell)
 
     async def _capture(self, line: str, cell: str) -> None:
@@ -275,7 +275,7 @@ class AwaitingMagics:
             self._shell.user_ns[arguments.output] = CapturedIO(*captured)
 
     async def _run_cell(self, cell: str) -> None:
-        """What `shell.run_cell(cell)` does, awaited."""
+        """As `shell.run_cell(cell)`, awaited."""
         shell = self._shell
         result = await shell.run_cell_async(cell, store_history=False, transformed_cell=shell.transform_cell(cell))
         shell.events.trigger("post_execute")

@@ -1,4 +1,4 @@
-"""Keeping back what the calling context writes and displays, while other cells go on doing so.
+"""Keeping back the output of the calling context, while other cells go on writing.
 
 IPython's `capture_output` exchanges `sys.stdout` for all. Here the request of the context is exchanged, so that it
 holds over awaits, and for tasks and threads that the context starts.
@@ -18,7 +18,7 @@ __all__ = ["Captured", "capturing"]
 
 
 class Captured(NamedTuple):
-    """What was kept back; None for what was let through. The arguments of IPython's `CapturedIO`."""
+    """The output kept back; None for streams that were let through. The arguments of IPython's `CapturedIO`."""
 
     stdout: StringIO | None
     stderr: StringIO | None
@@ -27,7 +27,8 @@ class Captured(NamedTuple):
 
 @contextmanager
 def capturing(stdout: bool, stderr: bool, display: bool) -> Iterator[Captured]:
-    """Keep back the output of the calling context, and of what it starts, as far as the arguments say."""
+    """Keep back the output of the calling context, and of tasks and threads that it starts, as far as the arguments
+    say."""
     captured = Captured(StringIO() if stdout else None, StringIO() if stderr else None, [] if display else None)
     request = find_request()
     if request is None:
@@ -50,11 +51,11 @@ class _CapturedRequest(Request):
         return getattr(self._behind, name)
 
     def heir(self) -> Request:
-        """That of the request behind it: what works for others is not kept back for ever."""
+        """The heir of the request behind it: output of later cells is not kept back."""
         return self._behind.heir()
 
     def writer(self, name: str) -> Callable[[str], object]:
-        """What keeps text, or passes it on."""
+        """Keeps text, or passes it on."""
         kept = self._captured.stderr if name == "stderr" else self._captured.stdout
         return self._behind.writer(name) if kept is None else kept.write
 

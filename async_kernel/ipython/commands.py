@@ -24,13 +24,13 @@ POLL_SECONDS = 0.02
 READ_BYTES = 1 << 16
 
 GRACE_SECONDS = 0.2
-"""What a command gets to end after Ctrl-C, and then after each signal that is harder to ignore."""
+"""The seconds that a command has to end after Ctrl-C, and then after each signal that is harder to ignore."""
 
 HARDER = ("SIGHUP", "SIGTERM", "SIGKILL")
 
 
 class Command:
-    """A command of the user's shell, $SHELL, that runs in a terminal; what it writes there is printed as it comes."""
+    """A command of the user's shell, $SHELL, that runs in a terminal; its output there is printed as it comes."""
 
     def __init__(self, text: str) -> None:
         from IPython.utils.encoding import DEFAULT_ENCODING
@@ -74,7 +74,7 @@ class Command:
         if self._child.exitstatus is None:
             return -(self._child.signalstatus or 0)
         status = int(self._child.exitstatus)
-        return 128 - status if status > 128 else status  # shells say so of a signal that has ended what they ran
+        return 128 - status if status > 128 else status  # as shells say that a signal has ended the command
 
     def _start(self) -> None:
         import pexpect

@@ -34,7 +34,7 @@ def cell_folder() -> str:
 
 def cell_file(code: str) -> str:
     """The name of a cell's file, by its text: "/tmp/ipykernel_4711/2166136261.py". Front ends compute it as well, so
-    that its form is what `debugInfo` tells them (messaging spec, "debugInfo")."""
+    that it has the form told by `debugInfo` (messaging spec, "debugInfo")."""
     name = f"{murmur2(code.encode('utf-8', 'replace'))}{CELL_SUFFIX}"
     return os.path.join(cell_folder(), name)  # noqa: PTH118
 

@@ -1,12 +1,12 @@
 """Completion, inspection and completeness as replies (messaging spec, "Completion", "Introspection" and so on).
 
-Cursor positions count code points, which is what Python's strings do.
+Cursor positions count code points, as Python's strings do.
 
-How good an answer is depends on what it may cost. While nothing runs it is IPython's own. Beside a cell that awaits, in
-its thread, jedi is left out: its import, and its first look at a library, take longer than a user waits. Beside a
-cell that keeps its thread to itself the answer comes from another, which may run none of the user's code. IPython's
-`evaluation` policy "limited" does not see to that (it calls `__dir__`, and descriptors other than properties), and
-those below give no attributes at all; so there they come from `static`.
+How good an answer is depends on the time it may take. While nothing runs it is IPython's own. Beside a cell that
+awaits, in its thread, jedi is left out: its import, and its first look at a library, take longer than a user waits.
+Beside a cell that keeps its thread to itself the answer comes from another, which may run none of the user's code.
+IPython's `evaluation` policy "limited" does not see to that (it calls `__dir__`, and descriptors other than
+properties), and those below give no attributes at all; so there they come from `static`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _EVALUATING = (
     "IPCompleter.python_func_kw_matcher",
     "IPCompleter.dict_key_matcher",
 )
-"""The matchers of IPython that look into what names hold, by running code."""
+"""The matchers of IPython that look into values, by running code."""
 
 
 def complete(shell: Any, code: str, cursor_pos: int, place: Place = Place.IN_TURN) -> Content:
@@ -93,14 +93,14 @@ def _completer(shell: Any, place: Place) -> IPCompleter:
         completer.disable_matchers = [*given.disable_matchers, *_EVALUATING]
         completer.evaluation, completer.policy_overrides = "minimal", {}  # "forbidden" raises KeyError in IPython 9.18
         completer.custom_matchers = [_static_matcher(completer)]
-    else:  # what the user, or an extension, has added
+    else:  # added by the user, or an extension
         completer.custom_matchers = given.custom_matchers
         completer.custom_completers = given.custom_completers
     return completer
 
 
 def _static_matcher(completer: IPCompleter) -> Any:
-    """What completes names and attributes without running code, fitted to IPython's interface of matchers."""
+    """Completes names and attributes without running code, fitted to IPython's interface of matchers."""
     namespaces = [completer.namespace, completer.global_namespace]
 
     @context_matcher(identifier="async_kernel.static_matcher")
@@ -145,7 +145,8 @@ def inspect(shell: Any, code: str, cursor_pos: int, detail_level: int, place: Pl
 
 
 def _describe(shell: Any, name: str, detail_level: int) -> Content:
-    """The part of an inspect_reply that tells what a name holds, without running code; {} when that is not known."""
+    """The part of an inspect_reply that describes the value of a name, without running code; {} when it is not
+    known."""
     dotted = static.dotted_name(name.lstrip("%"))
     if dotted is None or not dotted[1]:
         return {}

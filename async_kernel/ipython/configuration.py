@@ -1,6 +1,6 @@
 """IPython's own configuration by name: `--IPCompleter.use_jedi=False` on the command line or in a spec.
 
-Every configurable trait of what IPython's shell is made of can be set. The values are text until IPython reads them, by
+Every configurable trait of IPython's shell and its parts can be set. The values are text until IPython reads them, by
 the rules of traitlets; `check` tries that before.
 """
 
@@ -53,7 +53,8 @@ def sections(attributes: Mapping[str, Any]) -> dict[str, dict[str, object]]:
 def check(attributes: Mapping[str, Any], plots: bool = True) -> None:
     """Raise UsageError for an attribute that IPython does not have or take, with the nearest that it has.
 
-    Attributes that are not IPython's own are passed over. `plots` says whether what needs matplotlib is checked, too.
+    Attributes that are not IPython's own are passed over. `plots` says whether traits that need matplotlib are checked,
+    too.
     """
     for section, name, given in _traits(attributes):
         if section in _LATER and (not plots or not _imported(_LATER[section])):
@@ -78,7 +79,7 @@ def _traits(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str, str | tup
 
 
 def _deferred(given: str | tuple[str, ...]) -> object:
-    """What stands in the config: text in the form in which traitlets' own command line leaves it, of one item for what
+    """The value in the config: text in the form in which traitlets' own command line leaves it, of one item for what
     may be a list, or the list, tuple, set or dict that the text spells."""
     if isinstance(given, tuple):
         return DeferredConfigList(given)
@@ -87,7 +88,7 @@ def _deferred(given: str | tuple[str, ...]) -> object:
 
 
 def _configurables() -> dict[str, type[Configurable]]:
-    """Every class of IPython's, and of what is loaded, that can be configured, by name."""
+    """Every configurable class of IPython and of the loaded modules, by name."""
     for module in _HOMES:
         _imported(module)
     found: dict[str, type[Configurable]] = {}

@@ -1,4 +1,4 @@
-"""What a debugger asks of the interpreter (`kernel.ports.Debuggee`): where cells are, what the variables hold."""
+"""The interpreter as a debugger sees it (`kernel.ports.Debuggee`): the places of cells, the values of variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Debuggee:
 
     @property
     def prefix(self) -> str:
-        """What the names of all cells' files begin with: "/tmp/ipykernel_4711/"."""
+        """The prefix of the names of all cells' files: "/tmp/ipykernel_4711/"."""
         return os.path.join(cell_folder(), "")  # noqa: PTH118
 
     def file_of(self, code: str) -> str:
@@ -45,11 +45,11 @@ class Debuggee:
         }
 
     def summary(self, value: object) -> tuple[str, str]:
-        """Its type and what it holds in short, without running any code of the user's: `("list", "[1, 2]")`."""
+        """Its type and its content in short, without running any code of the user's: `("list", "[1, 2]")`."""
         return static.summary(value)
 
     def parts(self, value: object) -> Mapping[str, object]:
-        """What it consists of, by what follows its name in code: `{"[0]": 1}`, `{".x": 2}`. Runs none of the user's
+        """Its parts, by the text that follows its name in code: `{"[0]": 1}`, `{".x": 2}`. Runs none of the user's
         code."""
         return static.parts(value)
 

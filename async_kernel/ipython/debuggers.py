@@ -21,4 +21,4 @@ def _is_left_alone(debugger: pdb.Pdb) -> bool:
 
 
 def _is_asked_for(debugger: pdb.Pdb, asked: bool) -> None:
-    """What `Pdb.__init__` sets: nothing."""
+    """The handler that `Pdb.__init__` sets: none."""

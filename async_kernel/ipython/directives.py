@@ -1,7 +1,7 @@
 """`%%task` and `%%thread`: first lines that mark a cell to run beside others.
 
-The kernel reads them (and `# task`, `# thread`, and the tags of a cell) before the interpreter sees the cell; what is
-left to do here is to take the line out of the code, and to tell those who ask what it means.
+The kernel reads them (and `# task`, `# thread`, and the tags of a cell) before the interpreter sees the cell.
+Here the line is taken out of the code, and its meaning is shown to users who ask.
 """
 
 from __future__ import annotations

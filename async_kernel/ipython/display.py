@@ -93,7 +93,7 @@ class KernelDisplayHook(NamesParents, DisplayHook):  # type: ignore[misc]
 
 
 class KernelDisplayPublisher(NamesParents, DisplayPublisher):  # type: ignore[misc]
-    """What `display()`, `update_display()` and `clear_output()` end in."""
+    """The publisher of `display()`, `update_display()` and `clear_output()`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._local = threading.local()
@@ -131,8 +131,8 @@ class KernelDisplayPublisher(NamesParents, DisplayPublisher):  # type: ignore[mi
     ) -> None:
         """Publish `display_data`, or `update_display_data` when `update` is set.
 
-        What else a library passes (`source`, for one) is ignored. IPython's own keeps all data for `%notebook`; here
-        the `transcript` does, within its bounds.
+        Further arguments of libraries (`source`, for one) are ignored. IPython's own keeps all data for `%notebook`;
+        here the `transcript` does, within its bounds.
         """
         content = {
             "data": mime_bundle(data),

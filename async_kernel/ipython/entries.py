@@ -33,7 +33,7 @@ ENTRIES: tuple[tuple[type, tuple[str, ...]], ...] = (
     (IPCompleter, ("completions", "_completions", "complete")),
     (Inspector, ("info", "_get_info")),
 )
-"""The functions. A test fails when IPython has one no longer: interrupts would not reach what it runs."""
+"""The functions. A test fails when IPython has one no longer: interrupts would not reach the code that it runs."""
 
 
 def mark_entries() -> None:

@@ -2,7 +2,7 @@
 
 ipywidgets' `Output` asks for `get_parent()`, older ones for `_parent_header` and `comm_manager`; dashboards and
 notebook helpers use `session`, `send_response`, `io_loop` and `shell`, notebooks `do_shutdown`. Knows no sockets:
-messages go through requests. What ipykernel does inside is left out: its queues, streams and threads (`msg_queue`,
+messages go through requests. The inside of ipykernel is left out: its queues, streams and threads (`msg_queue`,
 `shell_streams`). Libraries that look for it find that it is not there, as in each other version of ipykernel.
 """
 
@@ -104,7 +104,7 @@ class KernelFacade:
         return parent_message(channel)
 
     def set_parent(self, ident: Any, parent: Mapping[str, Any], channel: str = "shell") -> None:
-        """Let what the calling context prints and displays from now on belong to `parent`: see `speak_for`."""
+        """Let the output of the calling context from now on belong to `parent`: see `speak_for`."""
         speak_for(parent)
 
     @property
@@ -134,7 +134,7 @@ class KernelFacade:
 
     @property
     def kernel_info(self) -> dict[str, Any]:
-        """What the kernel says of itself: the content of a kernel_info_reply."""
+        """The kernel's description of itself: the content of a kernel_info_reply."""
         return {**kernel_info(), "banner": self.shell.banner}
 
     def __getattr__(self, name: str) -> Any:
@@ -150,7 +150,7 @@ class KernelFacade:
     def do_inspect(
         self, code: str, cursor_pos: int | None = None, detail_level: int = 0, omit_sections: Any = ()
     ) -> dict[str, Any]:
-        """What is known of a name: the content of an inspect_reply."""
+        """The description of a name: the content of an inspect_reply."""
         return inspect(self.shell, code, len(code) if cursor_pos is None else cursor_pos, detail_level)
 
     def do_is_complete(self, code: str) -> dict[str, Any]:
@@ -174,7 +174,8 @@ class KernelFacade:
         return getpass.getpass(prompt)
 
     async def do_one_iteration(self) -> None:
-        """Let the loop do what waits. Messages for widgets need no such help here: they are served beside the cell."""
+        """Let the loop run its waiting callbacks. Messages for widgets need no such help here: they are served beside
+        the cell."""
         import anyio.lowlevel
 
         await anyio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""GUI toolkits: `%gui`, the part of `%matplotlib` that is about them, and what their callbacks raise.
+"""GUI toolkits: `%gui`, the part of `%matplotlib` that is about them, and the exceptions of their callbacks.
 
 Which main loop there is was decided when the kernel started; a running kernel cannot be given another.
 """
@@ -58,7 +58,8 @@ def matplotlib_backend(host: str | None) -> str:
 
 
 def show_callback_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show what left a callback in the output of the cell that made it: the one whose context is the calling one."""
+    """Show the exception that left a callback in the output of the cell that made it: the one whose context is the
+    calling one."""
     shell: Any = get_ipython()
     if shell is None:
         sys.__excepthook__(kind, error, trace)

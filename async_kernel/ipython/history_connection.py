@@ -17,7 +17,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 class PatientConnection(sqlite3.Connection):
     """A connection whose `execute`, like the end of its `with` blocks, raises HistoryUnavailableError for a file that
-    is locked, read-only or out of reach, or whose disk is full. It raises what SQLite says for a damaged file, and for
+    is locked, read-only or out of reach, or whose disk is full. It raises SQLite's error for a damaged file, and for
     rows that break a constraint."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -86,11 +86,11 @@ class HistoryFile(HistoryManager):  # type: ignore[misc]
             self._tell(error)
 
     def writeout_cache(self, conn: Any = None) -> None:
-        """Write what is in memory, if the file can be written now."""
+        """Write the entries in memory, if the file can be written now."""
         self.save()
 
     def end_session(self) -> None:
-        """Write what is in memory, and the end of the session, if the file can be written now."""
+        """Write the entries in memory, and the end of the session, if the file can be written now."""
         try:
             if self.save() and (self.session_number or not self.enabled):
                 super().end_session()
@@ -104,7 +104,7 @@ class HistoryFile(HistoryManager):  # type: ignore[misc]
         return len(self.db_input_cache) >= max(1, self.db_cache_size) or bool(self.db_output_cache)
 
     def save(self) -> bool:
-        """Write what is in memory. False, and it stays there, when the file cannot be written now."""
+        """Write the entries in memory. False, and they stay there, when the file cannot be written now."""
         if not self.enabled:
             return True
         with self._writing:
@@ -178,7 +178,7 @@ class DelayedSave:
 
     def __init__(self, history: HistoryFile) -> None:
         self._history = history
-        # A queue, and no event that is cleared after a wait: what is put in between the two would be lost.
+        # A queue, and no event that is cleared after a wait: a request between the two would be lost.
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         if history.enabled and history.hist_file != ":memory:":
@@ -191,12 +191,12 @@ class DelayedSave:
                 self._thread = thread
 
     def ask(self, *_: object) -> None:
-        """Have what is in memory written soon, if it is due. Returns at once."""
+        """Have the entries in memory written soon, if they are due. Returns at once."""
         if self._history.is_due:
             self._asked.put(True)
 
     def close(self) -> None:
-        """Stop, and write what is left; input that cannot be written in END_SECONDS is given up."""
+        """Stop, and write the rest; input that cannot be written in END_SECONDS is given up."""
         self._asked.put(False)
         if self._thread is not None:
             self._thread.join(JOIN_SECONDS)

@@ -27,7 +27,7 @@ __all__ = ["IPythonInterpreter"]
 
 class IPythonInterpreter:
     """Runs cells with IPython. One serves a shell and its subshells: they share the namespace, each cell has its own
-    number, payload and errors. `shell` is what `get_ipython()` gives."""
+    number, payload and errors. `shell` is `get_ipython()`."""
 
     def __init__(self, attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None) -> None:
         self.shell: ZMQInteractiveShell = start_shell(attributes or {}, namespace)
@@ -46,7 +46,7 @@ class IPythonInterpreter:
 
     @property
     def banner(self) -> str:
-        """What a console shows when it connects."""
+        """The text that a console shows when it connects."""
         return str(self.shell.banner)
 
     @property
@@ -66,7 +66,7 @@ class IPythonInterpreter:
     ) -> Content:
         """Run one cell in the calling task; return the content of its execute_reply (messaging spec, "Execute").
 
-        Awaits what the cell awaits, on the loop that is running: asyncio's, uvloop's or trio's. A cancellation that
+        The awaits of the cell happen on the loop that is running: asyncio's, uvloop's or trio's. A cancellation that
         reaches the cell ends it and is shown as the error it is, or as KeyboardInterrupt when the request is
         `interrupted`. It does not come out of this method: a caller on asyncio has to `uncancel` its task when it is
         to live on (the lane does), and a caller whose scope is cancelled is told again at its next await.
@@ -90,7 +90,7 @@ class IPythonInterpreter:
     async def _run(
         self, code: str, cell: Cell, silent: bool, store_history: bool, cell_id: str | None, metadata: Content
     ) -> tuple[Content | None, Any]:
-        """Run the cell and show what it gives. Return the error that it has shown, or None, and IPython's result."""
+        """Run the cell and show its result. Return the error that it has shown, or None, and IPython's result."""
         shell = self.shell
         rejected: Any = None
         try:
@@ -127,7 +127,7 @@ class IPythonInterpreter:
         return cell.error if cell.unshowable else None, result
 
     def _after(self, cell: Cell, failure: Content | None, result: Any) -> Content | None:
-        """Fire the events at the end of a cell, unless `run_cell` did. Return its failure: what it was, or that the
+        """Fire the events at the end of a cell, unless `run_cell` did. Return its failure: the error, or that the
         callbacks were interrupted (matplotlib draws in one)."""
         cell.failed = None
         if cell.fired:
@@ -161,7 +161,7 @@ class IPythonInterpreter:
         return complete(self.shell, code, cursor_pos, place)
 
     def inspect(self, code: str, cursor_pos: int, detail_level: int = 0, place: Place = Place.IN_TURN) -> Content:
-        """What is known of the name at `cursor_pos`: the content of an inspect_reply."""
+        """The description of the name at `cursor_pos`: the content of an inspect_reply."""
         return inspect(self.shell, code, cursor_pos, detail_level, place)
 
     def is_complete(self, code: str, place: Place = Place.IN_TURN) -> Content:

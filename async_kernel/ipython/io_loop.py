@@ -25,8 +25,8 @@ class _Timeout:
 
 
 class LoopFacade:
-    """Stands where ipykernel has a `tornado.ioloop.IOLoop`. What is given to it is called in the context of the giver,
-    so that its output belongs to that cell; the traceback of what it raises is shown there. Any thread."""
+    """Stands where ipykernel has a `tornado.ioloop.IOLoop`. A function that is given to it is called in the context of
+    the giver, so that its output belongs to that cell; the traceback of its exception is shown there. Any thread."""
 
     def __init__(self) -> None:
         self._portal: Portal | None = None
@@ -45,7 +45,7 @@ class LoopFacade:
         return time.time()
 
     def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call it soon, and await what it gives if that can be awaited. RuntimeError when the loop has ended."""
+        """Call it soon, and await its result if that is awaitable. RuntimeError when the loop has ended."""
         self.call_later(0, callback, *args, **kwargs)
 
     spawn_callback = add_callback_from_signal = add_callback
@@ -55,7 +55,7 @@ class LoopFacade:
         self.add_callback(callback, *args)
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> _Timeout:
-        """Call it at a time of `time()`; what comes back is for `remove_timeout`."""
+        """Call it at a time of `time()`; returns a handle for `remove_timeout`."""
         return self.call_later(when - self.time(), callback, *args, **kwargs)
 
     def add_timeout(
@@ -66,7 +66,7 @@ class LoopFacade:
         return self.call_later(seconds, callback, *args, **kwargs)
 
     def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> _Timeout:
-        """Call it so many seconds from now; what comes back is for `remove_timeout`."""
+        """Call it so many seconds from now; returns a handle for `remove_timeout`."""
         timeout = _Timeout()
         context = contextvars.copy_context()
         start = partial(context.run, self._start, max(0.0, delay), timeout, partial(callback, *args, **kwargs))
@@ -76,7 +76,7 @@ class LoopFacade:
         return timeout
 
     def remove_timeout(self, timeout: _Timeout) -> None:
-        """Do not call what is not called yet."""
+        """Cancel a call that has not begun."""
         timeout.cancelled = True
 
     def _start(self, delay: float, timeout: _Timeout, callback: Callable[[], Any]) -> None:

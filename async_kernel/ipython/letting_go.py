@@ -1,4 +1,4 @@
-"""Letting go of a namespace at the end, so that each `__del__` finds what it needs, as at the end of a script."""
+"""Letting go of a namespace at the end, so that each `__del__` finds its globals, as at the end of a script."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 __all__ = ["let_go"]
 
 _NEEDED = (BuiltinFunctionType, FunctionType, ModuleType, type, str, bytes, int, float, complex, type(None))
-"""What others use, and has no `__del__` of its own."""
+"""Types of values that others use, and that have no `__del__` of their own."""
 
 
 def let_go(namespace: dict[str, object], module: str) -> None:
@@ -34,6 +34,6 @@ def let_go(namespace: dict[str, object], module: str) -> None:
     needed = [name for name in names if rank(name) == 2]
     for name in names[: len(names) - len(needed)]:
         namespace.pop(name, None)
-    gc.collect()  # objects that hold each other have their turn before what they need goes, too
+    gc.collect()  # objects that hold each other have their turn before their globals go, too
     for name in needed:
         namespace.pop(name, None)

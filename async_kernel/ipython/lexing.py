@@ -1,8 +1,8 @@
 """The colours of source lines in tracebacks, at a quarter of the time.
 
 stack_data derives a lexer class of its own for every frame that it colours, and pygments prepares the tables of every
-class that it meets: some 5 ms a frame, three quarters of what a traceback takes. A class that changes nothing of what
-the tables are made from can share those of the class that it is derived from.
+class that it meets: some 5 ms a frame, three quarters of what a traceback takes. A class that changes none of the
+sources of the tables can share those of the class that it is derived from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pygments.lexers.python import PythonLexer
 __all__ = ["share_tables"]
 
 MADE_FROM = frozenset({"tokens", "flags", "token_variants", "get_tokendefs", "process_tokendef"})
-"""What the tables of a lexer class are made from."""
+"""The attributes from which the tables of a lexer class are made."""
 
 
 def share_tables() -> None:

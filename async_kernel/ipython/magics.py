@@ -47,7 +47,7 @@ class KernelMagics(Magics):  # type: ignore[misc]
     @line_magic
     def gui(self, line: str) -> None:
         """%gui [TOOLKIT]: check that the main loop of a toolkit runs here; it is chosen when the kernel starts."""
-        self.shell.enable_gui(line.strip() or None)  # IPython's own only logs what this raises
+        self.shell.enable_gui(line.strip() or None)  # IPython's own only logs the exception
 
     @line_magic
     @runs_user_code

@@ -1,7 +1,7 @@
 """matplotlib's default backend in a kernel with a host: the toolkit's own, with interactive mode on.
 
 matplotlib imports this module when the first figure is made (its backends named "module://..."), and the kernel
-for `%matplotlib qt`. What a figure needs comes from matplotlib's backend of the toolkit that the kernel runs in.
+for `%matplotlib qt`. The parts of a figure come from matplotlib's backend of the toolkit that the kernel runs in.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _redraw(figure: Artist, stale: bool) -> None:
 
 
 def _wait_for_figures() -> None:
-    """Serve the windows until no figure is left: what `plt.show(block=True)` does.
+    """Serve the windows until no figure is left, as `plt.show(block=True)` does.
 
     matplotlib's own for Qt waits for the last window of the application, which here may be one that no figure is in.
     """

@@ -1,6 +1,6 @@
-"""What the first traceback needs, there before it is asked for.
+"""The imports of the first traceback, done ahead of it.
 
-IPython imports what formats a traceback when it shows the first one: 40 ms, half a second where the disk is cold, by
+IPython imports the formatter of tracebacks when it shows the first one: 40 ms, half a second where the disk is cold, by
 which a session's first error, or the answer to its first interrupt, would come later.
 """
 
@@ -36,7 +36,7 @@ class Preparation:
 
 
 def prepare() -> None:
-    """Import what formats tracebacks, and have it work fast. Nothing is forked meanwhile."""
+    """Import the formatter of tracebacks, and make it fast. Nothing is forked meanwhile."""
     with _importing, suppress(ImportError):  # an IPython that formats them by other means
         for name in NEEDED:
             import_module(name)
@@ -45,7 +45,7 @@ def prepare() -> None:
         share_tables()
 
 
-_importing = threading.RLock()  # reentrant: what is imported may fork
+_importing = threading.RLock()  # reentrant: an imported module may fork
 
 if hasattr(os, "register_at_fork"):
     # A child that is forked in the midst of an import would wait for ever for the thread that it has not got.

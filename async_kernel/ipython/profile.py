@@ -1,7 +1,7 @@
 """The user's IPython profile: config files, extensions, startup files, loaded by IPython's own application classes.
 
-What ipykernel users have in `profile_default` works here: `ipython_config.py`, `ipython_kernel_config.py`, `startup/`,
-`exec_lines`, `exec_files`, `extensions`, `matplotlib`, PYTHONSTARTUP, and the sections `IPKernelApp`,
+The files that ipykernel users have in `profile_default` work here: `ipython_config.py`, `ipython_kernel_config.py`,
+`startup/`, `exec_lines`, `exec_files`, `extensions`, `matplotlib`, PYTHONSTARTUP, and the sections `IPKernelApp`,
 `InteractiveShellApp`, `InteractiveShell` and `ZMQInteractiveShell`. No profile, good, bad or missing, stops a kernel.
 """
 
@@ -62,7 +62,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
 
     @property
     def kernel(self) -> Any:
-        """What `get_ipython().kernel` is."""
+        """The object `get_ipython().kernel`."""
         return self.shell.kernel
 
     @default("log")
@@ -70,7 +70,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         return _log
 
     def be_the_application(self) -> None:
-        """Be what `traitlets.config.Application.instance()` gives, as the one of ipykernel is: notebooks restart their
+        """Become `traitlets.config.Application.instance()`, as the one of ipykernel is: notebooks restart their
         kernel by `IPython.Application.instance().kernel.do_shutdown(True)`."""
         Application._instance = _InstanceOfBases(self)
 
@@ -165,7 +165,8 @@ def _module_of(namespace: dict[str, Any]) -> ModuleType:
 
 
 def _configured_app(sections: dict[str, dict[str, Any]], profile: str | None) -> IPKernelApp:
-    """The application with the profile read. What the command line says is there before: it may name the profile."""
+    """The application with the profile read. The settings of the command line are there before: they may name the
+    profile."""
     app = _app(sections, **({} if profile is None else {"profile": profile}))
     try:
         app.initialize([])

@@ -15,7 +15,7 @@ __all__ = ["Profiled", "show_profile"]
 
 
 class Profiled:
-    """A coroutine that, when awaited, is measured in `profile`; what the loop does in between is not."""
+    """A coroutine that, when awaited, is measured in `profile`; the loop's own work in between is not."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.profile = Profile()
@@ -57,7 +57,7 @@ def show_profile(profile: Profile, options: Any, ended: str) -> pstats.Stats | N
 
 
 def _restriction(text: str) -> int | float | str:
-    """What `print_stats` is to show: a number of lines, a share of them, or a pattern."""
+    """The restriction for `print_stats`: a number of lines, a share of them, or a pattern."""
     for kind in (int, float):
         try:
             return kind(text)

@@ -1,4 +1,4 @@
-"""`get_ipython().kernel.session`: what is sent with it is published for the cell; all else is a session of
+"""`get_ipython().kernel.session`: messages sent with it are published for the cell; all else is a session of
 jupyter_client's with the kernel's key, made when it is asked for."""
 
 from __future__ import annotations

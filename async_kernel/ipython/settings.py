@@ -31,7 +31,7 @@ def shell_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def config_sections(
     shell_class: type[HasTraits], attributes: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """What of `attributes` goes into IPython's config, by section, and what is to be set once the shell is there.
+    """The part of `attributes` for IPython's config, by section, and the part to be set once the shell is there.
 
     `{"shell.xmode": "Plain", "history.hist_file": ":memory:"}` gives
     `({"ZMQInteractiveShell": {"xmode": "Plain"}, "HistoryManager": {"hist_file": ":memory:"}}, {})`.

@@ -54,7 +54,7 @@ _RUN_CELL = InteractiveShell.run_cell
 
 _ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 
-# There is no terminal: pagers must not wait for keys, and programs may colour what front ends then draw.
+# There is no terminal: pagers must not wait for keys, and programs may use colours, which front ends draw.
 _ENVIRONMENT = {"TERM": "xterm-color", "PAGER": "cat", "GIT_PAGER": "cat"}
 _ENVIRONMENT_DEFAULTS = {
     "CLICOLOR": "1",
@@ -64,7 +64,8 @@ _ENVIRONMENT_DEFAULTS = {
 
 
 class Events(EventManager):  # type: ignore[misc]
-    """IPython's events, which show what a callback raises and go on, except for KeyboardInterrupt: it ends the cell."""
+    """IPython's events, which show the exception of a callback and go on, except for KeyboardInterrupt: it ends the
+    cell."""
 
     def trigger(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Call the callbacks of `event`."""
@@ -112,7 +113,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
 
     @classmethod
     def beside_others(cls, **kwargs: Any) -> ZMQInteractiveShell:
-        """A new shell. The first one is what IPython calls the instance, which `display` and many others ask for."""
+        """A new shell. The first one is IPython's `instance()`, which `display` and many others ask for."""
         shell: ZMQInteractiveShell = cls(**kwargs) if cls.initialized() else cls.instance(**kwargs)
         shells.append(shell)
         return shell
@@ -188,7 +189,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
             self.builtin_trap = shells[0].builtin_trap
 
     def init_environment(self) -> None:
-        """Set what programs started from cells should see, unless the environment is that of somebody's program."""
+        """Set the variables for programs started from cells, unless the environment is that of somebody's program."""
         if self._lent is not None:
             return
         os.environ.update(_ENVIRONMENT)
@@ -210,12 +211,12 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
 
     @contextmanager
     def _tee(self, channel: str) -> Iterator[None]:
-        """What IPython's `run_cell` keeps printed text with, for `%notebook`: nothing to be done, as `transcript` keeps
-        it. IPython's own exchanges `sys.stdout.write`, for all cells that run meanwhile."""
+        """The means by which IPython's `run_cell` keeps printed text for `%notebook`: it does nothing, as `transcript`
+        keeps it. IPython's own exchanges `sys.stdout.write`, for all cells that run meanwhile."""
         yield
 
     def init_events(self) -> None:
-        """Have the history written after cells, and cells ended by an interrupt of what is called around them."""
+        """Have the history written after cells, and cells ended by an interrupt of the code around them."""
         super().init_events()
         callbacks, self.events = self.events.callbacks, Events(self, available_events)
         self.events.callbacks = callbacks
@@ -241,7 +242,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         self.ast_transformers.append(AwaitMagics(self))
 
     def init_pdb(self) -> None:
-        """Have interrupts end what a debugger has let go on, unless they are those of somebody's program."""
+        """Have interrupts end code that a debugger has let go on, unless they are those of somebody's program."""
         super().init_pdb()
         if self._lent is None:
             leave_interrupts_alone()
@@ -261,11 +262,11 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         self.configurables.append(self.payload_manager)
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """What `%gui` and `%matplotlib` end in: see `async_kernel.ipython.gui`."""
+        """The function that `%gui` and `%matplotlib` call: see `async_kernel.ipython.gui`."""
         enable_gui(gui, self.gui_host)
 
     def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
-        """What `%matplotlib` does: as IPython, once it is known that the toolkit can live here."""
+        """`%matplotlib`: as IPython's, once it is known that the toolkit can live here."""
         from IPython.core.pylabtools import find_gui_and_backend
 
         gui = gui or self.gui_host
@@ -346,7 +347,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         if value is None:
             super().showtraceback(exc_tuple, filename, tb_offset, exception_only, running_compiled_code)
             return
-        if isinstance(value, MemoryError):  # what formats it may still have to be imported
+        if isinstance(value, MemoryError):  # its formatter may still have to be imported
             make_room()
         cut_our_tail(tb)
         cell, request = current_cell(), find_request()
@@ -381,7 +382,8 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
 
     def is_left_to_others(self, error: BaseException) -> bool:
         """Whether IPython gives an error of a cell to somebody else instead of to `showtraceback`: to the handler that
-        `set_custom_exc` names, or to what an extension such as rich has put in the place of `showsyntaxerror`."""
+        `set_custom_exc` names, or to the function that an extension such as rich has put in the place of
+        `showsyntaxerror`."""
         return isinstance(error, self.custom_exceptions) or (
             isinstance(error, SyntaxError) and "showsyntaxerror" in vars(self)
         )
@@ -389,7 +391,8 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
     def show_usage_error(self, exc: BaseException) -> None:
         """Publish a wrong use of a magic as an `error` of one line."""
         lines = [f"UsageError: {exc}"]
-        type(self)._showtraceback(self, UsageError, exc, lines)  # and not what rich has put there, which shows frames
+        # and not rich's function in its place, which shows frames
+        type(self)._showtraceback(self, UsageError, exc, lines)
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
         content = error_content(etype, evalue, stb)
@@ -404,13 +407,14 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
             super()._showtraceback(etype, evalue, stb)
 
     def _format_exception_for_storage(self, exception: BaseException, *args: Any, **kwargs: Any) -> Content:
-        """What the history keeps of an error: as it was shown, not rendered a second time."""
+        """The text of an error for the history: as it was shown, not rendered a second time."""
         cell = current_cell()
         if cell is not None and cell.failed is exception and cell.error is not None:
             return cell.error
         return error_content(type(exception), exception, plain_traceback(exception))
 
-    # -- what libraries written for ipykernel call -------------------------------------------------------------------
+    # -- methods that libraries written for ipykernel call
+    # -------------------------------------------------------------------
 
     def get_parent(self, channel: str | None = None) -> dict[str, Any]:
         """The request that the calling context works on, as a message: `{"header": {"msg_id": ...}, ...}`; for the
@@ -418,14 +422,14 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         return parent_message(channel)
 
     def set_thread_parent(self, parent: Mapping[str, Any]) -> Request | None:
-        """As `set_parent`; what comes back is for `reset_thread_parent`."""
+        """As `set_parent`; returns a token for `reset_thread_parent`."""
         before = current_request()
         self.set_parent(parent)
         return before
 
     def reset_thread_parent(self, before: Request | None) -> None:
         """Let the calling thread go back to the cell that it had; when that has ended, to the latest cell, which is
-        what a thread without a parent does in ipykernel."""
+        as a thread without a parent does in ipykernel."""
         adopt(None if before is None or before.ended else before)
 
     # -- the end ------------------------------------------------------------------------------------------------------
@@ -437,7 +441,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
             self.history_manager.end_session()
 
     def close(self) -> None:
-        """Store the history, stop its thread, remove temporary files and give back what the shell took."""
+        """Store the history, stop its thread, remove temporary files and undo the shell's changes to the process."""
         module = self.user_module
         name, previous = module.__name__, self._orig_sys_modules_main_mod
         self.save()

@@ -1,7 +1,7 @@
 """The shells of the kernels of this process, where IPython knows of one.
 
-Their cells overlap, so what IPython changes for the time of a cell, `sys.displayhook` and some builtins, is changed for
-all of them together, and finds the shell that is meant by the cell of the calling context.
+Their cells overlap, so the things that IPython changes for the time of a cell, `sys.displayhook` and some builtins, are
+changed for all of them together, and finds the shell that is meant by the cell of the calling context.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def display(value: object) -> None:
 
 
 def leave(shell: Any) -> None:
-    """Take a shell out, and give back what is there for the last one."""
+    """Unregister a shell; after the last one, restore `sys.displayhook` and the builtins."""
     shells.remove(shell)
     kind: Any = type(shell)
     if kind.instance() is shell:
         kind.clear_instance()
         if shells:
             for each in kind._walk_mro():
-                each._instance = shells[-1]  # what `instance()` does with one that it has made
+                each._instance = shells[-1]  # as `instance()` does with one that it has made
     if not shells:
         for name in ("__IPYTHON__", "display"):
             builtins.__dict__.pop(name, None)

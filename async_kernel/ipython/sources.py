@@ -15,7 +15,7 @@ from weakref import ref
 __all__ = ["LATEST_CELLS", "CellSources"]
 
 LATEST_CELLS = 500
-"""How many cells are kept in any case: `%tb`, `%debug` and `inspect` of what was done just now."""
+"""How many cells are kept in any case: `%tb`, `%debug` and `inspect` of the latest cells."""
 
 
 class CellSources:

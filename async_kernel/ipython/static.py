@@ -1,7 +1,7 @@
-"""What can be said of names without running any of the user's code: what they hold is looked at, and nothing is called.
+"""Descriptions of names without running any of the user's code: values are looked at, and nothing is called.
 
 While a cell keeps its thread to itself, completion and inspection are answered by another thread. There nothing may run
-that the user has written, nor what libraries take for being called by one thread at a time: no `__getattr__`,
+that the user has written, nor code that libraries expect to run in one thread at a time: no `__getattr__`,
 `__dir__`, `__repr__`, `__class__` or property, no module's `__getattr__` (PEP 562). So attributes are those that stand
 in the dictionaries of an object and its classes, and the result of a property is not known.
 """
@@ -38,9 +38,9 @@ _module_dict = vars(types.ModuleType)["__dict__"].__get__
 
 
 def dotted_name(text: str) -> tuple[list[str], str] | None:
-    """The name that `text` ends in: the names before the last dot, and what follows it; None when it ends in none.
+    """The name that `text` ends in: the names before the last dot, and the rest; None when it ends in none.
 
-    "x = np.linalg.no" gives `(["np", "linalg"], "no")`; "f().a" gives None: only code could tell what `f()` is.
+    "x = np.linalg.no" gives `(["np", "linalg"], "no")`; "f().a" gives None: only code could evaluate `f()`.
     """
     match = _DOTTED.search(text)
     if match is None:
@@ -49,7 +49,7 @@ def dotted_name(text: str) -> tuple[list[str], str] | None:
 
 
 def find(names: Sequence[str], namespaces: Sequence[Mapping[str, Any]]) -> object:
-    """What a dotted name holds, or UNKNOWN. Names are looked up in the namespaces, then among Python's own."""
+    """The value of a dotted name, or UNKNOWN. Names are looked up in the namespaces, then among Python's own."""
     first, *rest = names
     found: object = UNKNOWN
     for namespace in (*namespaces, vars(builtins)):
@@ -76,8 +76,8 @@ def _attribute(value: object, name: str) -> object:
 
 
 def _lookup(value: object, name: str) -> object:
-    """What the dictionaries say of a name, as `object.__getattribute__` goes through them. `inspect.getattr_static`
-    does too, by way of what a metaclass may have defined."""
+    """The value of a name in the dictionaries, as `object.__getattribute__` goes through them. `inspect.getattr_static`
+    does too, but passes through descriptors that a metaclass may have defined."""
     own, classes = _dictionaries(value)
     of_class = next((one[name] for one in classes if name in one), UNKNOWN)
     if of_class is not UNKNOWN and (_has(of_class, "__set__") or _has(of_class, "__delete__")):
@@ -126,7 +126,7 @@ def _is_function(value: object) -> bool:
 
 
 def kind(value: object) -> str:
-    """What front ends draw beside a completion: "function", "class", "module", "instance"; "" for UNKNOWN."""
+    """The kind that front ends draw beside a completion: "function", "class", "module", "instance"; "" for UNKNOWN."""
     if value is UNKNOWN:
         return ""
     if _is_function(value):
@@ -138,7 +138,8 @@ def kind(value: object) -> str:
 
 
 def describe(name: str, value: object, detail_level: int) -> str:
-    """What is known of a value, as text for a tooltip: its type, a plain value, the signature, docstring and source."""
+    """The description of a value, as text for a tooltip: its type, a plain value, the signature, docstring and
+    source."""
     fields = [("Type", _type_name(value)), ("Value", _plain(value)), ("Length", _length(value))]
     function = _function_of(value)
     source = _source(function)
@@ -155,7 +156,7 @@ def describe(name: str, value: object, detail_level: int) -> str:
 
 
 def summary(value: object) -> tuple[str, str]:
-    """The type of a value and what it holds, on a line: `("list", "[1, 'a', <Point>]")`, `("Point", "<Point>")`."""
+    """The type of a value and its content, on a line: `("list", "[1, 'a', <Point>]")`, `("Point", "<Point>")`."""
     name = _type_name(value)
     if type(value) in _PLAIN:
         return name, _plain(value)
@@ -178,7 +179,7 @@ def _element(value: object) -> str:
 
 
 def parts(value: object) -> dict[str, object]:
-    """What a value consists of, by what would follow its name in code: `{"[0]": 1}` of a list, `{"['a']": 1}` of a
+    """The parts of a value, by the text that would follow its name in code: `{"[0]": 1}` of a list, `{"['a']": 1}` of a
     dict, `{".x": 2}` of an object; of a long one the first."""
     if type(value) in (list, tuple):
         sequence: Any = value
@@ -197,7 +198,7 @@ def _type_name(value: object) -> str:
 
 
 def _plain(value: object) -> str:
-    """The value of what nobody but Python itself can have given a `__repr__`."""
+    """The text of a value whose `__repr__` only Python itself can have defined."""
     if type(value) not in _PLAIN:
         return ""
     text = repr(value)

@@ -49,8 +49,8 @@ def user_frames(tb: TracebackType | None) -> TracebackType | None:
 
 
 def cut_our_tail(tb: TracebackType | None) -> None:
-    """End `tb` at the last frame that is not the kernel's: what raises on behalf of the user's code, such as the
-    handler of an interrupt or `input`, tells the user nothing."""
+    """End `tb` at the last frame that is not the kernel's: functions that raise on behalf of the user's code, such as
+    the handler of an interrupt or `input`, tells the user nothing."""
     package = __name__.partition(".")[0]
     last = None
     while tb is not None:

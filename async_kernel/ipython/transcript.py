@@ -1,7 +1,7 @@
-"""What cells have printed and displayed, kept for `%notebook` where IPython looks for it: `history_manager.outputs`.
+"""The output of cells, kept for `%notebook` where IPython looks for it: `history_manager.outputs`.
 
 IPython itself keeps printed text by exchanging `sys.stdout.write` while a cell runs. That is right for one cell at a
-time; here cells overlap, so what is kept is the output of each request. IPython keeps results and errors. Knows neither
+time; here cells overlap, so the output of each request is kept. IPython keeps results and errors. Knows neither
 sockets nor streams.
 """
 
@@ -28,7 +28,7 @@ _TYPES = {"stdout": "out_stream", "stderr": "err_stream"}
 
 
 PIECE_CHARACTERS = 60
-"""What a piece of text costs beside its characters."""
+"""Bytes of overhead counted for each piece of text."""
 
 
 class _Kept:
@@ -94,7 +94,7 @@ class Transcript:
                 self._trim()
 
     def clear(self, number: int) -> None:
-        """Let go of what a cell has shown so far."""
+        """Let go of the output of a cell so far."""
         with self._lock:
             for kept in [kept for kept in self._kept if kept.number == number]:
                 self._kept.remove(kept)
@@ -131,7 +131,7 @@ class Transcript:
 
 
 class CellRecord:
-    """What keeps the output of one cell, the one with this number (`kernel.request.Record`)."""
+    """Keeps the output of one cell, the one with this number (`kernel.request.Record`)."""
 
     __slots__ = ("_clears", "_number", "_transcript")
 
@@ -141,7 +141,7 @@ class CellRecord:
         self._clears = False  # at the next output
 
     def text(self, name: str, pieces: list[str]) -> None:
-        """Keep text of a stream, and what is appended to it."""
+        """Keep text of a stream, and text appended to it."""
         self._clear_if_due()
         self._transcript.add_text(self._number, name, pieces)
 
