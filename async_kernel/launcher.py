@@ -5,6 +5,7 @@ It is on the path to the first reply: what it imports at the top is what that re
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,9 @@ def start(settings: Settings) -> int:
     _open_standard_descriptors()
     if settings.start_interface == DEFAULT_INTERFACE and makes_new(settings.connection_file):
         make_plan(settings)
-    return load_interface(settings.start_interface)(settings) or 0
+    interface = load_interface(settings.start_interface)
+    gc.enable()  # which `__main__` has switched off
+    return interface(settings) or 0
 
 
 def _open_standard_descriptors() -> None:

@@ -5,9 +5,11 @@ Each is named by an import string and imported when the main lane has begun to r
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Claims", "Loader", "Loops", "interrupting"]
 
 INTERPRETER = "async_kernel.ipython:create_interpreter"
+INTERPRETER_MODULE = "async_kernel.ipython.interpreter"
 COMMS = "async_kernel.comms:CommHandlers"
 NAMESAKES = "async_kernel.namesakes:lend_namesakes"
 ERROR_SINK = "async_kernel.ipython.gui:show_callback_error"
@@ -55,6 +58,9 @@ class Claims(NamedTuple):
 
     strays: bool
     """Output that belongs to no cell: it goes to the latest one."""
+
+    garbage: bool
+    """The collector of garbage, which `OwnProcess` has switched off for the time of the imports."""
 
 
 class Loops:
@@ -159,6 +165,11 @@ class Loader:
     def load(self) -> Parts:
         """Import everything and put it in place. To be called in the main thread, in the loop."""
         settings, host = self._settings.attributes, self._loops.host
+        if self._claims.garbage:
+            import_module(INTERPRETER_MODULE)
+            gc.freeze()  # what was imported stays: by these two it is old, without having been looked through
+            gc.unfreeze()
+            gc.enable()  # before the shell is made, and startup files of the user's run
         attributes = {**settings, "shell.connection_file": self._connection_file}
         if host is not None:
             attributes["shell.gui_host"] = host.gui

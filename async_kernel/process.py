@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -72,11 +73,13 @@ class OwnProcess:
         self._end_by_signal: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
+        gc.disable()  # until all is imported: see `Claims.garbage`
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        gc.enable()
         self._undo.close()
         if self._guardian is not None:
             self._guardian.dismiss()
@@ -105,6 +108,7 @@ class OwnProcess:
             self._guardian.wait_started()
             for file in wire.files:
                 self._guardian.remember(file)
+        self._ending.watch_children()
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -68,6 +69,20 @@ def test_start_gives_the_exit_status(monkeypatch: pytest.MonkeyPatch, returned: 
     settings = Settings(start_interface=f"{module.__name__}.begin")
     assert start(settings) == status
     assert seen == [settings]
+
+
+def test_an_interface_of_the_users_own_has_its_garbage_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m async_kernel` has switched that off."""
+    seen: list[bool] = []
+    module = ModuleType("an_interface_of_a_test")
+    module.begin = lambda settings: seen.append(gc.isenabled())  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    gc.disable()
+    try:
+        start(Settings(start_interface=f"{module.__name__}.begin"))
+    finally:
+        gc.enable()
+    assert seen == [True]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -7,13 +7,14 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from async_kernel.stacks.snapshot import stacks_of_all
 
 from .real import real
 from .service_thread import ServiceThread
 
-__all__ = ["end_children", "give_signals_back_in_children"]
+__all__ = ["FormerChildren", "end_children", "give_signals_back_in_children"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
 """Seconds between two looks at the processes that still run: doubled from the first to the longest."""
@@ -28,6 +29,32 @@ INTERRUPT, TERMINATE, KILL, HANGUP = int(signal.SIGINT), int(signal.SIGTERM), 9,
 
 # Numbers, and no members of `signal.Handlers`: those are for `signal.signal`, which `real.signal` is not.
 IGNORED, DEFAULT, INTERRUPT_HANDLER = int(signal.SIG_IGN), int(signal.SIG_DFL), signal.default_int_handler
+
+
+class FormerChildren:
+    """Whether this process has, or has had, a child since this object was made.
+
+    Linux counts what children that have ended have used, and each has used something. Elsewhere, and while SIGCHLD is
+    ignored, so that nothing is counted, the answer is that there may be some.
+    """
+
+    def __init__(self) -> None:
+        self._usage: Callable[[], object] | None = None
+        if sys.platform == "linux":
+            from resource import RUSAGE_CHILDREN, getrusage
+
+            self._usage = partial(getrusage, RUSAGE_CHILDREN)
+            self._used = self._usage()
+
+    def may_exist(self) -> bool:
+        """Whether there is any, or was."""
+        if sys.platform != "linux" or self._usage is None or real.getsignal(signal.SIGCHLD) == IGNORED:
+            return True
+        try:
+            real.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return self._usage() != self._used
+        return True
 
 
 def give_signals_back_in_children() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-from .children import end_children
+from .children import FormerChildren, end_children
 from .exit_functions import ExitFunctions
 from .real import real
 from .service_thread import ServiceThread
@@ -52,6 +52,7 @@ class Ending:
         self._changed.acquire()
         self._exit_functions = ExitFunctions(log)
         self._has_ended_children = False
+        self._children: FormerChildren | None = None
 
     def stand_by(
         self,
@@ -68,6 +69,10 @@ class Ending:
         self._exit_functions.before = before_exit
         with suppress(RuntimeError, MemoryError):
             ServiceThread("end", self._serve).start()
+
+    def watch_children(self) -> None:
+        """Note that there is nothing to end yet: to list all processes takes longer than everything else at the end."""
+        self._children = FormerChildren()
 
     def tell_server(self) -> None:
         """Send the log to the stderr that the process was started with, which Jupyter shows in its own log, and nowhere
@@ -115,7 +120,8 @@ class Ending:
 
     def end_children(self, grace: float) -> None:
         """End the children of this process: see `children.end_children`. Processes started later stay."""
-        end_children(grace)
+        if self._children is None or self._children.may_exist():
+            end_children(grace)
         self._has_ended_children = True
 
     def leave(self, status: int) -> None:

@@ -172,3 +172,11 @@ def test_a_wrong_setting_in_a_spec_ends_the_start_with_a_clear_message(
     assert kernel.wait_exit() == 2
     assert argument.partition("=")[0].strip("-").replace("-", "_") in kernel.stderr().replace("-", "_")
     assert "Traceback" not in kernel.stderr()
+
+
+def test_garbage_is_collected_once_the_kernel_has_started(kernel: KernelDriver) -> None:
+    """Collections were a tenth of the start: there are none while modules are imported."""
+    assert kernel.execute("import gc").reply["status"] == "ok"
+    assert kernel.value("gc.isenabled()")
+    assert kernel.value("gc.get_freeze_count()") == 0, "nothing is kept from the user's own look at all objects"
+    assert kernel.value("gc.get_stats()[2]['collections']") < 5

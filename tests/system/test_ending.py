@@ -86,3 +86,34 @@ def test_where_nothing_hangs_python_ends_the_process() -> None:
     code = "atexit.register(note, 'once')\nending.run_exit_functions(1)\nending.leave(3)\nsys.exit(4)"
     done = subprocess.run([sys.executable, "-c", SCRIPT + code], capture_output=True, text=True, timeout=DEADLINE)
     assert (done.stdout, done.stderr, done.returncode) == ("once\n", "", 4)
+
+
+CHILDREN = (
+    SCRIPT
+    + """
+import os, signal, subprocess
+import async_kernel.system.ending as module
+module.end_children = lambda grace: note("listed")
+ending.watch_children()
+"""
+)
+
+A_CHILD = "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)\n"
+END = "ending.end_children(1)\nnote('ended')\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell of former children")
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (END, "ended"),
+        (A_CHILD + END + "child.communicate(b'\\n')", "listed ended"),
+        (A_CHILD + "child.communicate(b'\\n')\n" + END, "listed ended"),  # it may have left some of its own
+        ("pid = os.fork() or os._exit(0)\nos.waitpid(pid, 0)\n" + END, "listed ended"),
+        ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n" + END, "listed ended"),
+    ],
+    ids=["none", "one that runs", "one that has ended", "a fork that has ended", "none is told of"],
+)
+def test_processes_are_listed_if_there_may_be_any_to_end(code: str, words: str) -> None:
+    done = subprocess.run([sys.executable, "-c", CHILDREN + code], capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.stdout.split(), done.stderr) == (words.split(), "")
