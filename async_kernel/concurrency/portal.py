@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from enum import Enum, auto
 from math import inf
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -21,11 +22,22 @@ if TYPE_CHECKING:
 
     import trio
 
-__all__ = ["Portal", "current_portal", "main_portal"]
+__all__ = ["Portal", "Reach", "current_portal", "main_portal"]
 
 T = TypeVar("T")
 
 _main: Portal | None = None
+
+
+class Reach(Enum):
+    """Where an exception goes that is raised in a callback or task beside a task."""
+
+    WORK = auto()
+    """To the task, for certain."""
+    CALLBACK = auto()
+    """No further than the callback or task, where other code may ask for it."""
+    LOOP = auto()
+    """To the loop, which it would end."""
 
 
 class Portal(Protocol):
@@ -47,10 +59,8 @@ class Portal(Protocol):
         of the wait, as trio itself does at SIGINT.
         """
 
-    def reach(self, frame: FrameType) -> bool | None:
-        """Where an exception goes that is raised at `frame`, in another task or a callback of the loop: True when it
-        comes to the task for certain, False when the loop leaves it to whoever asks for it, None when it would be the
-        loop's end.
+    def reach(self, frame: FrameType) -> Reach:
+        """Where an exception goes that is raised at `frame`, in another task or a callback of the loop.
 
         On trio it comes out of a task into its nursery and the parent's, or, out of a system task, ends all. `frame` is
         the outermost one of the callback or task. Callable from any thread.
@@ -124,8 +134,8 @@ class _AsyncioPortal:
     def end_wait(self) -> None:
         self._task.cancel()
 
-    def reach(self, frame: FrameType) -> bool:
-        return False  # see `loops.resume`
+    def reach(self, frame: FrameType) -> Reach:
+        return Reach.CALLBACK  # see `loops.resume`
 
     def awaiting(self) -> object:
         return self._task
@@ -191,14 +201,14 @@ class _TrioPortal:
 
         self._handler(signal.SIGINT, None)  # no frame to raise in: so it has the main task raise
 
-    def reach(self, frame: FrameType) -> bool | None:
+    def reach(self, frame: FrameType) -> Reach:
         called, task = called_by_trio(frame)
         if task is None or is_ours(called):
-            return False  # a callback of a toolkit that hosts trio, or a function of ours, which keeps the exception
+            return Reach.CALLBACK  # of a toolkit that hosts trio, or a function of ours, which keeps the exception
         while task is not None and task is not self._task:
             nursery = task.parent_nursery
             task = None if nursery is None else nursery.parent_task
-        return task is not None or None
+        return Reach.LOOP if task is None else Reach.WORK
 
     def awaiting(self) -> object:
         return self._task

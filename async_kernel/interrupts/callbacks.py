@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
+from async_kernel.concurrency.portal import Reach
 from async_kernel.stacks import Stack, runs_loops, stack_of
 
 from .aftermath import raise_on_return
@@ -68,9 +69,9 @@ class Callback:
         """End its question to a client, if it waits for the answer to one. It awaits nothing."""
         self._end_question(interrupt.claim)
 
-    def reach(self, frame: FrameType) -> bool:
-        """Whether `frame` is its own: that of another callback, in a main loop that this one has nested, is not."""
-        return self.is_at(frame)
+    def reach(self, frame: FrameType) -> Reach:
+        """To itself if `frame` is its own, and not that of a callback in a main loop that this one has nested."""
+        return Reach.WORK if self.is_at(frame) else Reach.CALLBACK
 
     def mark_interrupted(self) -> None:
         """Let go of it."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
+from async_kernel.concurrency.portal import Reach
 from async_kernel.stacks import Stack, callers, stack_of
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import ServiceThread
@@ -160,10 +161,10 @@ class Interrupter:
         callback = None if self._toolkit is None else self._toolkit.handler(stack)
         if callback is None:
             callback = stack.callback
-        reach = True if callback is None else interrupt.work.reach(callback)
-        if reach:
+        reach = Reach.WORK if callback is None else interrupt.work.reach(callback)
+        if reach is Reach.WORK:
             return interrupt.claim()
-        return reach is False and not interrupt.settled and interrupt.is_held_up_by(callback)
+        return reach is Reach.CALLBACK and not interrupt.settled and interrupt.is_held_up_by(callback)
 
     def _checkpoint(self, interrupt: Interrupt) -> None:
         """Deliver `interrupt` to the caller of the function that ends with this checkpoint, if that is user code of the

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from types import FrameType
 from typing import Protocol
 
+from async_kernel.concurrency.portal import Reach
 from async_kernel.system.real import real
 
 from .offspring import Moment
@@ -51,9 +52,8 @@ class Interruptible(Protocol):
     def end_wait(self, interrupt: Interrupt) -> None:
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
 
-    def reach(self, frame: FrameType) -> bool | None:
-        """Where an exception goes that is raised at `frame`, in a callback or task of a loop: True when it comes to the
-        work, False when it ends the callback or task alone, None when it would be the end of the loop."""
+    def reach(self, frame: FrameType) -> Reach:
+        """Where an exception goes that is raised at `frame`, in a callback or task of a loop."""
 
     def report(self) -> None:
         """Tell the client that waits for the work that the interrupt does not get through to its thread."""

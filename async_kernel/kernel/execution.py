@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from async_kernel.concurrency.nested import InnerLoop, innermost
+from async_kernel.concurrency.portal import Reach
 from async_kernel.interrupts.aftermath import reraise_if_caught
 from async_kernel.interrupts.offspring import moment
 from async_kernel.interrupts.target import Interrupt
@@ -34,7 +35,7 @@ class WorkLoop(InnerLoop, Protocol):
     thread: int
     """The ident of the thread."""
 
-    def reach(self, frame: FrameType) -> bool | None:
+    def reach(self, frame: FrameType) -> Reach:
         """As that of a `Portal`."""
 
     def awaiting(self) -> object:
@@ -54,9 +55,9 @@ class ThisThread:
     def end_wait(self) -> None:
         """Nothing: what blocks in a thread is ended by what is raised in it."""
 
-    def reach(self, frame: FrameType) -> bool:
-        """False: no task awaits another here."""
-        return False
+    def reach(self, frame: FrameType) -> Reach:
+        """No further than a callback: no task awaits another here."""
+        return Reach.CALLBACK
 
     def awaiting(self) -> None:
         """None: nothing is awaited here."""
@@ -98,8 +99,8 @@ class Execution:
             loop = innermost(self.thread) or self._loop
             loop.call(self._end_wait, interrupt, loop)
 
-    def reach(self, frame: FrameType) -> bool | None:
-        """Whether what is raised at `frame`, in a callback or task of the loop, comes to the task of the execution."""
+    def reach(self, frame: FrameType) -> Reach:
+        """Where an exception goes that is raised at `frame`, in a callback or task of the loop."""
         return self._loop.reach(frame)
 
     def waits(self) -> list[object]:

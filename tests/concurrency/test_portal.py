@@ -13,7 +13,7 @@ import anyio.lowlevel
 import pytest
 import trio
 
-from async_kernel.concurrency.portal import Portal, current_portal
+from async_kernel.concurrency.portal import Portal, Reach, current_portal
 
 from .loops import DEADLINE, run
 
@@ -157,7 +157,7 @@ def test_what_is_raised_in_another_task_comes_to_the_task_in_nurseries_alone(bac
 
     for place in (run, in_thread):
         portals: list[Portal] = []
-        reaches: list[bool | None] = []
+        reaches: list[Reach] = []
         tasks: list[asyncio.Task[None]] = []
         place(backend, main)
-        assert reaches == ([True, None] if backend == "trio" else [False, False])
+        assert reaches == ([Reach.WORK, Reach.LOOP] if backend == "trio" else [Reach.CALLBACK, Reach.CALLBACK])

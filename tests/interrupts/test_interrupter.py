@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from async_kernel.concurrency.portal import Reach
 from async_kernel.interrupts import target
 from async_kernel.interrupts.interrupter import Interrupter
 from async_kernel.interrupts.offspring import Moment, moment
@@ -36,7 +37,7 @@ class Work:
     def __init__(self, thread: int | None = None) -> None:
         self.thread = threading.get_ident() if thread is None else thread
         self.finished = False
-        self.reached: bool | None = False
+        self.reached = Reach.CALLBACK
         self.since: Moment | None = None
         self.interrupted = False
         self.marked = 0
@@ -53,7 +54,7 @@ class Work:
             self.ends += 1
             self.change.notify_all()
 
-    def reach(self, frame: FrameType) -> bool | None:
+    def reach(self, frame: FrameType) -> Reach:
         return self.reached
 
     def mark_interrupted(self) -> None:
@@ -344,7 +345,7 @@ def test_a_task_that_raises_into_the_work_is_hit_at_once(interrupting: Interrupt
     interrupting.wake = signal_main_thread
     work = interrupting.work
     assert work is not None
-    work.reached = True
+    work.reached = Reach.WORK
     interrupt = Interrupt(work)
 
     def callback() -> None:
@@ -365,7 +366,7 @@ def test_a_task_whose_exception_would_end_the_loop_is_never_hit(
     interrupting.wake = signal_main_thread
     work = interrupting.work
     assert work is not None
-    work.reached = None
+    work.reached = Reach.LOOP
     interrupting.interrupter.interrupt(work)
     run_beside(lambda: work.wait_for_tries(8))
     assert interrupting.wakes >= 8
@@ -473,7 +474,7 @@ def test_other_work_that_keeps_the_thread_to_itself_is_interrupted_too(interrupt
     thread.start()
     assert started.wait(DEADLINE)
     work = Work(thread.ident)  # awaits something, in the loop of that thread
-    work.reached = None
+    work.reached = Reach.LOOP
     interrupt = interrupting.interrupter.interrupt(work)
     thread.join(DEADLINE)
     assert ended == [KeyboardInterrupt]

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from async_kernel.concurrency.portal import Reach
 from async_kernel.interrupts.callbacks import Callback, ToolkitCallbacks
 from async_kernel.loops.contexts import carry
 from async_kernel.stacks import Owner, callers, owner_of_code, runs_loops
@@ -86,8 +87,9 @@ def test_a_callback_is_reached_by_what_is_raised_in_itself_alone(callbacks):
     def inner():
         return callbacks.current().reach(sys._getframe())
 
-    assert look(callbacks, at_the_end_of([GUEST], lambda: callbacks.current().reach(sys._getframe())))
-    assert not look(callbacks, at_the_end_of(STACKS["a slot"][0], inner))
+    own = look(callbacks, at_the_end_of([GUEST], lambda: callbacks.current().reach(sys._getframe())))
+    assert own is Reach.WORK
+    assert look(callbacks, at_the_end_of(STACKS["a slot"][0], inner)) is Reach.CALLBACK
 
 
 def test_a_function_of_the_standard_library_may_be_a_callback(callbacks):
