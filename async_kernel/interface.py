@@ -36,11 +36,12 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
     parent = find_parent(os.environ)
     guardian = start_guardian(parent, GUARDIAN_GRACE, GRACE)  # while there is no other thread
     loops = Loops(settings)
+    debugger = find_spec("debugpy") is not None
     with OwnProcess(parent, guardian) as process, Wire(settings) as wire:
         kernel = Kernel(
             codec=wire.codec,
             transport=wire.transport,
-            info=kernel_info(debugger=find_spec("debugpy") is not None),
+            info=kernel_info(debugger=debugger),
             ports=wire.ports,
             run_loop=loops.run_in_thread,
             ending=process.end_soon,
@@ -56,6 +57,7 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
                 CLAIMS,
                 outer=[process.hearing],
                 inner=[process.guarding],
+                debugger=debugger,
             ) as loader,
             process.serving(kernel, wire, interrupter, loader.before_exit),
         ):

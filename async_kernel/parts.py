@@ -113,7 +113,7 @@ class Loader:
     """Loads the parts of `kernel` (`load`). As a context manager it closes them, in reverse.
 
     `outer` and `inner` are the scopes around each cell that the process has to give, outside and inside those of the
-    parts. Cells run in `namespace`, by default in a module of their own.
+    parts. `debugger` says that there is one to offer. Cells run in `namespace`, by default in a module of their own.
     """
 
     def __init__(
@@ -127,6 +127,7 @@ class Loader:
         *,
         outer: Sequence[CellScope] = (),
         inner: Sequence[CellScope] = (),
+        debugger: bool = False,
         namespace: dict[str, Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -137,6 +138,7 @@ class Loader:
         self._claims = claims
         self._outer = outer
         self._inner = inner
+        self._debugger = debugger
         self._namespace = namespace
         self._undo = ExitStack()
         self._interpreter: Interpreter | None = None
@@ -184,7 +186,7 @@ class Loader:
             interpreter,
             comms,
             self._interrupter,
-            make_debugger=lambda: self._make_debugger(interpreter),
+            make_debugger=(lambda: self._make_debugger(interpreter)) if self._debugger else None,
             # Toolkits want to be called by the thread of their main loop only, and plots are what widgets often change.
             comms_in_thread=settings.get("kernel.comms_in_thread", host is None),
         )

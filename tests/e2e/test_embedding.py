@@ -142,6 +142,28 @@ async def main():
     print(json.dumps(results))
 """
 
+DEBUG = """
+def debug(path):
+    client = BlockingKernelClient(connection_file=path)
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=30)
+        command = {"type": "request", "seq": 1, "command": "initialize", "arguments": {}}
+        client.control_channel.send(client.session.msg("debug_request", command))
+        return client.control_channel.get_msg(timeout=30)["content"]
+    finally:
+        client.stop_channels()
+        client.context.destroy()
+
+async def main():
+    replies = []
+    async def work(path):
+        replies.append(await anyio.to_thread.run_sync(debug, path))
+    await embedded({}, work)
+    print(json.dumps([replies[0].get("status"), "debugpy" in sys.modules]))
+"""
+
 REFUSED = """
 async def main():
     from jupyter_core.paths import jupyter_runtime_dir
@@ -192,6 +214,10 @@ def test_several_beside_each_other(run_program: Any) -> None:
     assert first == ["1", "1", "1", "[True, 1]", "1", "1"]
     assert second == ["2", "2", "2", "2", "2", "[True, 2]", "2", "2"]  # the last two when the first one was gone
     assert (left, threads) == ([False] * 4, [])
+
+
+def test_a_program_is_not_debugged_by_clients(run_program: Any) -> None:
+    assert run_program(DEBUG) == ["error", False]
 
 
 def test_one_beside_another_ipython_is_refused(run_program: Any) -> None:
