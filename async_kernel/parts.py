@@ -18,7 +18,6 @@ from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.modes import mode_of
 from async_kernel.kernel.ports import CellScope, Debugger, Interpreter, Parts
 from async_kernel.kernel.request import Request, find_request, set_fallback
-from async_kernel.kernel.visit import visit
 from async_kernel.launcher import load_interface, make_plan
 from async_kernel.settings import Settings
 from async_kernel.system.main_thread import wake_main_thread
@@ -216,6 +215,8 @@ class Loader:
         return around_cell
 
     def _make_debugger(self, interpreter: Interpreter) -> Debugger:
+        from async_kernel.kernel.visit import visit
+
         kernel = self._kernel
         debugger: Debugger = load_interface(DEBUGGER)(
             interpreter.debuggee,

@@ -18,6 +18,7 @@ from async_kernel.system.service_thread import Standby
 
 from .dispatch import Handler, answer, refuse
 from .execution import is_held
+from .job import Job
 from .lanes import Lane
 from .place import Place
 from .request import Request
@@ -32,19 +33,24 @@ LONGEST_PATIENCE = 1.0
 
 
 class _Aside:
-    def __init__(self, request: Request, handler: Handler, lane: Lane) -> None:
-        self._request = request
-        self._handler = handler
+    """A job that is offered to the loop of a lane, and to the service thread."""
+
+    def __init__(self, job: Job, lane: Lane) -> None:
+        self.job = job
         self._lane = lane
-        self._lock = threading.Lock()
-        self.portal: Portal | None = None
-        """The way into the loop that it was offered to."""
-        self.arrived = time.monotonic()
+        self._portal: Portal | None = None  # the way into the loop that it was offered to
         self.taken = threading.Event()
+
+    def offer(self) -> Portal | None:
+        """Offer it to the loop of the lane; return the way there, or None while the shell is still starting."""
+        portal = self._portal = self._lane.reach(self.run_at_home)
+        if portal is not None:
+            portal.call(self.run_at_home)
+        return portal
 
     def is_kept_waiting(self) -> bool:
         """Whether the thread that it was offered to cannot take it."""
-        portal = self.portal
+        portal = self._portal
         return portal is not self._lane.portal or (portal is not None and is_held(portal.thread))
 
     def run_at_home(self) -> None:
@@ -57,14 +63,15 @@ class _Aside:
 
     def refuse(self) -> None:
         """Answer that it cannot be served now, unless it has been."""
-        if self._lock.acquire(blocking=False):
+        if self.job.withdraw():
             reason = "A cell is running, and no thread can be started to answer beside it."
-            refuse(self._request, RequestError(reason, "End some threads or processes, or ask again after the cell."))
+            error = RequestError(reason, "End some threads or processes, or ask again after the cell.")
+            refuse(self.job.request, error)
 
     def _run(self, place: Place) -> None:
-        if self._lock.acquire(blocking=False):
+        if self.job.take(place):
             self.taken.set()
-            answer(self._request, self._handler, place)
+            answer(self.job.request, self.job.handler, place)
 
 
 class Asides:
@@ -76,11 +83,9 @@ class Asides:
 
     def put(self, request: Request, handler: Handler, lane: Lane) -> None:
         """Have `request` served beside the cells of `lane`. Returns at once."""
-        aside = _Aside(request, handler, lane)
-        portal = aside.portal = lane.reach(aside.run_at_home)
-        if portal is None:  # the shell is still starting
+        aside = _Aside(Job(request, handler), lane)
+        if aside.offer() is None:
             return
-        portal.call(aside.run_at_home)
         if self._standby.wake():
             self._offered.put(aside)
         elif aside.is_kept_waiting():
@@ -93,7 +98,7 @@ class Asides:
     def _serve(self) -> None:
         while (aside := self._offered.get()) is not None:
             patience = PATIENCE
-            while not aside.taken.wait(max(0.0, aside.arrived + patience - time.monotonic())):
+            while not aside.taken.wait(max(0.0, aside.job.arrived + patience - time.monotonic())):
                 if patience >= LONGEST_PATIENCE or aside.is_kept_waiting():
                     aside.run_apart()
                 patience += PATIENCE

@@ -14,18 +14,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-from async_kernel.concurrency.nested import set_aside
-from async_kernel.protocol.messages import Content
-
-from .dispatch import Handler, begin
 from .execution import Execution
+from .job import Job, State
 from .place import Place
 from .request import Request
 
-__all__ = ["PATIENCE", "CommLine", "CommMessage", "CommRules"]
+__all__ = ["PATIENCE", "CommLine", "CommRules"]
 
 PATIENCE = 0.03
 """Seconds that the loop of a shell is given before the thread serves a message in its place."""
@@ -44,29 +41,11 @@ class CommRules(NamedTuple):
     """Whether messages may be served by a thread."""
 
 
-class CommMessage:
-    """A comm message that nobody has served yet. `execution` is there while somebody serves it."""
-
-    __slots__ = ("arrived", "comm_id", "execution", "handler", "request")
-
-    def __init__(self, request: Request, handler: Handler) -> None:
-        self.request = request
-        self.handler = handler
-        self.arrived = time.monotonic()
-        self.comm_id = str(request.content.get("comm_id", ""))
-        self.execution: Execution | None = None
-
-    def serve_apart(self) -> Coroutine[Any, Any, Content | None] | None:
-        """Serve it in a thread without a loop; return what is left to `finish` in the loop."""
-        with set_aside():  # the context may still say that the shell's loop runs
-            return begin(self.request, self.handler, Place.APART)
-
-
 class CommLine:
     """All methods may be called from any thread.
 
     `is_busy()` says whether a cell runs, `is_held()` whether the loop is kept from going on now. The thread calls
-    `begin(message)`, which gives the execution and must not wait, and then `serve(message)`.
+    `begin(job)`, which gives the execution and must not wait, and then `serve(job)`.
     """
 
     def __init__(
@@ -75,8 +54,8 @@ class CommLine:
         *,
         is_busy: Callable[[], bool],
         is_held: Callable[[], bool],
-        begin: Callable[[CommMessage], Execution],
-        serve: Callable[[CommMessage], None],
+        begin: Callable[[Job], Execution],
+        serve: Callable[[Job], None],
     ) -> None:
         self._rules = rules
         self._is_busy = is_busy
@@ -84,19 +63,19 @@ class CommLine:
         self._begin = begin
         self._serve = serve
         self._changed = threading.Condition()  # its lock is over all that follows
-        self._waiting: deque[CommMessage] = deque()
-        self._served: CommMessage | None = None  # now
-        self._turn: CommMessage | None = None  # whose turn it is, while it waits for the one that is being served
+        self._waiting: deque[Job] = deque()
+        self._served: Job | None = None  # now
+        self._turn: Job | None = None  # whose turn it is, while it waits for the one that is being served
         self._freed: Callable[[], object] = lambda: None
         self._heard = 0.0  # when the loop has last shown that it runs callbacks, or a message was done
         self._is_stuck = False  # the loop has not answered since the thread took over
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def put(self, message: CommMessage) -> None:
+    def put(self, job: Job) -> None:
         """Append a message."""
         with self._changed:
-            self._waiting.append(message)
+            self._waiting.append(job)
             if self._thread is None:
                 self._start_thread()
             else:
@@ -117,45 +96,46 @@ class CommLine:
             self._loop_answered()
             return self._next_early() is not None
 
-    def take_early(self) -> CommMessage | None:
+    def take_early(self) -> Job | None:
         """Take the message that is to be served next beside a cell, in the loop; None when there is none."""
         with self._changed:
-            message = self._next_early()
-            return self._take(message) if message is not None else None
+            job = self._next_early()
+            return None if job is None else self._take(job, Place.BESIDE)
 
-    def take(self, message: CommMessage, freed: Callable[[], object]) -> bool | None:
-        """Take a message whose turn it is. True: the caller is to serve it. False: it has been served already.
+    def take(self, job: Job, freed: Callable[[], object]) -> State:
+        """Take a message whose turn it is. TAKEN: the caller is to serve it. DONE: it has been served already.
 
-        None: one is being `served`; `freed()` is called at its end, when this has to be called again.
+        WAITING: one is being `served`; `freed()` is called at its end, when this has to be called again.
         """
         with self._changed:
             self._turn = None
             if self._served is not None:
-                self._turn, self._freed = message, freed
-                return None
+                self._turn, self._freed = job, freed
+                return State.WAITING
             self._loop_answered()
-            if message not in self._waiting:
-                return False
-            self._take(message)
-            return True
+            if job.state is not State.WAITING:
+                return State.DONE
+            self._take(job, Place.IN_TURN)
+            return State.TAKEN
 
     @property
-    def served(self) -> CommMessage | None:
+    def served(self) -> Job | None:
         """The message that is being served now."""
         return self._served
 
-    def withdraw(self, message: CommMessage) -> bool:
+    def withdraw(self, job: Job) -> bool:
         """Take out a message that will not be served; False when it has been, or is being."""
         with self._changed:
-            if message not in self._waiting:
+            if not job.withdraw():
                 return False
-            self._waiting.remove(message)
+            self._waiting.remove(job)
             return True
 
-    def done(self, message: CommMessage) -> bool:
+    def done(self, job: Job) -> bool:
         """Note that a message has been served. Whether others wait."""
         with self._changed:
-            if self._served is message:
+            job.done()
+            if self._served is job:
                 self._served = None
                 self._heard = time.monotonic()
                 self._changed.notify()
@@ -163,11 +143,11 @@ class CommLine:
                     self._freed()
             return bool(self._waiting)
 
-    def leave(self, message: CommMessage) -> None:
-        """Leave the thread that serves `message` to itself, and go on in another."""
+    def leave(self, job: Job) -> None:
+        """Leave the thread that serves `job` to itself, and go on in another."""
         with self._changed:
             self._start_thread()
-        self.done(message)
+        self.done(job)
 
     def close(self) -> None:
         """End the thread, once it has served what it is on."""
@@ -175,19 +155,21 @@ class CommLine:
             self._closed = True
             self._changed.notify_all()
 
-    def _take(self, message: CommMessage) -> CommMessage:
-        self._waiting.remove(message)
-        self._served = message
-        return message
+    def _take(self, job: Job, place: Place) -> Job:
+        job.take(place)
+        self._waiting.remove(job)
+        self._served = job
+        return job
 
-    def _next_early(self) -> CommMessage | None:
+    def _next_early(self) -> Job | None:
         if self._served is not None or self._turn is not None or not self._is_busy():
             return None
         left: set[str] = set()
-        for message in self._waiting:
-            if message.comm_id not in left and self._rules.is_known(message.request):
-                return message
-            left.add(message.comm_id)
+        for job in self._waiting:
+            comm_id = str(job.request.content.get("comm_id", ""))
+            if comm_id not in left and self._rules.is_known(job.request):
+                return job
+            left.add(comm_id)
         return None
 
     def _loop_answered(self) -> None:
@@ -203,21 +185,21 @@ class CommLine:
                 self._thread = None
 
     def _watch(self) -> None:
-        while (message := self._take_late()) is not None:
+        while (job := self._take_late()) is not None:
             try:
-                self._serve(message)
+                self._serve(job)
             except BaseException:
                 log.exception("a comm message could not be served")
 
-    def _take_late(self) -> CommMessage | None:
+    def _take_late(self) -> Job | None:
         """Wait for a message that the loop does not take up, and take it. None once the thread is to end."""
         with self._changed:
             while not self._closed and self._thread is threading.current_thread():
-                message = self._next_early()
-                if message is None:
+                job = self._next_early()
+                if job is None:
                     self._changed.wait()
                     continue
-                patience = max(message.arrived, self._heard) + PATIENCE - time.monotonic()
+                patience = max(job.arrived, self._heard) + PATIENCE - time.monotonic()
                 if patience > 0 and not self._is_stuck:
                     self._changed.wait(patience)
                     continue
@@ -225,6 +207,6 @@ class CommLine:
                     self._changed.wait(PATIENCE)
                     continue
                 self._is_stuck = True
-                message.execution = self._begin(message)
-                return self._take(message)
+                job.execution = self._begin(job)
+                return self._take(job, Place.APART)
             return None

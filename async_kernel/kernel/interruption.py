@@ -45,7 +45,7 @@ class Interruption:
 
     def _states(self, subshell_id: str | None) -> list[ShellState[Execution]]:
         lanes = [self._shells.lane(subshell_id)] if subshell_id else self._shells.lanes()
-        return [ShellState(lane.execution, lane.beside, lane.idle_since) for lane in lanes]
+        return [ShellState(lane.execution, lane.background, lane.idle_since) for lane in lanes]
 
     def _detached_cell(self, detached_id: str) -> list[Execution]:
         (cell,) = self._detached.states(detached_id)

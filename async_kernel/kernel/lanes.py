@@ -11,8 +11,9 @@ import contextvars
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
+from async_kernel.concurrency.nested import set_aside
 from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.concurrency.queue import Queue
 from async_kernel.concurrency.spawn import spawn_task, spawn_thread
@@ -20,9 +21,10 @@ from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 from async_kernel.system.real import real
 
-from .comm_line import CommLine, CommMessage, CommRules
-from .dispatch import Handler, abort, finish, refuse, serve
+from .comm_line import CommLine, CommRules
+from .dispatch import Handler, abort, begin, finish, refuse, serve
 from .execution import Execution, ThisThread, is_held, work
+from .job import Job, State
 from .modes import Mode
 from .open_requests import OpenRequests
 from .place import Place
@@ -31,16 +33,6 @@ from .prompts import Prompts
 from .request import Request, Turn
 
 __all__ = ["Lane"]
-
-
-class _Item(NamedTuple):
-    number: int  # of arrival in this lane
-    request: Request
-    handler: Handler
-    stops: bool  # whether an error aborts what is queued behind it
-    can_abort: bool
-    mode: Mode | None  # how it runs beside the lane; None: in it
-    comm: CommMessage | None = None  # it may have been served before its turn
 
 
 class Lane:
@@ -64,7 +56,7 @@ class Lane:
         self._serve_elsewhere = serve_elsewhere
         self._transport = transport
         self._prompts = prompts
-        self._queue: Queue[_Item | None] = Queue()
+        self._queue: Queue[Job | None] = Queue()
         self._jobs: list[Callable[[], None]] = []
         self._lock = threading.Lock()  # over the two and what follows
         self._closed = False
@@ -77,7 +69,7 @@ class Lane:
         self.idle_since = 0.0
         """When it was done with the latest, by `time.time()`."""
         self._turn = Turn()
-        self._beside: list[Execution] = []
+        self._background: list[Execution] = []
         self._open = OpenRequests()
         self._context = contextvars.copy_context()  # what comm messages are served in when it is not their turn
         self._comms = CommLine(
@@ -95,12 +87,12 @@ class Lane:
     @property
     def is_busy(self) -> bool:
         """Whether anything is being served, in the lane or beside it."""
-        return self.execution is not None or bool(self._beside)
+        return self.execution is not None or bool(self._background)
 
     @property
-    def beside(self) -> list[Execution]:
-        """What runs beside the lane, as tasks of its loop or in threads, oldest first."""
-        return list(self._beside)
+    def background(self) -> list[Execution]:
+        """The executions beside the lane, as tasks of its loop or in threads, oldest first."""
+        return list(self._background)
 
     def put(
         self,
@@ -120,18 +112,27 @@ class Lane:
         with self._lock:
             self._check_open()
             self._arrived += 1
-            self._queue.put(_Item(self._arrived, request, handler, stops and mode is None, can_abort, mode))
+            self._queue.put(
+                Job(
+                    request,
+                    handler,
+                    number=self._arrived,
+                    stops=stops and mode is None,
+                    can_abort=can_abort,
+                    mode=mode,
+                )
+            )
 
     def put_comm(self, request: Request, handler: Handler) -> None:
         """Queue a comm message, which may be served before its turn, beside a cell. RequestError when the lane is
         closed."""
-        message = CommMessage(request, handler)
         request.turn = self._turn
         with self._lock:
             self._check_open()
             self._arrived += 1
-            self._comms.put(message)
-            self._queue.put(_Item(self._arrived, request, handler, False, False, None, message))
+            job = Job(request, handler, number=self._arrived, is_early=True)
+            self._comms.put(job)
+            self._queue.put(job)
             portal = self.portal
         if portal is not None and self.is_busy:
             portal.call(self._look_for_early)
@@ -169,10 +170,10 @@ class Lane:
         try:
             self._do_jobs()
             while self.portal is portal and not closing():
-                item = await portal.own_wait(partial(self._queue.get, portal))
-                if item is None:
+                job = await portal.own_wait(partial(self._queue.get, portal))
+                if job is None:
                     return
-                await self._serve(item, portal)
+                await self._serve(job, portal)
         finally:
             if self.portal is portal:
                 self.portal = None
@@ -205,10 +206,12 @@ class Lane:
         self._do_jobs()
         return self._not_served(self._queue.take())
 
-    def _not_served(self, items: list[_Item | None]) -> list[Request]:
+    def _not_served(self, jobs: list[Job | None]) -> list[Request]:
         """The requests that have come out of the queue, without the comm messages that were served before."""
-        kept = [item for item in items if item is not None]
-        return [item.request for item in kept if item.comm is None or self._comms.withdraw(item.comm)]
+        return [job.request for job in jobs if job is not None and self._withdraw(job)]
+
+    def _withdraw(self, job: Job) -> bool:
+        return self._comms.withdraw(job) if job.is_early else job.withdraw()
 
     def _do_jobs(self) -> None:
         with self._lock:
@@ -216,28 +219,28 @@ class Lane:
         for job in jobs:
             job()
 
-    async def _serve(self, item: _Item, portal: Portal) -> None:
-        if item.can_abort and item.number <= self._aborted:
-            abort(item.request)
-        elif item.mode is not None:
-            await self._serve_beside(item, item.mode, portal)
-        elif item.comm is not None:
-            await self._serve_in_turn(item, item.comm, portal)
-        else:
-            await self._execute(item, portal)
+    async def _serve(self, job: Job, portal: Portal) -> None:
+        if job.can_abort and job.number <= self._aborted and job.withdraw():
+            abort(job.request)
+        elif job.is_early:
+            await self._serve_in_turn(job, portal)
+        elif job.mode is not None and job.take(Place.BESIDE):
+            await self._serve_beside(job, job.mode, portal)
+        elif job.take(Place.IN_TURN):
+            await self._execute(job, portal)
 
-    async def _serve_beside(self, item: _Item, mode: Mode, portal: Portal) -> None:
+    async def _serve_beside(self, job: Job, mode: Mode, portal: Portal) -> None:
         """Start a request that runs beside the lane; return once it has begun, so that numbers are given in order."""
         import anyio
 
         begun = anyio.Event()
 
         async def main() -> None:
-            await self._execute(item, current_portal(), lambda: portal.call(begun.set))
+            await self._execute(job, current_portal(), lambda: portal.call(begun.set))
 
         def failed(error: BaseException) -> None:
-            if not item.request.answered:
-                refuse(item.request, error)
+            if not job.request.answered:
+                refuse(job.request, error)
             portal.call(begun.set)
 
         if mode is Mode.TASK:
@@ -246,53 +249,57 @@ class Lane:
             spawn_thread(self._run_loop, main, failed)
         await portal.own_wait(begun.wait)
 
-    async def _execute(self, item: _Item, portal: Portal, begun: Callable[[], object] | None = None) -> None:
-        """Serve a request in the calling task, whose portal is given; beside the lane when there is `begun` to call."""
+    async def _execute(self, job: Job, portal: Portal, begun: Callable[[], object] = lambda: None) -> None:
+        """Serve a job in the calling task, whose portal is given, at the place where it was taken. `begun()` is called
+        once it has begun, or was refused."""
         started = real.time()  # before a client can know of it
 
         async def handler(request: Request, place: Place) -> Content | None:
             # From here on there is something to interrupt; a request with a problem does not come this far.
-            left: Callable[[Execution], None] | None = self._abandon if item.mode is Mode.THREAD else None
-            if self._serve_elsewhere is not None and begun is None:
-                left = partial(self._leave_thread, item.stops)
-            execution = Execution(request, portal, self._prompts, left)
+            execution = Execution(request, portal, self._prompts, self._way_to_leave(job))
             execution.started = started
-            execution.free_since = 0.0 if begun is not None else self.idle_since
-            if begun is None:
-                self.execution = execution
-            else:
-                self._beside.append(execution)
-            if item.comm is not None:
-                item.comm.execution = execution
-            else:
-                if begun is None:
-                    self._context = contextvars.copy_context()
-                    if not request.content.get("silent"):  # front ends look into variables with silent cells
-                        self._turn.latest = request
-                if self._comms.cell_began():
-                    portal.call(self._look_for_early)
+            self._enter(job, execution)
+            if not job.is_early and self._comms.cell_began():
+                portal.call(self._look_for_early)
             try:
-                if begun is not None:
-                    begun()
+                begun()
                 with portal.waiting():
-                    return await work(execution, item.handler, place)
+                    return await work(execution, job.handler, place)
             finally:
                 execution.finished = True
                 request.checkpoint = None
                 self._leave(execution)
-                if begun is None:  # else the task ends here
+                if place is Place.IN_TURN:  # else the task ends here
                     await portal.settle()
 
-        self._open.add(item.request)
+        assert job.place is not None
+        self._open.add(job.request)
         try:
-            place = Place.IN_TURN if begun is None else Place.BESIDE
-            await serve(item.request, handler, place, self._stop_queued if item.stops else None)
+            await serve(job.request, handler, job.place, self._stop_queued if job.stops else None)
         finally:
-            self._open.discard(item.request)
-        if begun is not None:
-            begun()  # in case that there was a problem
+            self._open.discard(job.request)
+        begun()  # in case that there was a problem
 
-    async def _serve_in_turn(self, item: _Item, message: CommMessage, portal: Portal) -> None:
+    def _way_to_leave(self, job: Job) -> Callable[[Execution], None] | None:
+        """How the thread of a job is left to itself, when it stands in a call that nothing ends; None: not at all."""
+        if job.place is Place.IN_TURN and self._serve_elsewhere is not None:
+            return partial(self._leave_thread, job.stops)
+        return self._abandon if job.mode is Mode.THREAD else None
+
+    def _enter(self, job: Job, execution: Execution) -> None:
+        """Note that `execution` serves a job from now on."""
+        job.execution = execution
+        if job.place is not Place.IN_TURN:
+            self._background.append(execution)
+            return
+        execution.free_since = self.idle_since
+        self.execution = execution
+        if not job.is_early:
+            self._context = contextvars.copy_context()
+            if not job.request.content.get("silent"):  # front ends look into variables with silent cells
+                self._turn.latest = job.request
+
+    async def _serve_in_turn(self, job: Job, portal: Portal) -> None:
         """Serve a comm message, unless it has been served beside a cell, or is being: then wait for the end of that."""
         import anyio
 
@@ -301,7 +308,7 @@ class Lane:
         def tell() -> None:
             portal.call(freed.set)
 
-        while (is_ours := self._comms.take(message, tell)) is None:
+        while (state := self._comms.take(job, tell)) is State.WAITING:
             other = self._comms.served
             self.execution = ahead = None if other is None else other.execution  # what an interrupt is meant for
             try:
@@ -310,11 +317,11 @@ class Lane:
                 if self.execution is ahead:
                     self.execution, self.idle_since = None, real.time()
             freed = anyio.Event()
-        if is_ours:
+        if state is State.TAKEN:
             try:
-                await self._execute(item, portal)
+                await self._execute(job, portal)
             finally:
-                self._comm_done(message)
+                self._comm_done(job)
 
     def _look_for_early(self) -> None:
         """In the loop: if there is a comm message to serve beside the cell that awaits, start the task that does."""
@@ -322,62 +329,61 @@ class Lane:
             self._context.copy().run(spawn_task, self._serve_early)
 
     async def _serve_early(self) -> None:
-        message = self._comms.take_early()
-        if message is not None:
-            item = _Item(0, message.request, message.handler, False, False, None, message)
+        job = self._comms.take_early()
+        if job is not None:
             try:
-                await self._execute(item, current_portal(), lambda: None)
+                await self._execute(job, current_portal())
             finally:
-                self._comm_done(message)
+                self._comm_done(job)
 
-    def _comm_done(self, message: CommMessage) -> None:
+    def _comm_done(self, job: Job) -> None:
         portal = self.portal
-        if self._comms.done(message) and portal is not None:
+        if self._comms.done(job) and portal is not None:
             portal.call(self._look_for_early)
 
-    def _begin_in_thread(self, message: CommMessage) -> Execution:
-        return Execution(message.request, ThisThread(), self._prompts, lambda _: self._comms.leave(message))
+    def _begin_in_thread(self, job: Job) -> Execution:
+        return Execution(job.request, ThisThread(), self._prompts, lambda _: self._comms.leave(job))
 
-    def _serve_in_thread(self, message: CommMessage) -> None:
+    def _serve_in_thread(self, job: Job) -> None:
         """Serve a comm message in the calling thread, beside a cell that keeps the loop's to itself."""
-        execution, portal = message.execution, self.portal
+        execution, portal = job.execution, self.portal
         assert execution is not None
         if portal is not None:
             portal.call(self._look_for_early)  # to be heard when the loop runs callbacks again
-        self._beside.append(execution)
+        self._background.append(execution)
         rest: Coroutine[Any, Any, Content | None] | None = None
         try:
-            rest = self._context.copy().run(message.serve_apart)
+            rest = self._context.copy().run(_begin_apart, job)
         finally:
             execution.finished = True
             self._leave(execution)
             if rest is None:
-                self._comm_done(message)
+                self._comm_done(job)
         if rest is not None:
-            go_on = partial(spawn_task, partial(self._finish, message, rest))
+            go_on = partial(spawn_task, partial(self._finish, job, rest))
             if portal is None or not portal.call(self._context.copy().run, go_on):
                 rest.close()
 
-    async def _finish(self, message: CommMessage, rest: Coroutine[Any, Any, Content | None]) -> None:
+    async def _finish(self, job: Job, rest: Coroutine[Any, Any, Content | None]) -> None:
         """Await in the loop what the thread has left of a comm message."""
         portal = current_portal()
-        execution = message.execution = Execution(message.request, portal, self._prompts, None)
-        self._beside.append(execution)
+        execution = job.execution = Execution(job.request, portal, self._prompts, None)
+        self._background.append(execution)
 
         async def handler(request: Request, place: Place) -> Content | None:
             with portal.waiting():
                 return await rest
 
         try:
-            await finish(message.request, work(execution, handler, Place.BESIDE))
+            await finish(job.request, work(execution, handler, Place.BESIDE))
         finally:
             execution.finished = True
             self._leave(execution)
-            self._comm_done(message)
+            self._comm_done(job)
 
     def _leave(self, execution: Execution) -> None:
-        if execution in self._beside:
-            self._beside.remove(execution)
+        if execution in self._background:
+            self._background.remove(execution)
             return
         with self._lock:
             if self.execution is execution:
@@ -402,3 +408,9 @@ class Lane:
         self._transport.barrier(tell)
         await portal.own_wait(reached.wait)
         self._aborted = self._arrived
+
+
+def _begin_apart(job: Job) -> Coroutine[Any, Any, Content | None] | None:
+    """Serve a job in a thread without a loop; return what is left to `finish` in the loop."""
+    with set_aside():  # the context may still say that the shell's loop runs
+        return begin(job.request, job.handler, Place.APART)

@@ -46,7 +46,7 @@ class Shells:
         """All that goes on: what the shells are working on, the main shell first, then the cells beside them."""
         lanes = self.lanes()
         in_turn = [execution for lane in lanes if (execution := lane.execution) is not None]
-        return in_turn + [execution for lane in lanes for execution in lane.beside]
+        return in_turn + [execution for lane in lanes for execution in lane.background]
 
     @property
     def runs_cell(self) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from concurrent.futures import wait
+from typing import TypeVar
 
+from async_kernel.concurrency.pending import Pending
 from async_kernel.concurrency.portal import Portal
 
 __all__ = ["visit"]
@@ -13,38 +15,23 @@ __all__ = ["visit"]
 T = TypeVar("T")
 
 
-class _Visit(Generic[T]):
-    def __init__(self, function: Callable[[], T]) -> None:
-        self._function = function
-        self._lock = threading.Lock()  # whoever takes it first: the loop, or who no longer waits
-        self._done = threading.Event()
-        self._failure: BaseException | None = None
-        self._values: list[T] = []
-
-    def run(self) -> None:
-        if self._lock.acquire(blocking=False):
-            try:
-                self._values.append(self._function())
-            except BaseException as error:
-                self._failure = error
-            finally:
-                self._done.set()
-
-    def result(self, seconds: float) -> T:
-        if not self._done.wait(seconds) and (self._lock.acquire(blocking=False) or not self._done.wait(seconds)):
-            raise TimeoutError(f"The shell was busy for {seconds:g} s.")
-        if self._failure is not None:
-            raise self._failure
-        return self._values[0]
-
-
 def visit(portal: Portal | None, function: Callable[[], T], seconds: float) -> T:
-    """What `function()` gives, called in the loop that `portal` leads to. What it raises is raised here.
+    """The result of `function()`, called in the loop that `portal` leads to. An exception of it is raised here.
 
     TimeoutError when its thread is not free within so many seconds, or the loop is not there; then it is not called
     any more, but may be running.
     """
-    guest = _Visit(function)
-    if portal is None or portal.thread == threading.get_ident() or not portal.call(guest.run):
+    call: Pending[T] = Pending()
+
+    def run() -> None:
+        if call.begin():  # else the visitor waits no longer
+            try:
+                call.set_result(function())
+            except BaseException as error:
+                call.set_exception(error)
+
+    if portal is None or portal.thread == threading.get_ident() or not portal.call(run):
         raise TimeoutError("There is no loop to call it in.")
-    return guest.result(seconds)
+    if not wait([call], seconds).done and (call.cancel() or not wait([call], seconds).done):
+        raise TimeoutError(f"The shell was busy for {seconds:g} s.")
+    return call.result()
