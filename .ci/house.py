@@ -255,7 +255,7 @@ FIGURES = (
     Figure("handler signatures", handler_signatures, 1, 1),
     Figure("functions that read frames, outside their room", frame_readers, 0, 0),
     Figure("lists of machinery packages", machinery_lists, 1, 1),
-    Figure("import circles, those for type checkers too", import_circles, 2, 0),
+    Figure("import circles, those for type checkers too", import_circles, 1, 0),
     Figure("`what` in 1,000 words of comments and docstrings", what_clauses, 4.2, 3),
 )
 

@@ -126,7 +126,7 @@ class Caller:
         worker threads, coroutine functions in this caller's loop. From any thread; `submit` gives a `Pending`."""
         from .executor import CallerExecutor
 
-        return CallerExecutor(self)
+        return CallerExecutor(self.call_soon, self.to_thread)
 
     def close(self) -> Pending[None]:
         """End the named thread; from any thread, at once. The returned pending is done when the thread's loop has

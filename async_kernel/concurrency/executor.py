@@ -7,13 +7,10 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from concurrent.futures import wait as wait_for
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from .pending import Pending
 from .runners_of_calls import run
-
-if TYPE_CHECKING:
-    from .caller import Caller
 
 __all__ = ["CallerExecutor"]
 
@@ -29,8 +26,10 @@ class CallerExecutor(Executor):
     returns, `shutdown` and the end of a `with` block wait, and so block the thread that they are called in.
     """
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    def __init__(self, in_loop: Callable[..., Pending[Any]], in_worker: Callable[..., Pending[Any]]) -> None:
+        """`in_loop` calls a coroutine function with arguments, `in_worker` a plain one."""
+        self._in_loop = in_loop
+        self._in_worker = in_worker
         self._lock = threading.Lock()
         self._closed = False
         self._open: set[Pending[Any]] = set()  # the calls that have not ended
@@ -47,7 +46,7 @@ class CallerExecutor(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("This executor was shut down and takes no more calls.")
-            start = self._caller.call_soon if iscoroutinefunction(fn) else self._caller.to_thread
+            start = self._in_loop if iscoroutinefunction(fn) else self._in_worker
             pending: Pending[Any] = start(fn, *args, **kwargs)
             self._open.add(pending)
         pending.add_done_callback(self._open.discard)
