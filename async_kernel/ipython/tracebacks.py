@@ -26,14 +26,14 @@ def error_content(etype: type[BaseException], value: BaseException | None, lines
 
 
 def plain_traceback(value: BaseException) -> list[str]:
-    """The traceback of `value` as Python itself writes it, without IPython's frames; never raises an Exception.
+    """The traceback of `value` as Python itself writes it, without IPython's frames; never raises.
 
     The entries end without a line break: front ends join them by one.
     """
     tb = user_frames(value.__traceback__)
     try:
         entries = traceback.format_exception(type(value), value, tb)
-    except Exception as error:  # an exception whose own methods fail
+    except BaseException as error:  # an exception whose own methods fail
         entries = [*traceback.format_tb(tb), f"{type(value).__name__} (and showing it gave {type(error).__name__})"]
     return [entry.removesuffix("\n") for entry in entries]
 
@@ -102,6 +102,6 @@ def _text(value: object) -> str:
     for text in (str, repr):
         try:
             return text(value)
-        except Exception:  # noqa: S112  # the text says that there is none
+        except BaseException:  # noqa: S112  # the text says that there is none
             continue
     return f"<{type(value).__name__} that cannot be shown>"

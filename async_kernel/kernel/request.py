@@ -381,6 +381,6 @@ def error_content(error: BaseException) -> Mapping[str, Any]:
     """The content of an error reply, without a traceback: `{"status": "error", "ename": ..., "evalue": ..., ...}`."""
     try:
         evalue = str(error)
-    except Exception:  # a class of somebody's own
+    except BaseException:  # a class of somebody's own
         evalue = ""
     return {"status": "error", "ename": type(error).__name__, "evalue": evalue, "traceback": []}

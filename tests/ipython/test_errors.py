@@ -43,6 +43,11 @@ RAISING = {
         "E",
         "that cannot be shown",
     ),
+    "text that raises what nobody catches": (
+        "class E(BaseException):\n    def __str__(self): raise self\n    __repr__ = __str__\nraise E",
+        "E",
+        "that cannot be shown",
+    ),
     "recursion": ("def f(): f()\nf()", "RecursionError", "maximum recursion depth"),
     "huge": ("raise ValueError('x' * 1_000_000)", "ValueError", "x" * 1_000_000),
     "base": ("class B(BaseException): pass\nraise B('b')", "B", "b"),
