@@ -5,6 +5,8 @@
     ├── MissingPackageError          a backend, loop or toolkit is not installed
     ├── HostUnavailableError         a toolkit is installed but cannot start here (no display, for one)
     ├── SpecError                    a kernel spec cannot be written, read or removed
+    ├── WorkingFolderError           the folder in which a kernel is started was deleted
+    ├── NoThreadError                the system gives no more threads; a RuntimeError, too, as Python's own
     ├── ConnectionFileError          a connection file is absent, unreadable or wrong
     ├── ProtocolError                a peer's fault: logged and dropped, never answered
     │   ├── SignatureError           the digest is wrong, or was seen before
@@ -27,6 +29,7 @@ __all__ = [
     "HostUnavailableError",
     "MalformedMessageError",
     "MissingPackageError",
+    "NoThreadError",
     "ProtocolError",
     "RequestError",
     "SignatureError",
@@ -34,6 +37,7 @@ __all__ = [
     "StdinNotAllowedError",
     "UnknownSubshellError",
     "UsageError",
+    "WorkingFolderError",
 ]
 
 
@@ -83,6 +87,23 @@ class SpecError(AsyncKernelError):
     def __init__(self, message: str, path: str = "", next_step: str = "") -> None:
         super().__init__(message, next_step)
         self.path = path
+
+
+class WorkingFolderError(AsyncKernelError):
+    """The folder in which a kernel is to be started was deleted: IPython, and most of what cells do, needs one."""
+
+    def __init__(self) -> None:
+        super().__init__("The working folder was deleted.", "Start the kernel in a folder that exists.")
+
+
+class NoThreadError(AsyncKernelError, RuntimeError):
+    """The system gives this process no more threads: by a limit, or because there is no memory for their stacks."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The system gives no more threads to this process.",
+            "Raise its limits of processes and memory (ulimit -u, ulimit -v), or end what has many threads.",
+        )
 
 
 class ConnectionFileError(AsyncKernelError):

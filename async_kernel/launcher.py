@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from async_kernel.errors import UsageError
+from async_kernel.errors import UsageError, WorkingFolderError
+from async_kernel.import_order import working_folder
 from async_kernel.settings import DEFAULT_INTERFACE, Settings
 from async_kernel.transport.connection_file import makes_new
 
@@ -24,9 +25,11 @@ def start(settings: Settings) -> int:
     """Start a kernel and serve until it is shut down; return the exit status.
 
     A start that a person typed finds out first whether the kernel can run. Raises what `make_plan` raises: there is no
-    client that could be told.
+    client that could be told. WorkingFolderError where the working folder was deleted.
     """
     _open_standard_descriptors()
+    if not working_folder():
+        raise WorkingFolderError
     if settings.start_interface == DEFAULT_INTERFACE and makes_new(settings.connection_file):
         make_plan(settings)
     interface = load_interface(settings.start_interface)

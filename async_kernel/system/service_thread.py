@@ -5,14 +5,30 @@ A process may have as many threads as it is allowed. Its users then do without o
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import call
+
+from async_kernel.errors import NoThreadError
 
 __all__ = ["ServiceThread", "Standby", "later"]
 
 
+_CALL: Callable[[Callable[[], object]], object] = call
+
+_HOOKS: tuple[Callable[[], object], ...] = (
+    partial(sys.settrace, threading.gettrace()),
+    partial(sys.setprofile, threading.getprofile()),
+)
+"""What watches all threads since before there were cells: the coverage of a test, for one."""
+
+
 class ServiceThread(threading.Thread):
-    """A daemon thread that a debugger leaves alone: it goes on while the debugged threads stand still."""
+    """A daemon thread that a debugger leaves alone: it goes on while the debugged threads stand still. Functions of cells
+    that trace all threads (`threading.settrace`) are not for it. `start` raises NoThreadError."""
 
     # The attributes that pydevd, the core of debugpy, looks for: not to trace the thread, and not to count it among the
     # user's.
@@ -21,6 +37,16 @@ class ServiceThread(threading.Thread):
 
     def __init__(self, name: str, target: Callable[..., object], args: Sequence[object] = ()) -> None:
         super().__init__(name=name, target=target, args=tuple(args), daemon=True)
+        # By C functions until the hooks are gone: at its first function of Python a trace function that raises would
+        # end the thread.
+        self.run = partial(deque, map(_CALL, (*_HOOKS, super().run)), maxlen=0)  # type: ignore[assignment]
+
+    def start(self) -> None:
+        """As `threading.Thread.start`."""
+        try:
+            super().start()
+        except RuntimeError as error:
+            raise NoThreadError from error
 
 
 class Standby:
