@@ -29,7 +29,11 @@ def cell_folder() -> str:
     Libraries recognise cells by this name: numba and joblib to keep caches over restarts, line_profiler and executing
     to find the source, JupyterLab's debugger to show `Cell [5]` instead of a path.
     """
-    return os.path.join(tempfile.gettempdir(), f"ipykernel_{_PROCESS}")  # noqa: PTH118
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:  # it has tried to write there, and the disk is full: these names need no room
+        folder = os.environ.get("TMPDIR") or os.path.sep + "tmp"
+    return os.path.join(folder, f"ipykernel_{_PROCESS}")  # noqa: PTH118
 
 
 def cell_file(code: str) -> str:

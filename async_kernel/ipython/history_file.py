@@ -181,6 +181,7 @@ class DelayedSave:
         # A queue, and no event that is cleared after a wait: a request between the two would be lost.
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._end: float | None = None  # until when the end of the kernel waits
         if history.enabled and history.hist_file != ":memory:":
             thread = ServiceThread("history", self._run)
             try:
@@ -196,11 +197,12 @@ class DelayedSave:
             self._asked.put(True)
 
     def close(self) -> None:
-        """Stop, and write the rest; input that cannot be written in END_SECONDS is given up."""
+        """Stop, and write the rest; input that cannot be written in END_SECONDS is given up. It is called again for the
+        input of exit functions, and then waits no second time."""
         self._asked.put(False)
         if self._thread is not None:
             self._thread.join(JOIN_SECONDS)
-        end = time.monotonic() + END_SECONDS
+        end = self._end = self._end or time.monotonic() + END_SECONDS
         while not self._save():
             if time.monotonic() > end:
                 _log.warning("%s lines of the history could not be written", len(self._history.db_input_cache))

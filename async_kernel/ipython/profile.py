@@ -7,8 +7,11 @@ The files that ipykernel users have in `profile_default` work here: `ipython_con
 
 from __future__ import annotations
 
+import atexit
 import logging
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NoReturn
@@ -59,6 +62,18 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[
         raise RuntimeError(
             "This process is a kernel already. Start another one in a process of its own: python -m ipykernel_launcher."
         )
+
+    @default("ipython_dir")
+    def _ipython_dir_default(self) -> str:
+        """The user's; where that cannot be made, one that goes with the process."""
+        try:
+            return str(super()._ipython_dir_default())
+        except OSError as error:
+            folder = tempfile.mkdtemp(prefix="ipython-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            _log.warning("IPython's folder cannot be made (%s): one for this time is used", error)
+            self._ipython_dir_changed({"name": "ipython_dir", "old": folder, "new": folder})
+            return folder
 
     @property
     def kernel(self) -> Any:

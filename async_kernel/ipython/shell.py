@@ -365,8 +365,9 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
                 self.debugger(force=True)
         else:
             given = exc_tuple if shown is value else (type(shown), shown, tb)
-            # The cell has failed already: nothing is left to end but the formatting, and the debugger of `%pdb on`.
-            with suppress(KeyboardInterrupt, FirmInterrupt, MemoryError):
+            # The cell has failed already: nothing is left to end but the formatting, and the debugger of `%pdb on`. The
+            # exception's own methods may raise anything.
+            with suppress(BaseException):
                 prepare()
                 super().showtraceback(given, filename, tb_offset, exception_only, running_compiled_code)
         if cell is not None:
@@ -453,6 +454,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         else:  # IPython would take the names away in any order
             if self.displayhook.do_full_cache:
                 self.displayhook.flush()
+                self.displayhook.do_full_cache = False  # nothing is left, and each flush looks through all objects
             let_go(self.user_ns, name)
         try:
             self.atexit_operations()

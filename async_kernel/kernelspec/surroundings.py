@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from async_kernel.import_order import working_folder
+
 __all__ = ["Surroundings"]
 
 
@@ -45,7 +47,7 @@ class Surroundings(NamedTuple):
             platform=sys.platform,
             environ=os.environ,
             home=str(Path(home or Path.home()).resolve()),
-            cwd=str(Path.cwd()),
+            cwd=working_folder() or os.sep,  # where it was deleted no path can begin at it
             prefix=sys.prefix,
             base_prefix=sys.base_prefix,
             executable=sys.executable,

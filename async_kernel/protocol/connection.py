@@ -172,6 +172,8 @@ def _parse(text: str, defaults: Mapping[str, Any], path: str) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, type(default)):
             shown = f"a {type(value).__name__}" if "key" in name else repr(value)  # a secret is no matter for a log
             raise _wrong(f"has {shown} as its {name}", path)
+        if isinstance(value, str) and not _is_encodable(value):
+            raise _wrong(f"has half a character (a lone surrogate) in its {name}", path)
         if isinstance(value, int) and not 0 <= value < 1 << 16:
             raise _wrong(f"has {value!r} as its {name}", path)
         fields[name] = value
@@ -184,3 +186,11 @@ def _wrong(what: str, path: str) -> ConnectionFileError:
         path,
         "Let Jupyter start the kernel, which writes the file, or start one with: async-kernel -f .",
     )
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -98,6 +98,7 @@ def test_what_jupyter_writes_is_read() -> None:
         '{"key": 1}',
         '{"transport": "inproc"}',
         '{"ip": ["127.0.0.1"]}',
+        '{"key": "\\ud800"}',
     ],
     ids=lambda text: text[:30],
 )
