@@ -63,7 +63,7 @@ def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> boo
                     took = end_by_interrupt(kernel, shape, means, place)
                     times[shape.name, "subshell" if place else "main"].append(took)
                     turn += 1
-                    forget(kernel)
+                    kernel.client.forget()
                     progress(f"{subject.name}: {turn} of {rounds}, {len(lost)} lost, last {name}")
         except Missed as missed:
             turn += 1
@@ -79,12 +79,6 @@ def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> boo
     for text in lost:
         print(f"  {text}")
     return not lost
-
-
-def forget(kernel: Kernel) -> None:
-    """Drop what the client has collected, so that a long run does not grow by what it has seen."""
-    kernel.client.messages.clear()
-    kernel.client.by_parent.clear()
 
 
 def starts(subject: Subject, count: int, at_once: int) -> bool:

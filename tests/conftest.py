@@ -71,6 +71,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith("tests/chaos/"):  # each test has kernels of its own
+                return nodeid
             return _room(nodeid) or nodeid.partition("::")[0]
 
         def remove_node(self, node: Any) -> str | None:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -52,8 +52,9 @@ class Subject(NamedTuple):
         return [part.replace("{connection_file}", str(connection_file)) for part in (*self.argv, *extra)]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The environment of the process. A launcher names itself in JPY_PARENT_PID, as jupyter_client does."""
-        return {**os.environ, "JPY_PARENT_PID": str(os.getpid()), "PYTHONUNBUFFERED": "1", **self.env, **more}
+        """The environment of the process: `more`, and over it what the subject says. A launcher names itself in
+        JPY_PARENT_PID, as jupyter_client does."""
+        return {**os.environ, "JPY_PARENT_PID": str(os.getpid()), "PYTHONUNBUFFERED": "1", **more, **self.env}
 
 
 class Cell(NamedTuple):
@@ -118,7 +119,8 @@ def write_connection(
 class Kernel:
     """A running kernel. Leaving the block ends it and whatever it started, by force.
 
-    `extra` is added to the argv. `info` is the content of its kernel_info_reply, once connected.
+    `extra` is added to the argv. `prepare(folder)` is called before the process is started in that folder, where its
+    `kernel.json` is. `info` is the content of its kernel_info_reply, once connected.
     """
 
     info: dict[str, Any]
@@ -130,31 +132,35 @@ class Kernel:
         transport: str = "tcp",
         ports: Sequence[int] | None = None,
         connect: bool = True,
+        prepare: Callable[[Path], object] = lambda folder: None,
     ) -> None:
         self.subject = subject
         self.folder = Path(tempfile.mkdtemp(prefix="needs-"))
         self.connection_file, self.connection = write_connection(self.folder, transport, ports)
+        prepare(self.folder)
         self._log = (self.folder / "log").open("wb")
+        self._extra = extra
+        self._start()
+        self.client = Client(self.connection, self.alive)
+        if connect:
+            self.connect()
+
+    def _start(self) -> None:
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
-            subject.command(self.connection_file, extra),
-            env=subject.environment(IPYTHONDIR=str(self.folder / "ipython")),
+            self.subject.command(self.connection_file, self._extra),
+            env=self.subject.environment(IPYTHONDIR=str(self.folder / "ipython")),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,  # as jupyter_client starts kernels; a signal goes to the group
         )
-        self.client = Client(self.connection, self.alive)
-        if connect:
-            self.connect()
 
     def connect(self) -> None:
         """Wait until the kernel answers; a kernel that was made with `connect=False` still needs it."""
         try:
-            self._connect()
-            if self.subject.before:
-                self.run(self.subject.before)
+            self.reach()
         except Missed as missed:
             last = self.log().strip().splitlines()[-1:]
             self.close()
@@ -162,6 +168,12 @@ class Kernel:
         except BaseException:
             self.close()
             raise
+
+    def reach(self) -> None:
+        """As `connect`, but a kernel that does not answer is left as it is; raise `Missed` then."""
+        self._connect()
+        if self.subject.before:
+            self.run(self.subject.before, START_SECONDS)
 
     def _connect(self) -> None:
         """Ask until a status shows that the iopub subscription stands: what is published before is nobody's."""
@@ -280,11 +292,24 @@ class Kernel:
         right = name == "KeyboardInterrupt" if self.subject.ours else "Interrupt" in name
         return reply.content["status"] == "error" and right
 
-    def shutdown(self, seconds: float) -> float:
+    def shutdown(self, seconds: float, *, restart: bool = False) -> float:
         """Ask for a shutdown and return the seconds until the process was gone; raise `Missed` if it stays."""
         sent = time.perf_counter()
-        self.client.send("control", "shutdown_request", {"restart": False})
+        self.client.send("control", "shutdown_request", {"restart": restart})
         return self.gone(sent, seconds)
+
+    def restart(self, seconds: float) -> None:
+        """Have another process at the same address, as a front end does."""
+        self.shutdown(seconds, restart=True)
+        self._start()
+        self.reach()
+
+    def reconnect(self, connection: Mapping[str, Any] | None = None) -> None:
+        """Have another client, by default at the same address."""
+        self.client.close()
+        self.connection = dict(connection or self.connection)
+        self.client = Client(self.connection, self.alive)
+        self.reach()
 
     def gone(self, since: float, seconds: float) -> float:
         """Wait for the process to end; return the seconds from `since`."""

@@ -12,7 +12,7 @@ import json
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -69,6 +69,9 @@ class Client:
                 socket.setsockopt(zmq.SUBSCRIBE, b"")
             else:
                 socket.setsockopt(zmq.IDENTITY, identity)  # stdin asks the peer that executes, by this name
+            if connection.get("curve_publickey"):  # the kernel asks nobody for a key that it knows
+                socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+                socket.curve_serverkey = connection["curve_publickey"].encode()
             socket.connect(self._endpoint(connection, channel))
             self._poller.register(socket, zmq.POLLIN)
             self.sockets[channel] = socket
@@ -78,6 +81,11 @@ class Client:
     def _endpoint(connection: Content, channel: str) -> str:
         glue = "-" if connection["transport"] == "ipc" else ":"
         return f"{connection['transport']}://{connection['ip']}{glue}{connection[channel + '_port']}"
+
+    def forget(self) -> None:
+        """Drop what was collected, so that a long run does not grow by what it has seen."""
+        self.messages.clear()
+        self.by_parent.clear()
 
     def close(self) -> None:
         """Let go of the sockets; what was collected stays."""
@@ -89,13 +97,16 @@ class Client:
         self,
         channel: str,
         msg_type: str,
-        content: Content | None = None,
+        content: Any = None,
         *,
-        metadata: Content | None = None,
+        metadata: Any = None,
         subshell: str | None = None,
-        parent: Content | None = None,
+        parent: Any = None,
+        fields: Content | None = None,
+        buffers: Sequence[bytes] = (),
     ) -> str:
-        """Send one message and return its id. `subshell` goes into the header (JEP 91)."""
+        """Send one message and return its id. `subshell` goes into the header (JEP 91), and so do `fields`, which may
+        be as wrong as all else here."""
         header: Content = {
             "msg_id": uuid.uuid4().hex,
             "session": self._session,
@@ -106,12 +117,14 @@ class Client:
         }
         if subshell is not None:
             header["subshell_id"] = subshell
-        parts = [json.dumps(part).encode() for part in (header, parent or {}, metadata or {}, content or {})]
+        request = str(header["msg_id"])
+        header |= fields or {}
+        parts = [json.dumps({} if part is None else part).encode() for part in (header, parent, metadata, content)]
         digest = hmac.new(self._key, digestmod=hashlib.sha256)
         for part in parts:
             digest.update(part)
-        self.sockets[channel].send_multipart([_DELIMITER, digest.hexdigest().encode(), *parts])
-        return str(header["msg_id"])
+        self.sockets[channel].send_multipart([_DELIMITER, digest.hexdigest().encode(), *parts, *buffers])
+        return request
 
     def execute(
         self,
