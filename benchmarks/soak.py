@@ -2,12 +2,14 @@
 
     python benchmarks/soak.py interrupts [--rounds 1000] [--loop asyncio|uvloop|trio] [--peer NAME]
     python benchmarks/soak.py starts [--count 500] [--at-once 1] ...
+    python benchmarks/soak.py requests [--count 100000] [--seed 1] ...
 
 `interrupts`: every round hangs a cell in a shape taken at random, in the main shell or a subshell, and interrupts it by
 message or by signal; the reply, `idle` and the next cell have to come. `starts`: so many starts, so many at once, each
-with one cell and a shutdown; none may fail or stick. A progress line while it runs, a summary at its end, exit status 1
-when anything was lost. Runs this interpreter's async-kernel, or a peer that `tests/needs/peers.py` has installed.
-Needs pyzmq and psutil.
+with one cell and a shutdown; none may fail or stick. `requests`: so many of all kinds to one kernel (`mixed.py`), whose
+memory, handles, threads and latency go to `build/benchmarks/requests-LOOP.json`, with a plot beside it. A progress line
+while it runs, a summary at its end, exit status 1 when anything was lost. Runs this interpreter's async-kernel, or a
+peer that `tests/needs/peers.py` has installed. Needs pyzmq and psutil.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import mixed  # noqa: E402
 from tests.needs.kernel import Kernel, Means, Subject, free_ports  # noqa: E402
 from tests.needs.rows.interrupts import end_by_interrupt, shapes_of  # noqa: E402
 from tests.needs.subjects import ENVIRONMENTS, install, ours, subjects_of  # noqa: E402
@@ -117,6 +120,22 @@ def starts(subject: Subject, count: int, at_once: int) -> bool:
     return not lost
 
 
+def requests(subject: Subject, count: int, seed: int, loop: str) -> bool:
+    """Send so many requests of all kinds; return whether each was answered."""
+    samples, lost = mixed.mixed(subject, count, seed, lambda text: progress(f"{subject.name}: {text}"))
+    path = ROOT / "build" / "benchmarks" / f"requests-{loop}.json"
+    mixed.write(samples, path)
+    for name, one in (("at a tenth", samples[len(samples) // 10]), ("at the end", samples[-1])):
+        print(
+            f"{name:12} {one.requests:7} requests  {one.uss / 2**20:.1f} MiB, {one.handles} handles, "
+            f"{one.threads} threads, median {one.median:.1f} ms, 99 % {one.worst_in_hundred:.1f} ms"
+        )
+    print(f"{len(lost)} of {count} lost; samples in {path}")
+    for text in lost:
+        print(f"  {text}")
+    return not lost
+
+
 def describe(times: list[float]) -> str:
     """Median, 99th percentile and worst of times in seconds, as text in milliseconds."""
     ordered = sorted(times)
@@ -137,21 +156,23 @@ def find_subject(peer: str, loop: str) -> Subject:
 
 def main() -> int:
     """Read the command line, run, and return the exit status."""
-    parser = argparse.ArgumentParser(description="Long runs of interrupts and of starts.")
-    parser.add_argument("what", choices=["interrupts", "starts"])
+    parser = argparse.ArgumentParser(description="Long runs of interrupts, starts and requests.")
+    parser.add_argument("what", choices=["interrupts", "starts", "requests"])
     parser.add_argument("--loop", choices=["asyncio", "uvloop", "trio"], default="asyncio")
     parser.add_argument("--peer", choices=[one.name for one in ENVIRONMENTS if one.name != "this"], default="")
     parser.add_argument("--rounds", type=int, default=1000, help="interrupts: how many")
-    parser.add_argument("--seed", type=int, default=1, help="interrupts: of the order of shapes")
+    parser.add_argument("--seed", type=int, default=1, help="interrupts, requests: of their order")
     parser.add_argument("--no-subshells", action="store_true", help="interrupts: in the main shell only")
-    parser.add_argument("--count", type=int, default=500, help="starts: how many")
+    parser.add_argument("--count", type=int, default=0, help="starts: how many (500); requests: how many (100,000)")
     parser.add_argument("--at-once", type=int, default=1, help="starts: how many at the same time")
     options = parser.parse_args()
     subject = find_subject(options.peer, options.loop)
     if options.what == "interrupts":
         good = interrupts(subject, options.rounds, options.seed, not options.no_subshells)
+    elif options.what == "requests":
+        good = requests(subject, options.count or 100_000, options.seed, options.loop)
     else:
-        good = starts(subject, options.count, options.at_once)
+        good = starts(subject, options.count or 500, options.at_once)
     return 0 if good else 1
 
 

@@ -28,7 +28,7 @@ def test_a_property_with_more_examples(holds: Callable[[], None], seed: str, lon
     own = dict(vars(holds))
     try:
         settings = hypothesis.settings(
-            max_examples=100_000 if long else 500,
+            max_examples=100_000 if long else 250,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -153,8 +153,8 @@ class Model(RuleBasedStateMachine):
 def test_any_order(loop: str, seed: str, long: bool) -> None:
     machine = type("Machine", (Model,), {"loop": loop})
     settings = hypothesis.settings(
-        max_examples=300 if long else 4,
-        stateful_step_count=30 if long else 15,
+        max_examples=300 if long else 3,
+        stateful_step_count=30 if long else 12,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
