@@ -27,8 +27,8 @@ _HOOKS: tuple[Callable[[], object], ...] = (
 
 
 class ServiceThread(threading.Thread):
-    """A daemon thread that a debugger leaves alone: it goes on while the debugged threads stand still. Functions of cells
-    that trace all threads (`threading.settrace`) are not for it. `start` raises NoThreadError."""
+    """A daemon thread that a debugger leaves alone: it goes on while the debugged threads stand still. Functions of
+    cells that trace all threads (`threading.settrace`) are not for it. `start` raises NoThreadError."""
 
     # The attributes that pydevd, the core of debugpy, looks for: not to trace the thread, and not to count it among the
     # user's.
