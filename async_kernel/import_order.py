@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
     from typing import TypeGuard
 
-__all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "keep_user_files_out", "working_folder"]
+__all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "keep_user_files_out", "passed_by", "working_folder"]
 
 DEPENDENCIES = frozenset(
     """
@@ -64,6 +64,15 @@ class ImportOrder:
             return None
         return [entry for entry in sys.path if entry in self._path]
 
+    def passed_by(self, name: str, finder: "type[PathFinder]") -> "str | None":
+        """See the function of this name."""
+        loaded = sys.modules.get(name)
+        if name not in self._names or loaded is None or self._working_folder not in sys.path:
+            return None
+        spec = finder.find_spec(name, [self._working_folder])
+        file = None if spec is None or not spec.has_location else spec.origin
+        return None if file == _file_of(loaded) else file
+
     def is_users(self, file: "str | None") -> bool:
         """Whether the code in `file` is the user's. The deepest folder decides: an environment may lie in a project."""
         if file is None:
@@ -83,6 +92,16 @@ def keep_user_files_out() -> None:
                 own = [entry for entry in sys.path if entry and not _is_same(entry, folder)]
                 sys.meta_path[position] = _in_order(finder, ImportOrder(own, folder))
             return
+
+
+def passed_by(name: str) -> "str | None":
+    """The file in the working folder that `import name` does not give, since another module of this name is loaded that
+    the kernel uses too: "/home/ada/random.py". None where there is none."""
+    for finder in sys.meta_path:
+        if hasattr(finder, "import_order"):
+            file: str | None = finder.import_order.passed_by(name, finder)
+            return file
+    return None
 
 
 def _in_order(finder: "type[PathFinder]", order: ImportOrder) -> "type[PathFinder]":

@@ -231,6 +231,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         """Add the magics that only a kernel has, and await those of IPython's whose code awaits."""
         from async_kernel.ipython.awaiting import AwaitingMagics, AwaitMagics
         from async_kernel.ipython.directives import DirectiveMagics, take_directive
+        from async_kernel.ipython.files_beside import FilesBeside
         from async_kernel.ipython.magics import KernelMagics
 
         super().init_magics()
@@ -239,7 +240,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         manager = self.input_transformer_manager
         manager.token_transformers = keep_line_numbers(manager.token_transformers)
         self.awaiting_magics = AwaitingMagics(self)
-        self.ast_transformers.append(AwaitMagics(self))
+        self.ast_transformers += [AwaitMagics(self), FilesBeside()]
 
     def init_pdb(self) -> None:
         """Have interrupts end code that a debugger has let go on, unless they are those of somebody's program."""

@@ -24,7 +24,6 @@ ALLOWED: Mapping[str, str] = MappingProxyType(
         r"\[W .* ServerApp\] .*/\.~.*\.ipynb doesn't exist": "the server lists a folder while it writes a file there",
         r"(?s)Task exception was never retrieved\nfuture: <[^\n]*\.write_message\..*WebSocketClosedError\Z": _LEFT,
         r"(?s)\[E .* ServerApp\] Uncaught exception in (ZMQStream|zmqstream) callback.*WebSocketClosedError\Z": _LEFT,
-        r"async-kernel: No such comm( target registered)?: ": "JupyterLab asks every kernel for ipywidgets",
     }
 )
 """Patterns of entries that say nothing about the kernel, each with the reason why they are there."""

@@ -92,13 +92,19 @@ def test_no_file_is_run_but_by_the_cell_that_imports_it(kernel: KernelDriver, fo
     assert kernel.request("debug_request", disconnect, channel="control")["content"]["success"]
     assert was_run(folder) == []
 
-    # Python's own rule for a cell: the working folder first, and what is loaded is not loaded again.
+    # Python's own rule for a cell: the working folder first, and what is loaded is not loaded again; it is told so.
     loaded = set(kernel.value("__import__('sys').modules.keys() | set(__import__('sys').builtin_module_names)"))
     taken_before = {"__hello__", "__phello__", "zipimport", "distutils"}  # frozen into Python; setuptools has the last
     users = [name for name in NAMES if name not in loaded | taken_before]
     assert len(users) > 50
     for name in users:
         kernel.execute(f"import {name}\nassert {name}.is_the_users").ok()
+    assert was_run(folder) == users
+    told = kernel.execute(f"import random, zmq.asyncio, {users[0]}\nfrom queue import Queue").ok().text("stderr")
+    assert [line.partition(":")[0] for line in told.splitlines()] == [
+        f"`import {name}` does not give {folder / name}.py" for name in ("random", "zmq", "queue")
+    ]
+    assert kernel.execute("import random\nrandom.random()").ok().text("stderr") == ""
     assert was_run(folder) == users
     assert kernel.execute("6 * 7").ok().result == "42"
 

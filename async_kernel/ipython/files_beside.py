@@ -1,0 +1,45 @@
+"""Says so when a cell imports a module of which a file of the same name lies beside the notebook.
+
+As in Python, a module that is loaded already wins. But a script has loaded hardly any, a kernel several hundred, so a
+notebook gets the standard library's `random` where the same lines as a script get the `random.py` beside them. To
+give the cell that file would take the module from all libraries that import it later, and from the kernel.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from async_kernel.import_order import passed_by
+
+__all__ = ["FilesBeside"]
+
+
+class FilesBeside:
+    """Looks at the imports of each cell, before it runs. One of `shell.ast_transformers`, which changes nothing."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Tell of each name once."""
+        if isinstance(node, ast.Module):
+            for name in _imported(node):
+                if name not in self._told and (file := passed_by(name)) is not None:
+                    self._told.add(name)
+                    print(
+                        f"`import {name}` does not give {file}: the kernel has loaded another module of this name. "
+                        "To import the file, give it another name.",
+                        file=sys.stderr,
+                    )
+        return node
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    """The top-level modules that the statements of a cell import; those within its functions are left out."""
+    for statement in module.body:
+        if isinstance(statement, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+            yield statement.module.partition(".")[0]
