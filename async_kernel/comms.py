@@ -159,7 +159,7 @@ class CommHandlers:
         return _serve(request, lambda: _run(target, channel, request.as_dict()), failed=channel.close)
 
     def message(self, request: Request, place: Place = Place.IN_TURN) -> Coroutine[Any, Any, None] | None:
-        """Serve a comm_msg: call the comm's callback. A message for no comm is dropped, what fails is shown.
+        """Serve a comm_msg: call the comm's callback. A message for no comm is dropped, an exception is shown.
 
         IPython's events are fired around it when its place is IN_TURN. Beside a cell they would do for the cell what is
         done at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a cell
@@ -183,7 +183,7 @@ class CommHandlers:
         return _serve(request, run, ended=ended)
 
     def close(self, request: Request, place: Place = Place.IN_TURN) -> Coroutine[Any, Any, None] | None:
-        """Serve a comm_close: forget the comm and call its callback; what fails is shown."""
+        """Serve a comm_close: forget the comm and call its callback; an exception is shown."""
         channel = self._find(request)
         if channel is None:
             return None

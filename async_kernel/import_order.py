@@ -32,7 +32,7 @@ DEPENDENCIES = frozenset(
     sniffio sortedcontainers stack_data tornado traitlets trio typing_extensions tzdata uvloop wcwidth winloop zmq
     """.split()  # noqa: SIM905
 )
-"""The names that the kernel's dependencies install, and theirs: what `requires` leads to, on any system."""
+"""The names that the kernel's dependencies install, and theirs, on any system, followed by `requires`."""
 
 OPTIONAL = frozenset(
     """

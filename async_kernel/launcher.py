@@ -1,6 +1,6 @@
 """From settings to a start: the plan, and the function that the settings name as interface.
 
-It is on the path to the first reply: what it imports at the top is what that reply needs.
+It is on the path to the first reply: its imports at the top are those that the reply needs.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Loops:
 
 @contextmanager
 def interrupting(kernel: Kernel) -> Iterator[Interrupter]:
-    """The interrupter of a kernel; on leaving, it gives back what it has taken."""
+    """The interrupter of a kernel; on leaving, its handlers and hooks are undone."""
     interruption = kernel.interruption
     interrupter = Interrupter(
         wake_main_thread, interruption.here, interruption.meant, kernel.shells.executions, let_go=kernel.let_go
@@ -236,13 +236,14 @@ class Loader:
         return parts._replace(callback=callbacks.current, make_event=lambda: HostEvent(host))
 
     def _watch_loop(self, parts: Parts) -> Parts:
-        """Let interrupts reach what the loop runs while no cell does: a task that never awaits holds up everything."""
+        """Let interrupts reach tasks and callbacks that the loop runs while no cell does: a task that never awaits
+        holds up everything."""
         from async_kernel.interrupts.callbacks import LoopCallbacks
 
         return parts._replace(callback=LoopCallbacks(self._callback).current)
 
     def _callback(self, frame: FrameType) -> Callback:
-        """What can be interrupted of a callback or task whose outermost frame this is."""
+        """The target for a callback or task with this outermost frame."""
         from async_kernel.interrupts.callbacks import Callback
 
         return Callback(frame, _defer, self._kernel.end_question)

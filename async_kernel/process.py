@@ -141,7 +141,7 @@ class OwnProcess:
         try:
             main()
         except BaseException as error:
-            if kernel.closing:  # what cells left open, such as a nursery, may fail when the loop ends
+            if kernel.closing:  # things that cells left open, such as a nursery, may fail when the loop ends
                 log.debug("the loop ended with an error", exc_info=error)
                 return
             self.status = 1
@@ -209,7 +209,7 @@ class OwnProcess:
 
 
 def _stay_awake() -> None:
-    """On macOS, which slows down what shows no window, say that somebody waits for this process."""
+    """On macOS, which slows down a process without windows, say that somebody waits for this process."""
     if sys.platform == "darwin":
         from async_kernel.system.app_nap import prevent_app_nap
 

@@ -38,7 +38,7 @@ Accept = Callable[[Channel, Message], None]
 
 
 class Wire:
-    """The wire of one kernel, as a context manager: on leaving it, what was put is sent, and all is closed and removed.
+    """The wire of one kernel, as a context manager: on leaving it, the outbox is sent, and all is closed and removed.
 
     It is made with the sockets bound and the connection file written, so that clients can connect; messages are moved
     once it is started. ConnectionFileError when the file cannot be read or written, or the sockets cannot be bound.
@@ -119,7 +119,7 @@ class Wire:
             self._accept(channel, message)
 
     def _welcome(self, topic: bytes) -> list[Any]:
-        """What a new subscriber gets first (JEP 65).
+        """The first message of a new subscriber (JEP 65).
 
         Each client gets it, those that know nothing of JEP 65 too. The JEP leaves the parent header empty, which
         jupyter_kernel_gateway for one does not survive: it looks for a `msg_id` in all that is published. So the parent

@@ -30,7 +30,7 @@ INTERRUPT = int(signal.SIGINT)
 
 
 def moment() -> Moment:
-    """Now. What is started from now on has a later start, for example `(51068, 16676)` on Linux.
+    """Now. Processes started from now on have a later start, for example `(51068, 16676)` on Linux.
 
     Linux counts hundredths of a second. Within one of them, ids tell what came first; elsewhere what was started in the
     same second counts as later.

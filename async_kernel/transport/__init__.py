@@ -1,1 +1,2 @@
-"""How messages move: ZMQ sockets and the thread that owns them, or memory. What a message means is not known here."""
+"""How messages move: ZMQ sockets and the thread that owns them, or memory. The meaning of messages is not known
+here."""

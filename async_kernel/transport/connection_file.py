@@ -24,7 +24,7 @@ HELD = '"is_held": true'
 
 
 class ConnectionFile(NamedTuple):
-    """A connection file: where it is, what it says, whether it is ours to write and remove, and where to register."""
+    """A connection file: its path, its content, whether it is ours to write and remove, and where to register."""
 
     path: str
     info: ConnectionInfo
@@ -33,8 +33,8 @@ class ConnectionFile(NamedTuple):
 
 
 def open_connection(settings: Settings) -> ConnectionFile:
-    """What the connection file says. A new one, whose ports are still to be chosen, for a path where there is none; for
-    "." and for a registration file (JEP 66) it goes to Jupyter's runtime folder.
+    """The content of the connection file. A new one, whose ports are still to be chosen, for a path where there is
+    none; for "." and for a registration file (JEP 66) it goes to Jupyter's runtime folder.
 
     ConnectionFileError when the file cannot be read, or there is no folder for a new one.
     """
@@ -113,7 +113,7 @@ def _new_path(kernel_id: str = "") -> str:
 
 
 _paths_given: set[str] = set()
-"""One process may embed several kernels; what lies under the name of a process that has ended may be replaced."""
+"""One process may embed several kernels; a file under the name of a process that has ended may be replaced."""
 
 
 def write_connection(file: ConnectionFile) -> OwnFile:

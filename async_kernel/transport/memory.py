@@ -13,9 +13,9 @@ __all__ = ["MemoryTransport"]
 
 
 class MemoryTransport:
-    """Keeps what a kernel sends, by channel, until a client takes it (`kernel.ports.Transport`).
+    """Keeps the messages of a kernel, by channel, until a client takes it (`kernel.ports.Transport`).
 
-    There is no thread: what the client side gives to the kernel it delivers itself, so a barrier is reached at once.
+    There is no thread: the client side delivers its messages to the kernel itself, so a barrier is reached at once.
     """
 
     def __init__(self) -> None:

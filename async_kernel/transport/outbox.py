@@ -1,4 +1,4 @@
-"""What waits to be sent, in order, with text gathered where it is put. Knows no sockets.
+"""The messages that wait to be sent, in order; text is gathered as it is put in. Knows no sockets.
 
 Any thread may put something in; one at a time, whoever has the turn (`io_thread`), takes out. Text that follows text of
 the same key joins it while it waits, so that a flood becomes few messages. Replies on control are ahead of all else.
@@ -46,11 +46,11 @@ GATHER_CHARACTERS = 1 << 18
 """The length that makes gathered text leave before its time is up, and about the longest that one message holds."""
 
 SOON_SECONDS = 0.001
-"""When to look again for what somebody else is just seeing to."""
+"""Retry delay while another thread is sending."""
 
 
 class Text:
-    """Text under way: what was written in one piece, and what joined it while it waited. It may be dropped."""
+    """Text under way: a piece, and the pieces that joined it while it waited. It may be dropped."""
 
     __slots__ = ("batch", "build", "followed", "has_line", "key", "pieces", "since", "size")
 
@@ -150,7 +150,7 @@ class Outbox:
     def gather(
         self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None, text: str
     ) -> bool:
-        """Put in text; `begun` is called with the pieces of each new item. False when it has joined what waits, and
+        """Put in text; `begun` is called with the pieces of each new item. False when it has joined a waiting item, and
         whoever takes out knows when that is due. The end of a first line, which may make it due soon, gives True as
         well."""
         # In full, without the methods that would say it, nor `with`, which takes longer than all the rest: a cell that
@@ -186,7 +186,7 @@ class Outbox:
             return self._ahead.popleft()
         item = self._items[0]
         if isinstance(item, Text):
-            if item is self._open:  # what is not will never be again, so this needs no lock
+            if item is self._open:  # an item that is closed stays closed, so this needs no lock
                 wait = 0.0 if item.closed else self._wait_of(item) if patience is None else patience
                 if wait > 0:
                     return wait
@@ -199,7 +199,7 @@ class Outbox:
         return self._items.popleft()
 
     def close(self) -> None:
-        """Drop what there is, and what will be put in."""
+        """Drop all items, and those put in later."""
         self._lock = threading.RLock()  # in a forked child: another thread may have held it
         self._items = deque(maxlen=0)
         self._ahead = deque(maxlen=0)

@@ -1,28 +1,28 @@
 """iopub: one publishing socket, on which a subscriber that does not read costs the others nothing.
 
-How it works
-------------
-A PUB socket loses what a slow subscriber cannot take. An XPUB socket with `XPUB_NODROP` refuses it instead, but it
-refuses the message as a whole, for everybody: one subscriber that stalls, which needs no key for that, would silence
-the kernel. So each subscription has an *address* of its own. With `XPUB_MANUAL` the socket hands every subscription to
-us and does nothing by itself; we then subscribe its connection to other topics than it asked for:
+How it works ------------ A PUB socket loses messages that a slow subscriber cannot take. An XPUB socket with
+`XPUB_NODROP` refuses it instead, but it refuses the message as a whole, for everybody: one subscriber that stalls,
+which needs no key for that, would silence the kernel. So each subscription has an *address* of its own. With
+`XPUB_MANUAL` the socket hands every subscription to us and does nothing by itself; we then subscribe its connection to
+other topics than it asked for:
 
     asked for            subscribed to
     b""                  b"*." and b"#7."
     b"kernel."           b"kernel.#8."
 
-A topic is a prefix of the first frame, so what is sent to `#7.` reaches one connection only, and is refused only when
+A topic is a prefix of the first frame, so a message to `#7.` reaches one connection only, and is refused only when
 that one is full. Subscribers filter once more on their own side, by the topic that they have asked for: an address
-begins with it. What follows the address in the first frame is the topic of the message, as ever.
+begins with it. Behind the address the first frame has the topic of the message, as ever.
 
 While all subscribers read, a message for everybody is sent once, to `*.`. Once that is refused, each is sent its own
-copy; what it cannot take waits in its own `Backlog`, which is tried again until it is empty. When all are empty,
-everybody is addressed at once again. So each subscriber sees one order, and the usual cost is that of a plain PUB.
+copy; messages that it cannot take wait in its own `Backlog`, which is tried again until it is empty. When all are
+empty, everybody is addressed at once again. So each subscriber sees one order, and the usual cost is that of a plain
+PUB.
 
 A connection that ends takes its subscriptions out of the socket. We hear of that by topic, but not whose it was; its
-address then leads nowhere, and what waits for it is "sent" at once. The entry itself is replaced when the system gives
-the descriptor to the next connection, or goes with the last subscription to its topic: there are never more entries
-than there were connections at one time.
+address then leads nowhere, and its waiting messages are "sent" at once. The entry itself is replaced when the system
+gives the descriptor to the next connection, or goes with the last subscription to its topic: there are never more
+entries than there were connections at one time.
 
 A new subscriber gets the welcome, then the messages it has just missed (`recent`), and those of `replay`, if asked for.
 
@@ -32,7 +32,7 @@ being read, until nothing is left to be read. The connections of such a batch ge
 those that are full lose messages, as with a PUB. Each piece of news is followed by a message to nobody, which makes the
 socket (`XPUB_MANUAL_LAST_VALUE`) forget the connection, so that noise gives no address to an earlier one.
 
-What is given up: ZMQ counts messages, not bytes, so up to `HIGH_WATER` messages of any size are held by the socket
+The limit of this: ZMQ counts messages, not bytes, so up to `HIGH_WATER` messages of any size are held by the socket
 for each connection, beside the backlog. A connection that subscribes to two topics of which one is a prefix of the
 other gets a message twice while somebody lags; Jupyter's clients subscribe once, to everything.
 """
@@ -76,7 +76,7 @@ _JOINS, _LEAVES = b"\x01", b"\x00"
 
 
 class _Subscription:
-    """A topic that one connection has subscribed to, and what waits for it."""
+    """A topic that one connection has subscribed to, and its waiting messages."""
 
     __slots__ = ("address", "backlog", "pause", "retry", "took", "topic")
 
@@ -153,7 +153,7 @@ class Publisher:
             if noisy:
                 self._subscribe_last(_DOUBTFUL)
             if kind == _JOINS:
-                self._topics[topic] += 1  # also of what is not served: its end is told like all others
+                self._topics[topic] += 1  # also of topics that are not served: their end is told like all others
                 if noisy:
                     doubtful = True
                 else:
@@ -206,7 +206,8 @@ class Publisher:
         return not (self._lagging or self._particular) and self._send(_EVERYBODY, frames)
 
     def _send_to_each(self, message: Kept, item: Output | Text | None) -> None:
-        """Send to one after the other. What one cannot take is kept for it, or dropped if it came from `item`."""
+        """Send to one after the other. A message that one cannot take is kept for it, or dropped if it came from
+        `item`."""
         now = real.monotonic()
         topic = message.frames[0]
         if self._doubtful:

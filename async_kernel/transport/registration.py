@@ -39,7 +39,7 @@ def register(registration: Registration, sockets: Sockets) -> None:
 
 
 def _ask(socket: zmq.Socket[bytes], registration: Registration, connection: ConnectionInfo) -> str:
-    """Register; return what is wrong, or nothing."""
+    """Register; return the problem as text, or an empty string."""
     signer = Signer(registration.key.encode(), registration.signature_scheme)
     content = to_json(registration.content(connection))
     try:
@@ -55,7 +55,7 @@ def _ask(socket: zmq.Socket[bytes], registration: Registration, connection: Conn
 
 
 def _acknowledges(frames: Sequence[bytes], signer: Signer) -> bool:
-    """Whether a message is from who has the key. What it says is left to the launcher."""
+    """Whether a message is from a holder of the key. Its content is left to the launcher."""
     try:
         split = list(frames).index(DELIMITER)
         signer.verify(frames[split + 1], frames[split + 2 :])

@@ -39,7 +39,7 @@ class Replay:
             self._dropped_bytes += size - MESSAGE_BYTES
 
     def take(self) -> list[Sequence[Buffer]]:
-        """What was kept, oldest first, behind the note of what was dropped before it. It is kept no longer."""
+        """The kept messages, oldest first, behind a note of those dropped before them. They are kept no longer."""
         frames = [kept for kept, _ in self._kept]
         if self._dropped:
             what = "message" if self._dropped == 1 else "messages"

@@ -1,9 +1,9 @@
 """Messages for one client each: replies, and requests for input.
 
-A ROUTER socket loses what it cannot queue for a client, so one without a bound on its queue would be needed; then a
-client that sends requests and reads no reply fills the memory. With `ROUTER_MANDATORY` the socket refuses what it
-cannot queue. That waits here, in order, up to a number of bytes for all clients together; what comes beyond is dropped,
-and the log says so. A client that has gone gets nothing, as ever.
+A ROUTER socket loses messages that it cannot queue for a client, so one without a bound on its queue would be needed;
+then a client that sends requests and reads no reply fills the memory. With `ROUTER_MANDATORY` the socket refuses a
+message that it cannot queue. It waits here, in order, up to a number of bytes for all clients together; further ones
+are dropped, and the log says so. A client that has gone gets nothing, as ever.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REPLY_BYTES = 64 << 20
 """How much is kept for clients that do not read."""
 
 RETRY_SECONDS = 0.01
-"""Between two tries of a client that is full: what a ROUTER says of being writable is not about one client."""
+"""Between two tries of a client that is full: whether a ROUTER is writable says nothing about one client."""
 
 HOPE_SECONDS = 1.0
 """At the end, a client that has taken nothing for so long is not waited for."""
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class _Waiting:
-    """What waits for one client on one channel."""
+    """The messages that wait for one client on one channel."""
 
     __slots__ = ("dropped", "messages", "took")
 
@@ -84,7 +84,7 @@ class Replies:
         waiting.messages.append(message)
 
     def flush(self) -> None:
-        """Try again what waits."""
+        """Try to send the waiting messages again."""
         for place, waiting in [*self._waiting.items()]:
             messages = waiting.messages
             while messages and self._send(place[0], messages[0]):

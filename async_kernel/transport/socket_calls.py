@@ -1,7 +1,7 @@
-"""What is done with a socket for every message, by pyzmq's compiled calls.
+"""The calls on a socket for every message, by pyzmq's compiled code.
 
 `zmq.Socket` has a layer of Python around them, which takes longer than the calls: options as members of an enum, flags
-that are or-ed as such, warnings about what is deprecated. Nothing here waits.
+that are or-ed as such, warnings about deprecated options. Nothing here waits.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ HEARTBEATS = 10
 """The longest heartbeat, and how many wait for a client that sends them and reads none; further ones are lost."""
 
 LINGER = 1000
-"""Milliseconds that a closed socket goes on sending what it still holds."""
+"""Milliseconds that a closed socket goes on sending its queue."""
 
 
 BIND_SECONDS = 2.0
@@ -55,7 +55,7 @@ class Sockets(NamedTuple):
     files: tuple[OwnFile, ...] = ()
 
     def close(self) -> None:
-        """Close them all; returns when the heartbeat has ended and what was sent is out, or after the linger time."""
+        """Close them all; returns when the heartbeat has ended and all messages are out, or after the linger time."""
         for file in self.files:
             file.remove()
         for socket in self.by_channel.values():
@@ -75,7 +75,7 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
     sockets: dict[Channel, zmq.Socket[bytes]] = {}
     files: list[OwnFile] = []
     kinds = {
-        Channel.CONTROL: zmq.ROUTER,  # first: what it brings may end what holds everything else up
+        Channel.CONTROL: zmq.ROUTER,  # first: its requests may end work that holds up everything else
         Channel.SHELL: zmq.ROUTER,
         Channel.STDIN: zmq.ROUTER,
         Channel.IOPUB: zmq.XPUB,
@@ -122,7 +122,7 @@ def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:
     socket.linger = LINGER
     if channel is Channel.IOPUB:
         socket.set(zmq.XPUB_MANUAL_LAST_VALUE, 1)  # every subscription is the publisher's to serve
-        socket.set(zmq.XPUB_NODROP, 1)  # refuse what a slow subscriber cannot take, instead of losing it
+        socket.set(zmq.XPUB_NODROP, 1)  # refuse a message that a slow subscriber cannot take, instead of losing it
         socket.set(zmq.SNDHWM, HIGH_WATER)
         socket.set(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
         return
@@ -132,7 +132,7 @@ def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:
         socket.set(zmq.RCVHWM, HEARTBEATS)
         socket.set(zmq.MAXMSGSIZE, HEARTBEAT_BYTES)
     else:
-        socket.set(zmq.ROUTER_MANDATORY, 1)  # refuse what a client cannot take, instead of losing it
+        socket.set(zmq.ROUTER_MANDATORY, 1)  # refuse a message that a client cannot take, instead of losing it
         socket.set(zmq.SNDHWM, HIGH_WATER)
         socket.set(zmq.MAXMSGSIZE, REQUEST_BYTES)
 
