@@ -22,8 +22,8 @@ ENVIRONMENT = ROOT / "build" / "test-env"
 GROUPS = ("test", "browser", "conda", "packaging", "docs")
 EXTRAS = "all"
 
-# Tests wait for kernels most of the time: two processes are worth it on a single core, too.
-PROCESSES = max(2, min(4, os.cpu_count() or 1))
+# Tests wait for kernels and browsers much of the time: on two cores three processes are worth it.
+PROCESSES = min(4, 1 + (os.cpu_count() or 1))
 EVERYTHING = [
     "--all",
     f"--numprocesses={PROCESSES}",
