@@ -170,11 +170,16 @@ POOLS = {
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX: forks and sessions")
 @pytest.mark.parametrize("kind", POOLS)
-def test_a_busy_pool_of_processes_ends_with_the_kernel(start_kernel: StartKernel, kind: str) -> None:
+@pytest.mark.parametrize("subshell", [False, True], ids=["main", "subshell"])
+def test_a_busy_pool_of_processes_ends_with_the_kernel(start_kernel: StartKernel, kind: str, *, subshell: bool) -> None:
     """What is waited for is the same on each backend."""
     kernel = start_kernel()
     kernel.execute(PATIENT + AT_EXIT + COMPUTES).ok()
-    kernel.start(POOLS[kind])
+    header = {}
+    if subshell:
+        created = kernel.request("create_subshell_request", channel="control")
+        header["subshell_id"] = created["content"]["subshell_id"]
+    kernel.start(POOLS[kind], header=header)
     for number in range(2):
         wait_until((kernel.folder / f"spins {number}").exists, "a worker that computes")
     kernel.send("shutdown_request", {"restart": False}, channel="control")

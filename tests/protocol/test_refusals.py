@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
+from async_kernel.errors import ProtocolError
+from async_kernel.protocol.names import DELIMITER
 from async_kernel.protocol.refusals import PAUSE_SECONDS, Refusals
+
+from .test_codec import make_codec
 
 
 class Log:
@@ -46,3 +53,27 @@ def test_what_is_refused_later_is_said_again() -> None:
     ]
     log.refusals.tell()
     assert len(log.lines) == 2, "there was nothing more to say"
+
+
+def test_messages_without_the_key_leave_nothing_behind() -> None:
+    """Each a different one: what is remembered of good messages is not remembered of these."""
+    refusals = Refusals(lambda text: None, lambda: 0.0)
+    codec = make_codec()
+
+    def refuse(numbers: range) -> None:
+        for number in numbers:
+            try:
+                codec.decode([DELIMITER, b"%064x" % number, b'{"msg_id":"%d"}' % number, b"{}", b"{}", b"{}"])
+            except ProtocolError as error:
+                refusals.add("shell", error)
+
+    refuse(range(2_000))
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        refuse(range(2_000, 22_000))
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 16 << 10
+    finally:
+        tracemalloc.stop()
+    assert refusals.count == 22_000
