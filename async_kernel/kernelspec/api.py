@@ -72,7 +72,7 @@ def write_kernel_spec(
     `settings` are those of the command line: `write_kernel_spec("async-trio", backend="trio", **{"shell.timeout": 5})`.
     `start_interface` is a dotted path, or a function that stands on its own: its source is stored beside the spec.
     `host_options["host_class"]` may be a class. `provisioner` is the name of a kernel provisioner, as in
-    `write_kernel_spec("remote", provisioner="far", provisioner_options={"hosts": 2})`.
+    `write_kernel_spec("remote", provisioner="far", provisioner_options={"hosts": 2})`. `warm=2` is that of warm starts.
 
     Raises `UsageError` for settings that the command line would refuse, `SpecError` where the spec cannot be written;
     then nothing was changed.

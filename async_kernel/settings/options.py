@@ -167,6 +167,7 @@ OPTIONS: tuple[Option, ...] = (
         "env", "pair", "an environment variable of the kernel; may be given again", metavar="NAME=VALUE", commands=_ADD
     ),
     Option("metadata", "mapping", "more metadata for the spec", metavar="DICT", commands=_ADD),
+    Option("warm", "count", "start kernels from processes that are ready, and keep N of them", 0, "N", commands=_ADD),
     Option("provisioner", "text", "the provisioner by which a server starts the kernel", "", "NAME", commands=_ADD),
     Option("provisioner_options", "mapping", "the provisioner's own options", metavar="DICT", commands=_ADD),
     Option("replace", "flag", "replace a spec that belongs to another environment", default=False, commands=_ADD),

@@ -46,6 +46,9 @@ _HELPS: Mapping[str, Help] = {"help_all": Help(everything=True), "help": Help()}
 _FIELDS = frozenset(Settings._fields) - {"attributes", "sources"}
 _SHELLS = ("bash", "zsh", "fish", "powershell")
 _FROM_NAME = "the name of the kernel"
+WARM = "async-warm"
+"""The provisioner that keeps processes ready, as pyproject.toml names it."""
+
 _HELP = "`async-kernel --help-all` lists every option."
 
 
@@ -163,7 +166,7 @@ def _read(argv: Sequence[str]) -> tuple[list[_Given], list[str]]:
             loose.append(word)
             continue
         option, negated, text = _option(word)
-        if text is None and option.kind != "flag" and not negated:
+        if text is None and option.kind not in {"flag", "count"} and not negated:
             follower = argv[position + 1] if position + 1 < len(argv) else None
             if follower is not None and not (follower.startswith("-") and len(follower) > 1):
                 next(words)
@@ -213,6 +216,8 @@ def _negatable(name: str, word: str) -> Option:
 
 
 def _value(option: Option, negated: bool, text: str | None, word: str) -> Any:
+    if text is None and option.kind == "count":
+        return 1
     if text is None:
         return not negated if option.kind == "flag" else str(not negated)
     try:
@@ -330,6 +335,10 @@ def _metadata(given: Sequence[_Given]) -> Mapping[str, Any]:
     """The metadata of a spec, its provisioner with it (jupyter_client, "Kernel provisioning")."""
     metadata = _joined(given, "metadata")
     name, options = _last(given, "provisioner", ""), _joined(given, "provisioner_options")
+    if standbys := _last(given, "warm", 0):
+        if name not in {"", WARM}:
+            raise UsageError(f"--warm is the provisioner {WARM}, not {name}.", "Leave one of them out.")
+        name, options = WARM, {"standbys": standbys, **options}
     if options and not name:
         raise UsageError("--provisioner_options are those of no provisioner.", "Say --provisioner=NAME as well.")
     if not name:

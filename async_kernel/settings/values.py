@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 __all__ = ["Kind", "literal", "read", "write"]
 
-Kind = Literal["flag", "integer", "number", "choice", "text", "string", "names", "mapping", "pair", "trait"]
+Kind = Literal["flag", "integer", "count", "number", "choice", "text", "string", "names", "mapping", "pair", "trait"]
 """The kind of a value.
 
-flag: True or False · integer · number: a float, or None where the default is None · choice: one of the row's choices ·
+flag: True or False · integer · count: 0 or more, 1 where it is given without a value ·
+number: a float, or None where the default is None · choice: one of the row's choices ·
 text: as typed, whatever it looks like · string: as typed, or a quoted literal · names: separated by commas ·
 mapping: names to literals · pair: NAME=VALUE, gathered in a mapping · trait: text that IPython reads, or a tuple of
 texts where the option was given several times.
@@ -51,6 +52,8 @@ def read(kind: Kind, text: str, choices: Sequence[Any] = (), optional: bool = Fa
             return _flag(text)
         case "integer":
             return _integer(text)
+        case "count":
+            return _count(text)
         case "number":
             return _number(text)
         case "choice":
@@ -89,6 +92,12 @@ def _integer(text: str) -> int:
         return int(text)
     except ValueError:
         raise ValueError("a whole number") from None
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise ValueError("a whole number, 0 or more")
+    return int(text)
 
 
 def _number(text: str) -> float:

@@ -38,6 +38,8 @@ class WarmProvisioner(LocalProvisioner):
         """Start a kernel and return its connection information."""
         if sys.platform == "win32":
             return await super().launch_kernel(cmd, **kwargs)
+        if list(cmd[1:3]) != ["-m", "async_kernel"]:  # it may be the provisioner of all specs
+            return await super().launch_kernel(cmd, **kwargs)
         try:
             launch = Launch(cmd, kwargs)
         except NotWarmError as error:
@@ -78,8 +80,8 @@ class Launch:
 
     def __init__(self, cmd: Sequence[str], kwargs: Mapping[str, Any]) -> None:
         self.command = [os.path.expanduser(word) for word in cmd]  # noqa: PTH111
-        if not os.path.isabs(self.command[0]) or self.command[1:3] != ["-m", "async_kernel"]:  # noqa: PTH117
-            raise NotWarmError("the spec does not name a Python by its path, and async_kernel as its module")
+        if not os.path.isabs(self.command[0]):  # noqa: PTH117
+            raise NotWarmError("the spec does not name its Python by a path")
         if others := sorted(name for name in kwargs.keys() - UNDERSTOOD if kwargs[name] is not None):
             raise NotWarmError(f"{', '.join(others)} cannot be given to a process that runs already")
         self._streams = [kwargs.get(name) for name in ("stdout", "stderr")]

@@ -31,6 +31,11 @@ def started(*words: str) -> Settings:
     return command.settings
 
 
+def warm(standbys: int) -> dict[str, object]:
+    """The metadata of a spec whose kernels start warm."""
+    return {"kernel_provisioner": {"provisioner_name": "async-warm", "config": {"standbys": standbys}}}
+
+
 def added(*words: str) -> Add:
     command = parse(["-a", "x", *words])
     assert isinstance(command, Add)
@@ -163,6 +168,10 @@ def test_a_command(argv: list[str], command: object) -> None:
             {"a": 1, "kernel_provisioner": {"provisioner_name": "far", "config": {"hosts": 2}}},
         ),
         (["--provisioner=far"], "metadata", {"kernel_provisioner": {"provisioner_name": "far", "config": {}}}),
+        (["--warm"], "metadata", warm(1)),
+        (["--warm=3"], "metadata", warm(3)),
+        (["--warm=3", "--warm=0"], "metadata", {}),
+        (["--warm", "--provisioner=async-warm"], "metadata", warm(1)),
         (["--replace"], "replace", True),
         (["--force"], "force", True),
         (["--dry-run"], "dry_run", True),
@@ -240,6 +249,9 @@ def test_install_takes_the_options_of_other_kernels() -> None:
         (["completion", "tcsh"], "One of bash"),
         (["list", "x"], "'x' is not understood"),
         (["list", "--yes"], "does not go with list"),
+        (["-a", "x", "--warm", "--provisioner=far"], "--warm is the provisioner async-warm"),
+        (["-a", "x", "--warm=-1"], "--warm takes a whole number, 0 or more"),
+        (["-f", "x", "--warm"], "--warm does not go with -f"),
     ],
 )
 def test_a_mistake_is_refused_with_what_would_be_right(argv: list[str], said: str) -> None:

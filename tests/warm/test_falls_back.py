@@ -14,7 +14,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from jupyter_client.kernelspec import get_kernel_spec
+from jupyter_client.kernelspec import KernelSpec, get_kernel_spec
 from jupyter_client.manager import KernelManager
 
 from async_kernel.warm import pool as pools
@@ -216,6 +216,23 @@ def test_what_a_running_process_cannot_be_given(specs: Mapping[str, str], log: L
     try:
         assert process.poll() is None
         assert len(log) == 1
+    finally:
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+        manager.context.term()
+
+
+def test_kernels_of_others_start_as_ever(log: Log) -> None:
+    """It may be the provisioner of a server for all specs."""
+    argv = [sys.executable, "-c", "import time; time.sleep(60)", "{connection_file}"]
+    metadata = {"kernel_provisioner": {"provisioner_name": "async-warm", "config": {}}}
+    manager = KernelManager()
+    manager._kernel_spec = KernelSpec(argv=argv, display_name="other", language="python", metadata=metadata)
+    manager.start_kernel()
+    try:
+        assert manager.provisioner.process.poll() is None  # type: ignore[union-attr]
+        assert log == []
+        assert tuple(argv) not in pools._pools
     finally:
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()

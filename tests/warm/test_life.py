@@ -7,19 +7,27 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import psutil
 import pytest
 
+from async_kernel.settings.parser import WARM
 from tests.e2e.driver import wait_until
 
-from .conftest import StartWarm, wait_filled
+from .conftest import PROVISIONER, StartWarm, wait_filled
 
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 RANDOM = (
     "[__import__('uuid').uuid4().hex, __import__('random').random(), hash('text'), id(object()) and "
     "__import__('secrets').token_hex(8), next(__import__('tempfile')._get_candidate_names())]"
 )
+
+
+def test_the_name_on_the_command_line_is_that_of_the_entry_point() -> None:
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    assert project["entry-points"]["jupyter_client.kernel_provisioners"] == {WARM: PROVISIONER}
 
 
 def test_a_restart_is_warm_and_each_process_serves_once(start: StartWarm, backend: str) -> None:
