@@ -44,19 +44,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"chaos: --seed={config.getoption('--seed')}{' --long' if config.getoption('--long') else ''}"
+    return f"chaos: --seed={config.getoption('--seed', 1)}{' --long' if config.getoption('--long', False) else ''}"
 
 
 @pytest.fixture
 def long(request: pytest.FixtureRequest) -> bool:
     """Whether this is the long run."""
-    return bool(request.config.getoption("--long"))
+    return bool(request.config.getoption("--long", False))
 
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> str:
     """What the chances of this test come from: the seed of the run and the name of the test."""
-    return f"{request.config.getoption('--seed')} {request.node.nodeid}"
+    return f"{request.config.getoption('--seed', 1)} {request.node.nodeid}"
 
 
 @pytest.fixture

@@ -204,7 +204,13 @@ INTERPRETER = (
     Fault("a session of its own", "import os\ntry: os.setsid()\nexcept OSError: os.setpgid(0, 0)"),
     Fault("an empty namespace", "globals().clear()", answers),
     Fault("an empty environment", "import os; os.environ.clear()"),
-    Fault("an empty path", "import sys; sys.path.clear(); sys.meta_path.clear(); sys.path_hooks.clear()", answers),
+    Fault(
+        "an empty path",
+        "import sys\nkept = sys.path[:], sys.meta_path[:], sys.path_hooks[:]\n"
+        "sys.path.clear(); sys.meta_path.clear(); sys.path_hooks.clear()",
+        answers,
+        "sys.path[:], sys.meta_path[:], sys.path_hooks[:] = kept",
+    ),
     Fault("no modules", "import sys; kept = dict(sys.modules); sys.modules.clear()", nothing, None),
     Fault(
         "no builtins",

@@ -173,7 +173,7 @@ class Kernel:
         """As `connect`, but a kernel that does not answer is left as it is; raise `Missed` then."""
         self._connect()
         if self.subject.before:
-            self.run(self.subject.before, START_SECONDS)
+            self.need(self.subject.before, START_SECONDS)
 
     def _connect(self) -> None:
         """Ask until a status shows that the iopub subscription stands: what is published before is nobody's."""
