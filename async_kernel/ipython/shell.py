@@ -36,6 +36,7 @@ from async_kernel.ipython.history_file import DelayedSave, HistoryFile
 from async_kernel.ipython.letting_go import let_go
 from async_kernel.ipython.line_numbers import keep_line_numbers
 from async_kernel.ipython.pager import show_in_pager
+from async_kernel.ipython.plain_cells import PlainCells
 from async_kernel.ipython.preparation import prepare
 from async_kernel.ipython.shells import display, leave, shell_here, shells
 from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
@@ -241,6 +242,14 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         manager.token_transformers = keep_line_numbers(manager.token_transformers)
         self.awaiting_magics = AwaitingMagics(self)
         self.ast_transformers += [AwaitMagics(self), FilesBeside()]
+        self._plain_cells = PlainCells(self)
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """Make Python code of a cell, as IPython does."""
+        if raw_cell in self._plain_cells:
+            return raw_cell if raw_cell.endswith("\n") else f"{raw_cell}\n"
+        transformed: str = super().transform_cell(raw_cell)
+        return transformed
 
     def init_pdb(self) -> None:
         """Have interrupts end code that a debugger has let go on, unless they are those of somebody's program."""

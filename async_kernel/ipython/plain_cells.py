@@ -1,0 +1,104 @@
+"""Cells that IPython's input transformation leaves unchanged, recognised by a look at their text.
+
+IPython tokenizes each cell as Python code, in Python, to transform it: a tenth of the time of a small cell. Most cells
+contain nothing that any of its transformers would find. A cell that counts as plain here is unchanged for certain; all
+others are left to IPython.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.autocall import IPyAutocall
+from IPython.core.inputtransformer2 import TransformerManager
+from IPython.core.macro import Macro
+from IPython.core.prefilter import PrefilterManager
+
+if TYPE_CHECKING:
+    from async_kernel.ipython.shell import ZMQInteractiveShell
+
+__all__ = ["PlainCells"]
+
+_FOUND = re.compile(
+    r"""
+      \A\s                          # an empty line, or an indent of the whole cell
+    | \A\#[ \t]*(?:task|thread)     # a directive
+    | [?\0\r\v\f\x1c-\x1e\x85\u2028\u2029]  # help; characters that end a line for `splitlines` alone
+    | !(?!=)                        # a command
+    | =[^\S\n]*%                    # an assignment from a magic
+    | In\ \[                        # a prompt
+    | ^[^\S\n]*(?:[%!,;/]|>>>|\.\.\.)  # an escaped line; other prompts
+    | ^[^\S\n]+$                    # white space, which is removed with a common indent
+    | ^\ *\t                        # an indent whose width is a matter of opinion
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+"""Everything that a transformer of IPython's or ours may find, in strings and comments too, where it means nothing."""
+
+_INDENT = re.compile(r"^ *(?=[^ \n])", re.MULTILINE)
+_WORD = re.compile(r"[\w.*]*")
+
+
+class PlainCells:
+    """The cells that `shell.transform_cell` would leave unchanged.
+
+    It has to be made when the shell has its transformers. Once a user adds another one, no cell is plain any more.
+    """
+
+    def __init__(self, shell: ZMQInteractiveShell) -> None:
+        self._shell = shell
+        self._functions = TransformerManager.transform_cell, PrefilterManager.prefilter_lines
+        self._known = self._transformers()
+
+    def __contains__(self, code: str) -> bool:
+        """Whether a cell is plain."""
+        if not code or _FOUND.search(code) or self._transformers() != self._known:
+            return False
+        if code.find("\n", 0, -1) < 0:
+            return self._is_plain_line(code)
+        return _is_indented_well(code)
+
+    def _transformers(self) -> tuple[Any, ...]:
+        shell = self._shell
+        static, dynamic = shell.input_transformer_manager, shell.prefilter_manager
+        return (
+            (type(static).transform_cell, type(dynamic).prefilter_lines) == self._functions,
+            "transform_cell" in vars(static),
+            "prefilter_lines" in vars(dynamic),
+            [*static.cleanup_transforms],
+            [*static.line_transforms],
+            [*static.token_transformers],
+            [*shell.input_transformers_post],
+            [*dynamic.transformers],
+            [*dynamic.checkers],
+            [*dynamic.handlers.values()],
+        )
+
+    def _is_plain_line(self, line: str) -> bool:
+        """Whether the only line of a cell calls nothing by its first word: no magic, no macro, no `exit`."""
+        shell = self._shell
+        match = _WORD.match(line)
+        word = "" if match is None else match[0]
+        magics = shell.magics_manager
+        if shell.autocall or isinstance(shell.user_ns.get(word), (Macro, IPyAutocall)):
+            return False
+        if word in magics.magics["line"] or word in magics.lazy_magics:
+            return False
+        shell._last_input_line = line.rstrip("\n")  # as IPython notes it
+        return True
+
+
+def _is_indented_well(code: str) -> bool:
+    """Whether each line returns to the depth of a line that contains it. IPython tells the error of other code."""
+    depths = [0]
+    for indent in _INDENT.findall(code):
+        depth = len(indent)
+        if depth > depths[-1]:
+            depths.append(depth)
+            continue
+        while depth < depths[-1]:
+            depths.pop()
+        if depth != depths[-1]:
+            return False
+    return True
