@@ -36,8 +36,10 @@ BACKENDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 if sys.platform != "win32":
-    # A run under nohup would make every kernel deaf to it: what a cell starts under nohup would be like all else.
+    # A run under nohup would make every kernel deaf to it: what a cell starts under nohup would be like all else. So
+    # would one in the background of a shell, which has SIGQUIT ignored.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 ROOMS = ("browser", "docs", "conda", "suites", "clients", "libraries", "packaging")
