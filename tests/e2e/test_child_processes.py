@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -248,3 +249,30 @@ def session_of(kernel: KernelDriver) -> list[int]:
             if os.getsid(process.pid) == kernel.process.pid and runs(process):
                 found.append(process.pid)
     return found
+
+
+LOADER = """
+import torch.utils.data
+
+class Slow(torch.utils.data.Dataset):
+    def __len__(self): return 8
+    def __getitem__(self, index):
+        open("ab"[index % 2], "w").close()
+        while True: index += 1
+
+say_when('a', 'b')
+for batch in torch.utils.data.DataLoader(Slow(), num_workers=2, multiprocessing_context='fork'): pass
+"""
+
+
+def test_the_workers_of_a_loader_of_torch(kernel: KernelDriver, shelled: dict[str, dict[str, str]]) -> None:
+    """They compute without an end, so that nothing else that torch does at the end of a loader ends them."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed: it takes a gigabyte, and this test is all that would use it")
+    before = {*psutil.Process(kernel.process.pid).children(recursive=True)}
+    running = kernel.start_until_printed(LOADER, "in")
+    own = {*psutil.Process(kernel.process.pid).children(recursive=True)} - before
+    assert len([one for one in own if runs(one)]) >= 2
+    by_message(kernel)
+    assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
+    wait_until(lambda: not any(map(runs, own)), f"the end of {own}")
