@@ -15,6 +15,7 @@ ELSEWHERE = {
     "pytest": "runs these tests",
     'pip install -e ".[all]" --group check --group test --group docs': "what tests/run.py installs",
     "pytest tests/needs -m needs": "a run of its own, of twenty minutes",
+    "pytest tests/chaos -m chaos --seed 7": "a run of its own, of some minutes",
     "pytest tests/suites": "a part of CI, and a run of its own",
     "pytest tests/clients": "a part of CI, and a run of its own",
     "pytest tests/libraries -m libraries": "a run of its own, of many minutes",
