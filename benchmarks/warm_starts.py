@@ -69,6 +69,15 @@ def timed_start(backend: str, warm: bool) -> list[float]:
     return [1000 * (moment - began) for moment in (returned, informed, executed)]
 
 
+def start(backend: str) -> tuple[KernelManager, Any]:
+    """A manager of warm starts whose kernel has been started, and a client."""
+    manager = make_manager(backend, True)
+    manager.start_kernel()
+    client = manager.blocking_client()
+    client.start_channels()
+    return manager, client
+
+
 def close(manager: KernelManager, client: Any) -> None:
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -96,18 +105,15 @@ def compare(backend: str, starts: int) -> None:
 
 def soak(backend: str, starts: int) -> None:
     """Warm starts and restarts, one after the other."""
-    manager = make_manager(backend, True)
-    manager.start_kernel()
-    client = manager.blocking_client()
-    client.start_channels()
+    manager, client = start(backend)
     seen: set[object] = set()
     for number in range(starts):
         expected = wait_filled(manager)
         if number % 2:
             manager.restart_kernel(now=True)
         else:
-            manager.shutdown_kernel(now=True)
-            manager.start_kernel()
+            close(manager, client)
+            manager, client = start(backend)
         assert manager.provisioner.process.pid == expected, "it started cold"  # type: ignore[union-attr]
         client.wait_for_ready(timeout=DEADLINE)
         reply = client.execute("", user_expressions={"it": RANDOM}, reply=True, timeout=DEADLINE)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jupyter_client.manager import KernelManager
 
 from async_kernel.settings.parser import WARM
+from async_kernel.warm import provisioner
 from tests.e2e.driver import wait_until
 
 from .conftest import PROVISIONER, StartWarm, wait_filled
@@ -44,6 +46,28 @@ def test_a_restart_is_warm_and_each_process_serves_once(start: StartWarm, backen
         seen.append(expected)
     driver.restart()  # whether one is ready again or not
     assert driver.execute("1 + 1").result == "2"
+
+
+def test_a_client_finds_the_channels_open(start: StartWarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes when `start_kernel` has returned; ZMQ would let it wait for a tenth of a second if it were refused."""
+    monkeypatch.setattr(provisioner, "BOUND_SECONDS", 20.0)
+    maker = start()
+    wait_filled(maker.pool)
+    expected = maker.pool.ready[0].process.pid
+    manager = KernelManager()
+    manager._kernel_spec = maker.manager.kernel_spec
+    manager.start_kernel(cwd=str(maker.folder))
+    try:
+        assert manager.provisioner.process.pid == expected  # type: ignore[union-attr]
+        ports = {name: port for name, port in manager.get_connection_info().items() if name.endswith("_port")}
+        assert len(ports) == 5
+        for name, port in ports.items():
+            with socket.socket() as channel:
+                assert channel.connect_ex(("127.0.0.1", port)) == 0, name
+    finally:
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+        manager.context.term()
 
 
 def test_an_interrupt_and_a_shutdown_reach_it(start: StartWarm, backend: str) -> None:
