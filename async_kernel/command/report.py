@@ -69,7 +69,12 @@ def _plan(facts: Facts) -> Iterator[str]:
         return
     for name, reason in facts.items():
         value, _, why = reason.partition(": ")
-        yield f"The {name} is {value}{f' ({why})' if why else ''}." if value != "none" else f"There is no {name}."
+        if value == "none":
+            yield f"There is no {name}."
+        elif " " in value:  # a sentence already: "trio has one loop"
+            yield f"{value.capitalize()}."
+        else:
+            yield f"The {name} is {value}{f' ({why})' if why else ''}."
 
 
 def _kernel(facts: Facts) -> Iterator[str]:
@@ -78,8 +83,10 @@ def _kernel(facts: Facts) -> Iterator[str]:
         ("one cell", "the first cell took {}"),
         ("shut down after", "the shutdown {}"),
     )
-    said = [sentence.format(facts[name]) for name, sentence in times if name in facts]
-    yield ", ".join(said) + "." if said else "It was not started."
+    if "ready after" in facts:
+        yield ", ".join(sentence.format(facts[name]) for name, sentence in times if name in facts) + "."
+    else:
+        yield "It did not become ready."
     if "sys.prefix" in facts:
         yield f"Its cells run in {facts['sys.prefix']}."
 

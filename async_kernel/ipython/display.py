@@ -99,6 +99,15 @@ class KernelDisplayPublisher(NamesParents, DisplayPublisher):  # type: ignore[mi
         self._local = threading.local()
         super().__init__(*args, **kwargs)
 
+    pub_socket = None
+    """In the place of ipykernel's socket: `session.send(pub_socket, …)` publishes for the cell."""
+
+    @property
+    def session(self) -> Any:
+        """The session of `get_ipython().kernel`. jupyter_client shows the output of `client.execute_interactive()` in
+        a cell by it."""
+        return self.shell.kernel.session
+
     @property
     def _hooks(self) -> list[MessageHook]:
         hooks: list[MessageHook] | None = getattr(self._local, "hooks", None)

@@ -157,7 +157,9 @@ def test_each_section_can_be_said() -> None:
     assert set(report.facts) <= set(FACTS)
     assert "\n".join(lines(report))
     assert "Another interpreter" in "\n".join(lines(Report({"plan": {"made by": "other -m async_kernel doctor"}}, [])))
-    assert "It was not started." in "\n".join(lines(Report({"kernel": {}}, [])))
+    for facts in ({}, {"shut down after": "5 ms"}):
+        assert "It did not become ready." in "\n".join(lines(Report({"kernel": facts}, [])))
+    assert "Trio has one loop." in "\n".join(lines(Report({"plan": {"loop": "trio has one loop"}}, [])))
 
 
 def test_for_a_person_every_problem_comes_with_its_remedy(

@@ -29,6 +29,16 @@ def test_its_session_publishes_what_is_sent(cells: Callable[..., Ran]) -> None:
     assert cells(parts).contents("display_data") == [shown]
 
 
+def test_the_display_publisher_has_the_means_of_jupyter_clients_output_hook(cells: Callable[..., Ran]) -> None:
+    """`client.execute_interactive()` in a cell shows what the other kernel sends by these three."""
+    shown = {"data": {"text/plain": "it"}, "metadata": {}, "transient": {}}
+    code = (
+        "p = get_ipython().display_pub\n"
+        f"p.session.send(p.pub_socket, 'display_data', {shown!r}, parent=p.parent_header);"
+    )
+    assert cells(code).contents("display_data") == [shown]
+
+
 def test_its_session_signs_with_the_key_of_the_kernel(cells: Callable[..., Ran], tmp_path: object) -> None:
     code = (
         f"import json, pathlib\n{KERNEL}path = pathlib.Path({str(tmp_path)!r}, 'c.json')\n"
