@@ -70,10 +70,10 @@ class LoopFacade:
         timeout = _Timeout()
         context = contextvars.copy_context()
         start = partial(context.run, self._start, max(0.0, delay), timeout, partial(callback, *args, **kwargs))
-        portal = main_portal() or self._portal
-        if portal is None or not portal.call(start):
-            raise RuntimeError("The loop of the kernel has ended.")
-        return timeout
+        for portal in (main_portal(), self._portal):  # the main one may be that of a loop that has ended
+            if portal is not None and portal.call(start):
+                return timeout
+        raise RuntimeError("The loop of the kernel has ended.")
 
     def remove_timeout(self, timeout: _Timeout) -> None:
         """Cancel a call that has not begun."""
