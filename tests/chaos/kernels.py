@@ -21,7 +21,7 @@ SECONDS = 40.0
 """For any single wait: far above what is usual, because machines that run tests are busy."""
 
 
-PATIENT = "from async_kernel import process; process.GRACE *= 10; del process"
+PATIENT = "from async_kernel import process; process.GRACE = 30.0; del process"
 """For machines so busy that an end in good order takes longer than the usual time."""
 
 
