@@ -77,10 +77,11 @@ def meet_the_end(loop: str, state: str, means: str) -> None:
         code = STATES[state].format(library="trio" if loop == "trio" else "asyncio", to_thread=to_thread)
         where = kernel.subshell() if state == "waiting for a pool" else None
         request = client.execute(code, subshell=where)
-        client.wait(lambda: "in" in client.text(request), SECONDS, "the cell")
         held = state == "with the GIL held"
-        if held:
+        if held:  # its text may not have left before
             client.wait((kernel.folder / "held").exists, SECONDS, "the C call")
+        else:
+            client.wait(lambda: "in" in client.text(request), SECONDS, "the cell")
         if means == "shutdown":
             client.send("control", "shutdown_request", {"restart": False})
             if held:  # nobody reads it; jupyter_client goes on to SIGTERM
