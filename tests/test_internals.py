@@ -42,6 +42,9 @@ NAMES = {
     "atexit:_run_exitfuncs": "exit functions run while the kernel can still interrupt them",
     "os:_exit": "an end that nothing delays",
     "threading:_shutdown": "threads are waited for while the kernel can still interrupt them",
+    # Warm starts
+    "os:_Environ": "the environment that notes which variables are read while the stack is imported",
+    "runpy:_run_module_as_main": "a standby becomes a kernel as `python -m async_kernel` does",
     # IPython
     "IPython.core.async_helpers:_asyncio_runner": "which runner %autoawait has chosen",
     "IPython.core.async_helpers:_trio_runner": "which runner %autoawait has chosen",
