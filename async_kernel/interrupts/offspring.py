@@ -36,9 +36,7 @@ def moment() -> Moment:
     same second counts as later.
     """
     if sys.platform == "linux":
-        try:
-            real.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:  # there are none: whatever there will be is later
+        if not _has_children():  # whatever there will be is later
             return ALWAYS
         return int(real.clock(CLOCK_BOOTTIME) * TICKS), latest_number()
     return int(real.time()), 0
@@ -52,6 +50,9 @@ def interrupt_offspring(since: Moment | None, waited: Collection[int] = (), spar
     what the threads `spared` (idents) have started, where the system says who has: on Linux. On Windows nothing is
     done: there a process can be told to end, but not interrupted alone.
     """
+    if sys.platform == "linux" and not waited and not _has_children():
+        # The list takes hundreds of files. Beside a C call that holds the GIL each file costs the length of the call.
+        return
     if sys.platform != "win32":
         processes = list_processes()
         for process in _chosen(own_number(), processes, since, {*waited}, _children_of(spared)):
@@ -73,6 +74,13 @@ if sys.platform != "win32":
         from time import CLOCK_BOOTTIME
 
         TICKS = os.sysconf("SC_CLK_TCK")
+
+        def _has_children() -> bool:
+            try:
+                real.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return False
+            return True
 
     def _chosen(
         own: int, processes: Collection[Process], since: Moment | None, waited: set[int], spared: set[int]

@@ -62,8 +62,9 @@ def test_where_there_is_no_child_all_that_comes_is_later(start: Start, monkeypat
     def none(*_: object) -> None:
         raise ChildProcessError
 
-    monkeypatch.setattr(offspring.real, "waitid", none)
-    now = moment()
+    with monkeypatch.context() as patch:
+        patch.setattr(offspring.real, "waitid", none)
+        now = moment()
     assert now == (-1, 0)
     child = start()
     interrupt_offspring(now, spared=[])
@@ -126,3 +127,16 @@ def test_what_another_thread_has_started_may_be_spared(start: Start) -> None:
     thread.join()
     assert was_interrupted(ours)
     assert not was_interrupted(theirs[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the list is always asked")
+def test_without_children_no_list_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a C call that holds the GIL, as a cell may, each file that is read costs the length of that call."""
+
+    def none(*arguments: object) -> None:
+        raise ChildProcessError
+
+    monkeypatch.setattr(offspring.real, "waitid", none)
+    monkeypatch.setattr(offspring, "list_processes", lambda: pytest.fail("the processes were listed"))
+    offspring.interrupt_offspring(None)
+    assert offspring.moment() == offspring.ALWAYS
