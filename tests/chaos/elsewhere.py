@@ -9,7 +9,9 @@ ELSEWHERE = {
     ),
     "heartbeats that are not read": "tests/e2e/test_strangers.py::test_heartbeats_that_are_not_read_are_not_kept",
     "replies that are not read": "tests/e2e/test_strangers.py::test_replies_that_a_client_does_not_read_are_bounded",
-    "a stranger that takes an identity": "tests/e2e/test_encryption.py::test_nobody_takes_the_identity_of_a_client",
+    "a stranger that takes an identity": (
+        "tests/e2e/test_encryption.py::test_with_encryption_nobody_takes_the_identity_of_a_client"
+    ),
     "who listens on the network": "tests/e2e/test_encryption.py::test_who_listens_on_the_network_reads_no_word",
     "headers that browsers cannot read": (
         "tests/protocol/test_codec.py::test_a_header_that_some_client_cannot_read_is_refused"

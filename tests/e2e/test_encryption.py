@@ -149,30 +149,46 @@ def test_who_does_not_know_the_key_of_the_kernel_is_not_heard(start_kernel: Star
         context.destroy(linger=0)
 
 
-@pytest.mark.parametrize("policy", ["disabled", "required"])
-def test_nobody_takes_the_identity_of_a_client(start_kernel: StartKernel, policy: str) -> None:
-    """All who may subscribe can read it: it is the session in the headers. Without encryption whoever connects with it
-    gets the client's replies, so that a client which comes back is served; then this test sees that."""
-    kernel = start_kernel("asyncio", encryption=policy)
-    connection = connection_of(kernel)
+def test_without_encryption_who_connects_with_the_identity_of_a_client_takes_its_replies(
+    start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    """All who may subscribe can read the identity: it is the session in the headers. A client that comes back is to be
+    served, and nothing tells it from a thief. Whom it replaces is cut off."""
+    kernel = start_kernel("asyncio", encryption="disabled")
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        thief = _connect(context, connection, "shell", None, identity=kernel.client.session.bsession)
-        thief.send_multipart([b"", b"any", b"thing"])
-        if policy == "disabled":
-            kernel.expects_stderr = True  # what is not signed is spoken of
-
-            def gets_a_reply() -> int:
-                kernel.start("1")
-                return thief.poll(100)
-
-            wait_until(gets_a_reply, "a reply that was stolen")
-        else:
-            for _ in range(20):
-                kernel.execute("1").ok()
-            assert not thief.poll(0)
+        go_on = tmp_path / "go-on"
+        kernel.start_until_printed(
+            f"import os, time\nprint('on')\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.01)", "on"
+        )
+        thief = _connect(context, connection_of(kernel), "shell", None, identity=kernel.client.session.bsession)
+        thief.send_multipart(_info_request(kernel))  # its answer shows that the place is taken
+        assert _replies(thief) == "kernel_info_reply"
+        go_on.touch()
+        assert _replies(thief) == "execute_reply"
     finally:
         context.destroy(linger=0)
+
+
+def test_with_encryption_nobody_takes_the_identity_of_a_client(start_kernel: StartKernel) -> None:
+    kernel = start_kernel("asyncio", encryption="required")
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        thief = _connect(context, connection_of(kernel), "shell", None, identity=kernel.client.session.bsession)
+        thief.send_multipart(_info_request(kernel))
+        for _ in range(20):
+            kernel.execute("1").ok()
+        assert not thief.poll(0)
+    finally:
+        context.destroy(linger=0)
+
+
+def _replies(socket: zmq.Socket[bytes]) -> str:
+    """The type of the next message on a shell socket."""
+    assert socket.poll(round(DEADLINE * 1000)), "a reply"
+    frames = socket.recv_multipart()
+    header = json.loads(frames[frames.index(b"<IDS|MSG>") + 2])
+    return str(header["msg_type"])
 
 
 def _connect(
