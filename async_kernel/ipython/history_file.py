@@ -42,8 +42,8 @@ _log = logging.getLogger(__name__)
 class HistoryFile(HistoryManager):  # type: ignore[misc]
     """IPython's history, configured as that (`c.HistoryManager.hist_file`), which waits for its file nowhere for long.
 
-    A file that cannot be written when the kernel starts, or later, is written when it can be. Its session has the
-    number 0 until then.
+    A file that cannot be written when the kernel starts, or later, is written when it can be. The session begins when
+    its number is asked for or its first input is written: the start does not wait for the disk.
     """
 
     connection_options: Any  # IPython's traits, whose types mypy does not see
@@ -55,6 +55,7 @@ class HistoryFile(HistoryManager):  # type: ignore[misc]
         self._writing = threading.Lock()  # one transaction at a time: all threads have one connection
         self._has_tables = False
         self._told = False
+        self._session = 0
         super().__init__(shell=shell, config=config, **traits)
         # IPython's own thread may wait for ever when it is stopped while it clears its flag, and holds the lock that
         # the next cell takes while it waits for the file.
@@ -77,11 +78,27 @@ class HistoryFile(HistoryManager):  # type: ignore[misc]
                 raise
             self._tell(error)
 
+    @property
+    def session_number(self) -> int:
+        """The number of the session, which begins now if it has not; 0 while the file cannot be written."""
+        if not self._session and self.enabled:
+            with self._writing:
+                self._begin()
+        return self._session
+
+    @session_number.setter
+    def session_number(self, number: int) -> None:
+        self._session = number
+
     def new_session(self, conn: Any = None) -> None:
-        """Begin a session: now, or when the file can be written."""
-        self.session_number = 0
+        """Let the next input begin a session."""
+        self._session = 0
+
+    def _begin(self) -> None:
+        """Begin a session, if there is none and the file can be written now. The caller holds `_writing`."""
         try:
-            super().new_session(conn)
+            if not self._session:
+                super().new_session()
         except HistoryUnavailableError as error:
             self._tell(error)
 
@@ -92,11 +109,11 @@ class HistoryFile(HistoryManager):  # type: ignore[misc]
     def end_session(self) -> None:
         """Write the entries in memory, and the end of the session, if the file can be written now."""
         try:
-            if self.save() and (self.session_number or not self.enabled):
+            if self.save() and self._session:
                 super().end_session()
         except HistoryUnavailableError as error:
             self._tell(error)
-        self.session_number = 0
+        self._session = 0
 
     @property
     def is_due(self) -> bool:
@@ -141,7 +158,7 @@ class HistoryFile(HistoryManager):  # type: ignore[misc]
         if not self._has_tables:  # the file was locked when it was opened
             HistoryAccessor(hist_file=Path(self.hist_file), connection_options=self.connection_options).db.close()
             self._has_tables = True
-        if not self.session_number:
+        if not self._session:
             super().new_session()
         from sqlite3 import IntegrityError
 
@@ -149,14 +166,14 @@ class HistoryFile(HistoryManager):  # type: ignore[misc]
             self._insert(inputs, outputs)
         except IntegrityError:  # somebody else has written lines of this session, or the count began anew
             super().new_session()
-            _log.warning("the history goes on in a new session, %s", self.session_number)
+            _log.warning("the history goes on in a new session, %s", self._session)
             try:
                 self._insert(inputs, outputs)
             except IntegrityError:
                 _log.warning("%s lines of the history have numbers that others have, and are not written", len(inputs))
 
     def _insert(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
-        session = self.session_number
+        session = self._session
         with self.db:
             for line in inputs:
                 self.db.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (session, *line))

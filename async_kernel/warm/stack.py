@@ -27,6 +27,7 @@ ALWAYS = (
     "async_kernel.interrupts.wakeup",
     "async_kernel.ipython.directives",
     "async_kernel.ipython.entries",
+    "async_kernel.ipython.files_beside",
     "async_kernel.ipython.history_connection",
     "async_kernel.ipython.interpreter",
     "async_kernel.ipython.magics",
@@ -40,6 +41,9 @@ ALWAYS = (
     "IPython.core.magics",
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
+    "ctypes",
+    "getpass",
+    "unicodedata",
 )
 """Roots: their own imports come with them."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +70,17 @@ def test_the_reserve_is_set_free_when_it_is_needed_and_held_again() -> None:
     assert reserve._held is None
     reserve.make_room()
     assert reserve._held is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says how much is used")
+def test_the_reserve_and_the_check_for_room_take_addresses_only() -> None:
+    reserve.free()
+    before = _resident()
+    reserve.make_room()
+    assert reserve._held is not None
+    assert _resident() - before < reserve.ROOM_BYTES // 2
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
