@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import pdb
+import sys
+from typing import Any, Self
 
-__all__ = ["leave_interrupts_alone"]
+__all__ = ["adapt_pdb"]
 
 
-def leave_interrupts_alone() -> None:
-    """Have no debugger take SIGINT at `continue`, as with `Pdb(nosigint=True)`.
+def adapt_pdb() -> None:
+    """Have pdb and `breakpoint` open IPython's debugger, which shows the lines around, with colours, and knows magics.
 
-    Its handler asks again wherever the main thread stands, with no cell to ask for it, and it stays when the cell has
-    ended. Here an interrupt ends the cell.
+    None takes SIGINT at `continue`, as with `Pdb(nosigint=True)`.
+
+    The handler of `continue` asks again wherever the main thread stands, with no cell to ask for it, and it stays when
+    the cell has ended. Here an interrupt ends the cell.
     """
     pdb.Pdb.nosigint = property(_is_left_alone, _is_asked_for)  # type: ignore[attr-defined]
+    imported = sys.modules.get("IPython.core.debugger")
+    pdb.Pdb = _Late if imported is None else imported.Pdb  # type: ignore[misc]
+
+
+class _Late(pdb.Pdb):
+    """Python's debugger for classes that are derived from it; an instance of its own is IPython's, whose import would
+    take half as long as the start of a kernel."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        if cls is _Late:
+            from IPython.core.debugger import Pdb
+
+            cls = Pdb  # which is derived from this class, as pdb's
+        return super().__new__(cls)
 
 
 def _is_left_alone(debugger: pdb.Pdb) -> bool:

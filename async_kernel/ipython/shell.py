@@ -28,7 +28,7 @@ from async_kernel.ipython.autoawait import OWN_LOOP, AutoAwaitMagics, inner_runn
 from async_kernel.ipython.cells import Cell, current_cell, nested
 from async_kernel.ipython.commands import Command
 from async_kernel.ipython.compiler import KernelCompiler
-from async_kernel.ipython.debuggers import leave_interrupts_alone
+from async_kernel.ipython.debuggers import adapt_pdb
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, end_kernel, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
@@ -255,7 +255,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
         """Have interrupts end code that a debugger has let go on, unless they are those of somebody's program."""
         super().init_pdb()
         if self._lent is None:
-            leave_interrupts_alone()
+            adapt_pdb()
 
     def init_sys_modules(self) -> None:
         """Have pytest in a cell (`%%ipytest`) not warn that it cannot rewrite anyio: a plugin of its, which the kernel

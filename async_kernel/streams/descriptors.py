@@ -361,7 +361,8 @@ class Capture:
         self._ended = True
         if self._lock._is_owned() and self._lending is not None:
             for number, end in self._lending[1].items():
-                os.dup2(end, number)
+                if self._is_ours(number):  # os.forkpty has put a terminal there
+                    os.dup2(end, number)
         self._lock = threading.RLock()  # another thread may have held it
         for pipe in self._pipes.values():
             os.close(pipe.read_end)

@@ -37,6 +37,8 @@ def is_ours(value):
         value = value.fget
     while hasattr(value, "__wrapped__") and not hasattr(value, "__code__"):
         value = value.__wrapped__
+    if isinstance(value, type):
+        return str(value.__module__).startswith("async_kernel.")
     code = getattr(value, "__code__", None)
     return isinstance(code, types.CodeType) and code.co_filename.startswith(folder)
 

@@ -64,6 +64,26 @@ def test_a_forked_child_writes_what_it_shows_and_ends_with_its_cell(
     assert kernel.execute("6 * 7").ok().result == "42"
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import pexpect\nprint(pexpect.spawn('echo said').read())", "b'said\\r\\n'\n"),
+        (
+            "import os, pty\nchild, terminal = pty.fork()\nif child == 0:\n    os.execlp('echo', 'echo', 'said')\n"
+            "print(os.read(terminal, 99))\nos.waitpid(child, 0)\nos.close(terminal)",
+            "b'said\\r\\n'\n",
+        ),
+        ("!test -t 0 && test -t 1 && test -t 2 && echo all", "all\r\n"),
+        ("!echo said 1>&2", "said\r\n"),
+        ("%%capture kept\n!echo said\n", ""),
+        ("print(repr(kept.stdout))", "'said\\r\\n'\n"),
+    ],
+)
+def test_a_program_in_a_terminal_of_its_own_writes_there(kernel: KernelDriver, code: str, said: str) -> None:
+    cell = kernel.execute(code).ok()
+    assert (cell.text(), cell.text("stderr")) == (said, "")
+
+
 def test_a_redirection_outlives_its_cell(start_kernel: StartKernel) -> None:
     kernel = start_kernel()
     kernel.execute("import os\nkept, file = os.dup(1), os.open('out', os.O_RDWR | os.O_CREAT)\nos.dup2(file, 1);").ok()

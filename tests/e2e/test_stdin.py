@@ -130,6 +130,26 @@ def test_an_interrupt_at_the_prompt_of_a_console_ends_the_cell(kernel: KernelDri
     assert kernel.execute("import sys; sys.gettrace()").ok().result is None
 
 
+@pytest.mark.parametrize(
+    "opening", ["import pdb; pdb.set_trace()", "breakpoint()", "breakpoint(header='here')", "import pdb; pdb.run('1')"]
+)
+def test_debuggers_are_those_of_ipython(kernel: KernelDriver, opening: str) -> None:
+    cell = kernel.start(f"def stop(here):\n    {opening}\n    return here\nstop(1)", allow_stdin=True)
+    assert answer(kernel, "where")["content"]["prompt"] == "ipdb> "
+    answer(kernel, "quit")
+    ended = kernel.finish(cell)
+    assert ended.reply.get("ename", "BdbQuit") == "BdbQuit"  # which `pdb.run` catches
+    assert "\x1b[" in ended.text()
+    assert "async_kernel" not in ended.text()
+
+
+def test_debuggers_derived_from_that_of_python_are_as_they_were(kernel: KernelDriver) -> None:
+    code = "import pdb\nclass Mine(pdb.Pdb): pass\nMine().run('1')\nprint(isinstance(pdb.Pdb(), pdb.Pdb))"
+    cell = kernel.start(code, allow_stdin=True)
+    assert answer(kernel, "continue")["content"]["prompt"] == "(Pdb) "
+    kernel.finish(cell).ok()
+
+
 def test_finally_blocks_around_a_console_run(kernel: KernelDriver) -> None:
     cell = kernel.start("try:\n    breakpoint()\n    int()\nfinally:\n    print('tidied', 'up')", allow_stdin=True)
     kernel.receive("stdin")
