@@ -250,12 +250,29 @@ def _prose(module: Module) -> Iterator[str]:
                 yield text
 
 
+IGNORES = re.compile(r"# (?:type: ignore(?:\[[\w, -]+\])?|noqa(?:: [A-Z0-9, ]+)?)(?P<reason>.*)$")
+
+
+def ignores_without_reason() -> list[str]:
+    """Findings of a checker that are ignored, with no word on why behind it or in a comment right above."""
+    found = []
+    for module in MODULES.values():
+        above = ""
+        for number, line in enumerate(module.text.splitlines(), 1):
+            ignored = IGNORES.search(line)
+            if ignored and not ignored["reason"].strip() and not above.lstrip().startswith("#"):
+                found.append(f"{module.path.relative_to(ROOT)}:{number}")
+            above = line
+    return found
+
+
 FIGURES = (
     Figure("attributes set from outside, in the composition", attributes_set_from_outside, 0, 0),
     Figure("handler signatures", handler_signatures, 1, 1),
     Figure("functions that read frames, outside their room", frame_readers, 0, 0),
     Figure("lists of machinery packages", machinery_lists, 1, 1),
     Figure("import circles, those for type checkers too", import_circles, 1, 0),
+    Figure("ignored findings of checkers, without a reason", ignores_without_reason, 0, 0),
     Figure("`what` in 1,000 words of comments and docstrings", what_clauses, 3.0, 3),
 )
 

@@ -74,11 +74,11 @@ class KernelComm(BaseComm):
         elif self._outlet is not None:
             self._outlet(msg_type, content, metadata or {}, buffers or ())
 
-    def handle_msg(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
+    def handle_msg(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]  # awaited if it is
         """Give a comm_msg to the callback; return an awaitable, if there is one."""
         return _run(self._msg_callback, msg) if self._msg_callback is not None else None
 
-    def handle_close(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]
+    def handle_close(self, msg: dict[str, Any]) -> Awaitable[object] | None:  # type: ignore[override]  # awaited if it is
         """Give a comm_close to the callback; return an awaitable, if there is one."""
         return _run(self._close_callback, msg) if self._close_callback is not None else None
 

@@ -30,7 +30,7 @@ DEPENDENCIES = frozenset(
     exceptiongroup executing idna ipython_pygments_lexers jedi jupyter jupyter_client jupyter_core matplotlib_inline
     outcome parso pexpect platformdirs prompt_toolkit psutil ptyprocess pure_eval pycparser pygments shiboken6 six
     sniffio sortedcontainers stack_data tornado traitlets trio typing_extensions tzdata uvloop wcwidth winloop zmq
-    """.split()  # noqa: SIM905
+    """.split()
 )
 """The names that the kernel's dependencies install, and theirs, on any system, followed by `requires`."""
 
@@ -38,7 +38,7 @@ OPTIONAL = frozenset(
     """
     PyQt5 PyQt6 PySide2 PySide6 _pydevd_bundle_ext _typeshed argcomplete astroid chardet ctags django docrepr gevent
     java msgpack numpydoc org orjson pyperclip thread
-    """.split()  # noqa: SIM905
+    """.split()
 )
 """Names that these and the kernel import only where they happen to be there."""
 
@@ -108,7 +108,7 @@ def _in_order(finder: "type[PathFinder]", order: ImportOrder) -> "type[PathFinde
     """A finder like this one, which looks where the order says. It takes its place and keeps its name, by which
     libraries look for it: a second finder before it could not say that a module is not there."""
 
-    class Ordered(finder):  # type: ignore[misc, valid-type]
+    class Ordered(finder):  # type: ignore[misc, valid-type]  # whichever class it is
         import_order = order
 
         @classmethod

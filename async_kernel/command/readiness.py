@@ -72,7 +72,7 @@ def _asked(interpreter: str, settings: Settings, environ: dict[str, str]) -> Asy
             stderr=subprocess.DEVNULL,
             timeout=_DEADLINE,
             env=environ,
-            cwd=os.path.dirname(interpreter) or None,  # noqa: PTH120
+            cwd=os.path.dirname(interpreter) or None,  # noqa: PTH120, a path would say "."
         )
         message, next_step = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):  # nothing was printed: nothing is in the way

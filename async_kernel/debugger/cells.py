@@ -24,7 +24,7 @@ def in_this_process(path: str, prefix: str) -> str:
     '/tmp/ipykernel_22/2166136261.py'
     """
     folder, name = os.path.split(path)
-    folders = re.sub(r"\d+$", lambda _: r"\d+", re.escape(os.path.dirname(prefix)))  # noqa: PTH120
+    folders = re.sub(r"\d+$", lambda _: r"\d+", re.escape(os.path.dirname(prefix)))
     return prefix + name if re.fullmatch(folders, folder) and re.fullmatch(r"\d+\.\w+", name) else path
 
 

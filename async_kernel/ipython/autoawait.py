@@ -65,7 +65,7 @@ def awaits(shell: ZMQInteractiveShell, code: str) -> bool:
 
 
 @magics_class
-class AutoAwaitMagics(Magics):  # type: ignore[misc]
+class AutoAwaitMagics(Magics):
     """%autoawait, which refuses the loops that it cannot run."""
 
     @line_magic

@@ -33,14 +33,14 @@ def cell_folder() -> str:
         folder = tempfile.gettempdir()
     except OSError:  # it has tried to write there, and the disk is full: these names need no room
         folder = os.environ.get("TMPDIR") or os.path.sep + "tmp"
-    return os.path.join(folder, f"ipykernel_{_PROCESS}")  # noqa: PTH118
+    return os.path.join(folder, f"ipykernel_{_PROCESS}")
 
 
 def cell_file(code: str) -> str:
     """The name of a cell's file, by its text: "/tmp/ipykernel_4711/2166136261.py". Front ends compute it as well, so
     that it has the form told by `debugInfo` (messaging spec, "debugInfo")."""
     name = f"{murmur2(code.encode('utf-8', 'replace'))}{CELL_SUFFIX}"
-    return os.path.join(cell_folder(), name)  # noqa: PTH118
+    return os.path.join(cell_folder(), name)
 
 
 def cell_name(code: str) -> str:
@@ -50,7 +50,7 @@ def cell_name(code: str) -> str:
     return os.environ.get("IPYKERNEL_CELL_NAME") or cell_file(code)
 
 
-class KernelCompiler(CachingCompiler):  # type: ignore[misc]
+class KernelCompiler(CachingCompiler):
     """Names a cell's code like a file of the kernel's, and gives its lines the numbers that they have in the cell.
 
     A debugger writes the file when it is asked to (`debugger.cells`), nobody else does. A name in angle brackets would

@@ -29,7 +29,7 @@ class Debuggee:
     @property
     def prefix(self) -> str:
         """The prefix of the names of all cells' files: "/tmp/ipykernel_4711/"."""
-        return os.path.join(cell_folder(), "")  # noqa: PTH118
+        return os.path.join(cell_folder(), "")  # noqa: PTH118, a path would lose the last slash
 
     def file_of(self, code: str) -> str:
         """The name of a cell's file."""

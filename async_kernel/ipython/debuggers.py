@@ -17,9 +17,9 @@ def adapt_pdb() -> None:
     The handler of `continue` asks again wherever the main thread stands, with no cell to ask for it, and it stays when
     the cell has ended. Here an interrupt ends the cell.
     """
-    pdb.Pdb.nosigint = property(_is_left_alone, _is_asked_for)  # type: ignore[attr-defined]
+    pdb.Pdb.nosigint = property(_is_left_alone, _is_asked_for)  # type: ignore[attr-defined]  # not in the stubs
     imported = sys.modules.get("IPython.core.debugger")
-    pdb.Pdb = _Late if imported is None else imported.Pdb  # type: ignore[misc]
+    pdb.Pdb = _Late if imported is None else imported.Pdb  # type: ignore[misc]  # another class
 
 
 class _Late(pdb.Pdb):

@@ -30,7 +30,7 @@ def take_directive(lines: list[str]) -> list[str]:
 
 
 @magics_class
-class DirectiveMagics(Magics):  # type: ignore[misc]
+class DirectiveMagics(Magics):
     """%%task and %%thread, for `%lsmagic`, completion and `?`."""
 
     @cell_magic

@@ -39,7 +39,7 @@ def mime_bundle(data: Mapping[str, Any] | None) -> Content:
     }
 
 
-class KernelDisplayHook(NamesParents, DisplayHook):  # type: ignore[misc]
+class KernelDisplayHook(NamesParents, DisplayHook):
     """`sys.displayhook` while a cell runs: publishes `execute_result`."""
 
     @property
@@ -62,10 +62,10 @@ class KernelDisplayHook(NamesParents, DisplayHook):  # type: ignore[misc]
         """The formats of `result`; marks the cell when they cannot be had, since then it has no result to show."""
         cell = current_cell()
         if cell is None:
-            return super().compute_format_data(result)  # type: ignore[no-any-return]
+            return super().compute_format_data(result)
         cell.formatting = True
         try:
-            return super().compute_format_data(result)  # type: ignore[no-any-return]
+            return super().compute_format_data(result)
         except BaseException:
             self._is_active = False  # finish_displayhook() will not come
             raise
@@ -92,7 +92,7 @@ class KernelDisplayHook(NamesParents, DisplayHook):  # type: ignore[misc]
         self._is_active = False
 
 
-class KernelDisplayPublisher(NamesParents, DisplayPublisher):  # type: ignore[misc]
+class KernelDisplayPublisher(NamesParents, DisplayPublisher):
     """The publisher of `display()`, `update_display()` and `clear_output()`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -182,7 +182,7 @@ class KernelDisplayPublisher(NamesParents, DisplayPublisher):  # type: ignore[mi
         return request
 
 
-class CellPayloads(PayloadManager):  # type: ignore[misc]
+class CellPayloads(PayloadManager):
     """The payload of the current cell's reply (messaging spec, "Payloads"), where IPython has one for all."""
 
     @property

@@ -39,7 +39,7 @@ JOIN_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-class HistoryFile(HistoryManager):  # type: ignore[misc]
+class HistoryFile(HistoryManager):
     """IPython's history, configured as that (`c.HistoryManager.hist_file`), which waits for its file nowhere for long.
 
     A file that cannot be written when the kernel starts, or later, is written when it can be. The session begins when

@@ -31,7 +31,7 @@ def keep_line_numbers(transformers: list[type[Any]]) -> list[type[Any]]:
 
 
 def _fill_up(transformer: type[Any]) -> type[Any]:
-    class FillingUp(transformer):  # type: ignore[misc]
+    class FillingUp(transformer):
         def transform(self, lines: list[str]) -> list[str]:
             made: list[str] = super().transform(lines)
             after = self.start_line + 1

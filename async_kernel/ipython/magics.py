@@ -21,7 +21,7 @@ __all__ = ["KernelMagics"]
 
 
 @magics_class
-class KernelMagics(Magics):  # type: ignore[misc]
+class KernelMagics(Magics):
     """Line magics: autosave, clear, connect_info, ed and edit, gui, less, man, more, qtconsole, subshell, uv."""
 
     def __init__(self, shell: Any, **kwargs: Any) -> None:

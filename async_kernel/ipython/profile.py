@@ -31,7 +31,7 @@ __all__ = ["start_shell"]
 _log = logging.getLogger("async_kernel.ipython")
 
 
-class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):  # type: ignore[misc]
+class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     """Loads the profile and makes the shell.
 
     It has the class name that profiles go by, and `"IPKernelApp" in get_ipython().config`, the customary test for a
@@ -176,7 +176,7 @@ def _module_of(namespace: dict[str, Any]) -> ModuleType:
 
     class Embedded(ModuleType):
         @property
-        def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        def __dict__(self) -> dict[str, Any]:  # type: ignore[override]  # a plain attribute elsewhere
             return namespace  # IPython takes the globals of cells from here
 
     return Embedded("async_kernel_embedded")

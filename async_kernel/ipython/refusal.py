@@ -9,7 +9,7 @@ from async_kernel.errors import StdinNotAllowedError
 __all__ = ["StdinNotImplementedError"]
 
 
-class StdinNotImplementedError(StdinNotAllowedError, error.StdinNotImplementedError):  # type: ignore[misc]
+class StdinNotImplementedError(StdinNotAllowedError, error.StdinNotImplementedError):
     """Code asked for input while the front end that sent the cell does not allow it.
 
     It is IPython's error of this name, and through that a NotImplementedError.

@@ -64,7 +64,7 @@ _ENVIRONMENT_DEFAULTS = {
 }
 
 
-class Events(EventManager):  # type: ignore[misc]
+class Events(EventManager):
     """IPython's events, which show the exception of a callback and go on, except for KeyboardInterrupt: it ends the
     cell."""
 
@@ -76,7 +76,7 @@ class Events(EventManager):  # type: ignore[misc]
             raise cell.failed
 
 
-class ZMQInteractiveShell(InteractiveShell, NamesParents):  # type: ignore[misc]
+class ZMQInteractiveShell(InteractiveShell, NamesParents):
     """The shell behind `get_ipython()`.
 
     It has the class name that rich, pandas and many scripts look for to see that they run in a Jupyter kernel, and

@@ -67,10 +67,10 @@ def _attribute(value: object, name: str) -> object:
     found = _lookup(value, name)
     kind = type(found)
     if kind is staticmethod or kind is classmethod:
-        return found.__func__  # type: ignore[attr-defined]
+        return found.__func__  # type: ignore[attr-defined]  # by its kind
     if kind is types.MemberDescriptorType:  # a slot
         with suppress(AttributeError, TypeError):
-            return found.__get__(value)  # type: ignore[attr-defined]
+            return found.__get__(value)  # type: ignore[attr-defined]  # by its kind
         return UNKNOWN
     return UNKNOWN if not _is_function(found) and _has(found, "__get__") else found
 

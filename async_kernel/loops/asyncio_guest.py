@@ -11,7 +11,7 @@ import asyncio
 import selectors
 import threading
 import time
-from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defined]
+from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defined]  # private
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from contextvars import Context

@@ -8,7 +8,7 @@ out when the loop itself has no memory for its own work.
 from __future__ import annotations
 
 import asyncio
-from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defined]
+from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defined]  # private
 from collections.abc import Callable, Coroutine
 from typing import Any
 

@@ -96,7 +96,7 @@ def _fit(value: object, around: tuple[int, ...] = ()) -> Any:
     for kind, method in ((int, "__index__"), (float, "__float__")):
         if hasattr(value, method):
             try:
-                return _fit(kind(value))  # type: ignore[arg-type, call-overload]
+                return _fit(kind(value))  # type: ignore[arg-type, call-overload]  # it has the method
             except Exception:
                 break
     return _show(value, repr)

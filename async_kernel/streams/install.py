@@ -94,8 +94,8 @@ class _Captured:
 
         self.capture = capture
         self._buffers = buffers
-        # Buffered by lines, and with the name and encoding that the descriptor had, not those of a file that is opened.
         self.logs = {
+            # Buffered by lines; the name and encoding are those that the descriptor had. It stays open.
             number: open(original, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
             for number, original in capture.originals.items()
         }

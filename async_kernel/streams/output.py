@@ -58,12 +58,12 @@ class RequestStream(NamesParents, io.TextIOBase):
         return f"<{self._name}>"
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute in the stubs
         """ "utf-8": the protocol knows no other."""
         return "utf-8"
 
     @property
-    def errors(self) -> str:  # type: ignore[override]
+    def errors(self) -> str:  # type: ignore[override]  # an attribute in the stubs
         """ "replace": characters that UTF-8 cannot hold are shown as such."""
         return "replace"
 
@@ -126,7 +126,7 @@ class RequestStream(NamesParents, io.TextIOBase):
             while data:
                 data = data[os.write(self.fileno(), data) :]
 
-    def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
+    def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]  # of text only
         """Write the lines as one piece."""
         self.write("".join(lines))
 
@@ -169,7 +169,7 @@ class _BinaryFace(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # of bytes only
         self._stream.write(self._decoder.decode(data))
         return len(data)
 

@@ -25,7 +25,7 @@ _MEANS = frozenset(
     multiprocessing.popen_fork multiprocessing.popen_forkserver multiprocessing.popen_spawn_posix
     multiprocessing.process multiprocessing.resource_tracker multiprocessing.spawn multiprocessing.util os outcome
     subprocess threading trio uvloop
-    """.split()  # noqa: SIM905
+    """.split()
 )
 """The modules and packages by whose code something is started: who asked them is meant, they never mean themselves.
 The fork server of multiprocessing does: it is started by the first that asks, and forks for all."""

@@ -100,7 +100,7 @@ def carry_requests() -> Callable[[], None]:
                 adopt(request)
             run()
 
-        self.run = run_with_request  # type: ignore[method-assign]
+        self.run = run_with_request
         try:
             start(self)
         except BaseException:
@@ -130,19 +130,19 @@ def carry_requests() -> Callable[[], None]:
         if request is not None and request.checkpoint is not None:
             request.checkpoint()
 
-    threading.Thread.start = start_with_request  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_with_request  # type: ignore[method-assign,assignment]
-    Future.add_done_callback = add_with_request  # type: ignore[method-assign]
+    threading.Thread.start = start_with_request
+    ThreadPoolExecutor.submit = submit_with_request  # type: ignore[assignment]  # not generic
+    Future.add_done_callback = add_with_request
 
     def restore() -> None:
         nonlocal ended
         ended = True
         if threading.Thread.start is start_with_request:
-            threading.Thread.start = start  # type: ignore[method-assign]
+            threading.Thread.start = start
         if ThreadPoolExecutor.submit is submit_with_request:
-            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+            ThreadPoolExecutor.submit = submit
         if Future.add_done_callback is add_with_request:
-            Future.add_done_callback = add  # type: ignore[method-assign]
+            Future.add_done_callback = add
 
     return restore
 

@@ -32,7 +32,7 @@ class _Real:
     kill = staticmethod(os.kill)
     exit = staticmethod(os._exit)
     run_exit_functions = staticmethod(atexit._run_exitfuncs)
-    shut_down_threads = staticmethod(threading._shutdown)  # type: ignore[attr-defined]
+    shut_down_threads = staticmethod(threading._shutdown)  # type: ignore[attr-defined]  # private
 
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)

@@ -38,7 +38,7 @@ class ServiceThread(threading.Thread):
     def __init__(self, name: str, target: Callable[..., object], args: Sequence[object] = ()) -> None:
         super().__init__(name=name, target=target, args=tuple(args), daemon=True)
         # By C functions until the hooks are gone: at its first function of Python a trace function that raises would
-        # end the thread.
+        # end the thread. Nothing looks at the result of `run`.
         self.run = partial(deque, map(_CALL, (*_HOOKS, super().run)), maxlen=0)  # type: ignore[assignment]
 
     def start(self) -> None:

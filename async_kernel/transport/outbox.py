@@ -172,7 +172,7 @@ class Outbox:
             self._items.append(self._open)
             return True
         finally:
-            try:  # noqa: SIM105
+            try:  # noqa: SIM105, a function more in which a signal handler may raise
                 lock.release()
             except RuntimeError:  # a signal handler of the user's has raised while its thread waited for the lock
                 pass

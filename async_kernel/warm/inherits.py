@@ -41,14 +41,14 @@ def inherited() -> dict[str, Any]:
     if sys.platform == "linux":
         found["policy"] = os.sched_getscheduler(0)
         found["affinity"] = sorted(os.sched_getaffinity(0))
-        with suppress(OSError), open("/proc/self/oom_score_adj", encoding="utf-8") as file:  # noqa: PTH123
+        with suppress(OSError), open("/proc/self/oom_score_adj", encoding="utf-8") as file:
             found["out of memory"] = file.read().strip()
     return found
 
 
 def file_mask() -> int:
     """The umask of this process. Where the system does not tell it, it is set for a moment, to the strictest."""
-    with suppress(OSError, ValueError), open("/proc/self/status", encoding="utf-8") as status:  # noqa: PTH123
+    with suppress(OSError, ValueError), open("/proc/self/status", encoding="utf-8") as status:
         for line in status:
             if line.startswith("Umask:"):
                 return int(line.split()[1], 8)

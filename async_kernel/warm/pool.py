@@ -98,7 +98,7 @@ class Pool:
         """Let go of them all, in a process that was forked: they are its parent's."""
         for standby in self.ready:
             standby.connection.close()
-        self.__init__()  # type: ignore[misc]
+        self.__init__()  # type: ignore[misc]  # as new
 
     def _keep(self, model: Model, after: int, log: Log) -> None:
         """Start a standby, offer it when it is ready, and see to its end if nobody takes it."""
@@ -212,7 +212,7 @@ def _ticks(pid: int) -> int:
     """The processor time of a process so far, in the ticks of the system. Where that is not told it seems busy."""
     if sys.platform != "linux":
         return time.monotonic_ns()
-    with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+    with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:
         words = file.read().rpartition(b")")[2].split()
         return int(words[11]) + int(words[12])
     return 0

@@ -102,8 +102,8 @@ class Launch:
     """A launch as jupyter_client's `launch_kernel` would do it. NotWarmError where a standby cannot heed it."""
 
     def __init__(self, cmd: Sequence[str], kwargs: Mapping[str, Any]) -> None:
-        self.command = [os.path.expanduser(word) for word in cmd]  # noqa: PTH111
-        if not os.path.isabs(self.command[0]):  # noqa: PTH117
+        self.command = [os.path.expanduser(word) for word in cmd]
+        if not os.path.isabs(self.command[0]):
             raise NotWarmError("the spec does not name its Python by a path")
         if others := sorted(name for name in kwargs.keys() - UNDERSTOOD if kwargs[name] is not None):
             raise NotWarmError(f"{', '.join(others)} cannot be given to a process that runs already")
@@ -119,7 +119,7 @@ class Launch:
     def job(self) -> dict[str, Any]:
         """The words for the standby. NotWarmError where there is no working folder."""
         try:
-            cwd = os.path.abspath(self._cwd or ".")  # noqa: PTH100
+            cwd = os.path.abspath(self._cwd or ".")
         except OSError as error:
             raise NotWarmError(f"there is no working folder ({error})") from error
         return {

@@ -68,10 +68,10 @@ def noting_variables() -> Iterator[set[str]]:
     """The names of the environment variables that Python code asks for in this context."""
     noted: set[str] = set()
 
-    class Noting(os._Environ):  # type: ignore[type-arg]
+    class Noting(os._Environ):  # type: ignore[type-arg]  # not generic when it runs
         def __getitem__(self, name: str) -> str:
             noted.add(name)
-            return super().__getitem__(name)  # type: ignore[no-any-return]
+            return super().__getitem__(name)  # type: ignore[no-any-return]  # for want of it
 
     plain = os.environ.__class__
     os.environ.__class__ = Noting

@@ -37,10 +37,11 @@ def _make_stream(descriptor: int, name: str, mode: str) -> None:
     if old is None:
         return
     unbuffered: bool = old.write_through  # -u
+    # The stream that is put around it stays open.
     binary = open(descriptor, f"{mode}b", buffering=0 if unbuffered and mode == "w" else -1, closefd=False)  # noqa: SIM115
     setattr(getattr(binary, "raw", binary), "name", f"<{name}>")  # noqa: B010, the stubs have it as read-only
     by_line = not unbuffered and (name == "stderr" or binary.isatty())
     stream = TextIOWrapper(binary, old.encoding, old.errors, "\n", line_buffering=by_line, write_through=unbuffered)
-    stream.mode = mode  # type: ignore[misc]
+    stream.mode = mode  # type: ignore[misc]  # set by open() as well
     setattr(sys, name, stream)
     setattr(sys, f"__{name}__", stream)

@@ -80,7 +80,7 @@ def become_kernel() -> None:
     names = vars(sys.modules["__main__"])
     for name in [name for name in names if not name.startswith("__")]:
         del names[name]
-    runpy._run_module_as_main("async_kernel")  # type: ignore[attr-defined]
+    runpy._run_module_as_main("async_kernel")  # type: ignore[attr-defined]  # private
 
 
 def _asked(connection: socket.socket, seconds: float) -> bool:
@@ -138,7 +138,7 @@ class Standby:
         sys.orig_argv[:] = command
         sys.argv[:] = ["", *command[3:]]
         if not sys.flags.safe_path:
-            sys.path.insert(0, os.getcwd())  # noqa: PTH109
+            sys.path.insert(0, os.getcwd())
 
     def _check(self, job: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         if _settings_of(job["command"]) != self._settings:
@@ -178,7 +178,7 @@ def _stamps() -> dict[str, int]:
 
 def _time_of(path: str) -> int:
     try:
-        return os.stat(path).st_mtime_ns  # noqa: PTH116
+        return os.stat(path).st_mtime_ns
     except OSError:
         return 0
 

@@ -100,14 +100,14 @@ class Host(ABC):
         """
         return False
 
-    def carry_contexts(self, sink: ErrorSink | None) -> None:  # noqa: B027
+    def carry_contexts(self, sink: ErrorSink | None) -> None:  # noqa: B027, most toolkits need none
         """From now on run each callback in a copy of the context (`contextvars`) in which it was created.
 
         One that is an `async def` is started there as a task of the guest (`hosts.callbacks.start_handler`). `sink` is
         given the exceptions of callbacks; None leaves that to the toolkit. `close` undoes all of it.
         """
 
-    def close(self) -> None:  # noqa: B027
+    def close(self) -> None:  # noqa: B027, most toolkits need none
         """Free the resources of the host. Called once, after `run`."""
 
 

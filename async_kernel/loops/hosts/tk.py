@@ -103,6 +103,7 @@ class TkHost(Host):
     def carry_contexts(self, sink: ErrorSink | None) -> None:
         """By a `tkinter.CallWrapper` that keeps the context: all of tkinter's callbacks are made by it."""
         before = tkinter.CallWrapper
+        # Their stubs have a class and methods with other parameters here; Tk only calls them.
         tkinter.CallWrapper = partial(_ContextCallWrapper, sink)  # type: ignore[assignment,misc]
         self._undo.callback(setattr, tkinter, "CallWrapper", before)
         after = tkinter.Misc.after
@@ -110,7 +111,7 @@ class TkHost(Host):
         def after_with_handlers(widget: tkinter.Misc, ms: Any, func: Any = None, *args: Any) -> Any:
             return after(widget, ms, _starting(func, sink) if iscoroutinefunction(func) else func, *args)
 
-        tkinter.Misc.after = after_with_handlers  # type: ignore[method-assign,assignment]
+        tkinter.Misc.after = after_with_handlers  # type: ignore[assignment]  # as above
         self._undo.callback(setattr, tkinter.Misc, "after", after)
         if sink is not None:
             report = tkinter.Tk.report_callback_exception
@@ -120,7 +121,7 @@ class TkHost(Host):
             ) -> None:
                 sink(kind, error, trace)
 
-            tkinter.Tk.report_callback_exception = to_sink  # type: ignore[assignment]
+            tkinter.Tk.report_callback_exception = to_sink  # type: ignore[assignment]  # as above
             self._undo.callback(setattr, tkinter.Tk, "report_callback_exception", report)
 
     def close(self) -> None:
@@ -225,7 +226,7 @@ class _ContextCallWrapper(tkinter.CallWrapper):
 
     def _call(self, *args: Any) -> Any:
         try:
-            return start_handler(super().__call__(*args), self.sink)  # type: ignore[no-untyped-call]
+            return start_handler(super().__call__(*args), self.sink)  # type: ignore[no-untyped-call]  # by its stubs
         except SystemExit:  # tkinter would end the main loop, and with it an input() that serves it
             return None
 

@@ -1,3 +1,3 @@
 """`ipykernel.pylab.backend_inline`: matplotlib_inline's."""
 
-from matplotlib_inline.backend_inline import *  # noqa: F403
+from matplotlib_inline.backend_inline import *

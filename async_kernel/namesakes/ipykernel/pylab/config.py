@@ -1,3 +1,3 @@
 """`ipykernel.pylab.config`: matplotlib_inline's."""
 
-from matplotlib_inline.config import *  # noqa: F403
+from matplotlib_inline.config import *
