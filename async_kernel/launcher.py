@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from async_kernel.early_interrupts import heed_interrupts
 from async_kernel.errors import UsageError, WorkingFolderError
 from async_kernel.import_order import working_folder
 from async_kernel.settings import DEFAULT_INTERFACE, Settings
@@ -30,7 +31,9 @@ def start(settings: Settings) -> int:
     _open_standard_descriptors()
     if not working_folder():
         raise WorkingFolderError
-    if settings.start_interface == DEFAULT_INTERFACE and makes_new(settings.connection_file):
+    if settings.start_interface != DEFAULT_INTERFACE:
+        heed_interrupts()
+    elif makes_new(settings.connection_file):
         make_plan(settings)
     interface = load_interface(settings.start_interface)
     gc.enable()  # which `__main__` has switched off

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from async_kernel.concurrency.portal import Portal
+from async_kernel.early_interrupts import disregard, disregard_interrupts, heed_interrupts
 from async_kernel.errors import AsyncKernelError
 from async_kernel.interrupts.foreign_handlers import guard_handlers
 from async_kernel.interrupts.interrupter import Interrupter
@@ -73,6 +74,8 @@ class OwnProcess:
         self._end_by_signal: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
+        if disregard_interrupts():  # until the kernel takes them
+            self._undo.callback(heed_interrupts)
         gc.disable()  # until all is imported: see `Claims.garbage`
         return self
 
@@ -159,12 +162,17 @@ class OwnProcess:
         from async_kernel.loops.run import run
 
         async def main() -> None:
-            await serve(self._take_loop(interrupter))
+            portal = self._take_loop(interrupter)
+            await portal.settle()  # it takes in an interrupt that has come before
+            await serve(portal)
 
         if plan.backend == "trio":
             # trio takes SIGINT when it finds Python's own handler there; its handler is its public way to raise
-            # KeyboardInterrupt in the main task, and becomes part of the portal.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            # KeyboardInterrupt in the main task, and becomes part of the portal. Until then an interrupt is to wait
+            # for that task to settle.
+            signal.signal(signal.SIGINT, disregard)
+            at_checkpoints = {"restrict_keyboard_interrupt_to_checkpoints": True}
+            plan = plan._replace(backend_options={**plan.backend_options, **at_checkpoints})
         run(plan, main)
 
     def _take_loop(self, interrupter: Interrupter) -> Portal:

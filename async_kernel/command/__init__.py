@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from async_kernel.early_interrupts import heed_interrupts
 from async_kernel.errors import AsyncKernelError
 from async_kernel.import_order import keep_user_files_out
 from async_kernel.settings import (
@@ -54,6 +55,8 @@ def command_line(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Command) -> int:
+    if not isinstance(command, Start) and heed_interrupts():
+        raise KeyboardInterrupt
     match command:
         case Start(settings):
             keep_user_files_out()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,27 @@ class Broken:
 sys.meta_path.insert(0, Broken())
 """
 
+INTERRUPTED = """
+# From when the kernel's `__main__` has begun to run until all is loaded, sends SIGINT to the main thread whenever a
+# function is called for the first time, whosever it is. Notes how many that were, once all is loaded.
+import os, signal, sys
+
+called = set()
+
+def interrupt(frame, event, argument):
+    if event == "return" and frame.f_code.co_qualname == "Loader.load":
+        sys.setprofile(None)
+        path = os.path.join({folder!r}, "count")
+        with open(path + ".new", "w") as file:
+            file.write(str(len(called)))
+        os.replace(path + ".new", path)
+    elif frame.f_code not in called and (called or signal.getsignal(signal.SIGINT) is not signal.default_int_handler):
+        called.add(frame.f_code)
+        signal.raise_signal(signal.SIGINT)
+
+sys.setprofile(interrupt)
+"""
+
 
 def customised(folder: Path, code: str) -> dict[str, str | None]:
     """An environment in which Python runs `code` before anything else; coverage is left out, as it imports things."""
@@ -123,6 +145,18 @@ def test_kernel_info_is_the_same_before_and_after_the_interpreter_is_there(
     assert "IPython" in first.pop("banner")
     assert "IPython" in after.pop("banner")  # its own now, which may hold a tip, and what the user wants there
     assert after == first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX: SIGINT to a process")
+def test_an_interrupt_at_any_moment_of_the_start_costs_nothing(
+    start_kernel: StartKernel, backend: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "interrupted"
+    kernel = start_kernel(backend, ready=False, env=customised(folder, INTERRUPTED.format(folder=str(folder))))
+    wait_until(lambda: (folder / "count").exists() or kernel.process.poll() is not None, "the end of the start")
+    assert int((folder / "count").read_text()) > 1000
+    kernel.wait_ready()
+    assert [kernel.execute(f"{number}").ok().result for number in range(3)] == ["0", "1", "2"]
 
 
 def assert_client_is_told(kernel: KernelDriver, *words: str) -> None:
