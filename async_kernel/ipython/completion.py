@@ -11,6 +11,7 @@ properties), and those below give no attributes at all; so there they come from 
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from IPython.core.completer import (
@@ -26,11 +27,14 @@ from IPython.utils.tokenutil import token_at_cursor
 
 from async_kernel.ipython import static
 from async_kernel.ipython.display import mime_bundle
+from async_kernel.ipython.jedi_faults import noting_failures
 from async_kernel.ipython.tracebacks import error_content
 from async_kernel.kernel.place import Place
 from async_kernel.protocol.messages import Content
 
 __all__ = ["complete", "inspect", "is_complete"]
+
+log = logging.getLogger(__name__)
 
 _TYPES = "_jupyter_types_experimental"
 
@@ -52,8 +56,9 @@ def complete(shell: Any, code: str, cursor_pos: int, place: Place = Place.IN_TUR
     cursor_pos = min(max(cursor_pos, 0), len(code))
     try:
         with provisionalcompleter():
-            completer = shell.Completer if place is Place.IN_TURN else _completer(shell, place)
-            found = list(rectify_completions(code, completer.completions(code, cursor_pos)))
+            found = _find(shell.Completer if place is Place.IN_TURN else _completer(shell, place), code, cursor_pos)
+            if found is None:
+                found = _find(_completer(shell, Place.BESIDE), code, cursor_pos) or []
             if found and all(completion.text.startswith(".") for completion in found):
                 # Without jedi IPython completes an attribute with its dot, which front ends would show.
                 found = [Completion(one.start + 1, one.end, one.text[1:], type=one.type) for one in found]
@@ -77,6 +82,18 @@ def complete(shell: Any, code: str, cursor_pos: int, place: Place = Place.IN_TUR
         "cursor_end": unique[0].end if unique else cursor_pos,
         "metadata": {_TYPES: types},
     }
+
+
+def _find(completer: IPCompleter, code: str, cursor_pos: int) -> list[Completion] | None:
+    """The completions; None where jedi has failed, which IPython passes over."""
+    if not completer.use_jedi:
+        return list(rectify_completions(code, completer.completions(code, cursor_pos)))
+    with noting_failures() as failures:
+        found = list(rectify_completions(code, completer.completions(code, cursor_pos)))
+    if not failures:
+        return found
+    log.info("completed without jedi, which has failed", exc_info=failures[0])
+    return None
 
 
 def _completer(shell: Any, place: Place) -> IPCompleter:
