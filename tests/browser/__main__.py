@@ -2,7 +2,9 @@
 
 python -m tests.browser hour       # an hour of JupyterLab, in some minutes; the log of the server is judged
 python -m tests.browser hour --rounds=2 --kernel-spec=python3       # a part of it, on another kernel
-python -m tests.browser pictures   # docs/images; windows of hosts need Xvfb, tk and Qt
+python -m tests.browser pictures   # docs/images; windows need Xvfb, tk and Qt
+python -m tests.browser pictures stop.gif       # one of them; `windows` are those of hosts
+python -m tests.browser site       # build/site in light, dark and narrow, to be looked at: build/screenshots/site
 
 `hour` prints each kind of entry that the server's log has and how often, and ends with status 1 if one is among them
 that a user cannot act on (`log.ALLOWED` lists those that are not the kernel's, with reasons).
@@ -14,44 +16,46 @@ import argparse
 import collections
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from . import hour, picture
+from . import hour, pictures, site, windows
 from .conftest import FLAGS, SIZE, find_browser, lacking
 from .front_ends import Lab
 from .log import entries, objections
 from .server import Server, homes
 
 DOCS = Path(__file__).parents[2] / "docs"
-IMAGE = DOCS / "images" / "jupyterlab.png"
+IMAGES = DOCS / "images"
 SPECS = {"asyncio": (), "trio": ("--backend=trio",)}
 
 
 def main() -> int:
     """Do as argv says; 0 if all went well."""
     parser = argparse.ArgumentParser(prog="python -m tests.browser", description="What is done with a browser by hand.")
-    parser.add_argument("what", choices=["hour", "pictures"])
+    parser.add_argument("what", choices=["hour", "pictures", "site"])
+    parser.add_argument("names", nargs="*", help="pictures: these files; site: these pages, as guides/install")
     parser.add_argument("--rounds", type=int, default=hour.ROUNDS, help="hour: how many notebooks")
     parser.add_argument("--kernel-spec", default="", help="hour: this installed kernel instead of ours")
     asked = parser.parse_args()
     if reason := lacking():
         parser.error(reason)
+    if asked.what == "site":
+        for path in site.take(asked.names or site.PAGES):
+            print(path)
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= homes(Path(folder, "home"))
         with Server(Path(folder)) as server:
             if asked.what == "pictures":
-                with opened(scale=1.25) as page:
-                    picture.take(page, server, "async", IMAGE)
-                print(f"{IMAGE}: {IMAGE.stat().st_size // 1000} kB", flush=True)
-                return subprocess.call([sys.executable, str(DOCS / "take_host_pictures.py")])
+                take_pictures(server, asked.names or [*pictures.PICTURES, "windows"])
+                return 0
             for library, options in SPECS.items():
                 server.install(f"async-{library}", *options)
             kernels = {library: asked.kernel_spec or f"async-{library}" for library in SPECS}
@@ -60,6 +64,27 @@ def main() -> int:
             with opened() as page:
                 play(page, server, kernels, asked.rounds)
             return judge(server.log())
+
+
+def take_pictures(server: Server, names: Sequence[str]) -> None:
+    """Take pictures, with a line for each."""
+    with opened(scale=1.25) as page:
+        lab = Lab(page, server)
+        lab.kernel = "async"
+        lab.load()
+        for name in names:
+            if name in pictures.PICTURES:
+                told(pictures.take(lab, name, IMAGES))
+                lab.clear()
+                server.end_kernels()
+    if "windows" in names:
+        for path in windows.take(IMAGES):
+            told(path)
+
+
+def told(path: Path) -> None:
+    """Say that a picture is there, and how large it is."""
+    print(f"{path}: {path.stat().st_size // 1000} kB", flush=True)
 
 
 def play(page: Page, server: Server, kernels: dict[str, str], rounds: int) -> None:
