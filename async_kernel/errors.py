@@ -8,6 +8,7 @@
     ├── WorkingFolderError           the folder in which a kernel is started was deleted
     ├── NoThreadError                the system gives no more threads; a RuntimeError, too, as Python's own
     ├── ConnectionFileError          a connection file is absent, unreadable or wrong
+    ├── GatewayError                 the gateway that has started a kernel cannot be told where it is
     ├── ProtocolError                a peer's fault: logged and dropped, never answered
     │   ├── SignatureError           the digest is wrong, or was seen before
     │   └── MalformedMessageError    the frames are not a Jupyter message
@@ -25,6 +26,7 @@ from __future__ import annotations
 __all__ = [
     "AsyncKernelError",
     "ConnectionFileError",
+    "GatewayError",
     "HistoryUnavailableError",
     "HostUnavailableError",
     "MalformedMessageError",
@@ -112,6 +114,10 @@ class ConnectionFileError(AsyncKernelError):
     def __init__(self, message: str, path: str = "", next_step: str = "") -> None:
         super().__init__(message, next_step)
         self.path = path
+
+
+class GatewayError(AsyncKernelError):
+    """The gateway that has started the kernel cannot be told where it is, or the kernel cannot be served to it."""
 
 
 class ProtocolError(AsyncKernelError):

@@ -31,6 +31,10 @@ def start(settings: Settings) -> int:
     _open_standard_descriptors()
     if not working_folder():
         raise WorkingFolderError
+    if settings.attributes.get("gateway.way"):
+        from async_kernel.gateway.handing_over import hand_over
+
+        settings = hand_over(settings, os.environ)
     if settings.start_interface != DEFAULT_INTERFACE:
         heed_interrupts()
     elif makes_new(settings.connection_file):
@@ -55,6 +59,11 @@ def make_plan(settings: Settings, environ: Mapping[str, str] | None = None) -> P
     Raises MissingPackageError, HostUnavailableError or UsageError, each with its next step.
     """
     from async_kernel.loops.detect import detect
+
+    if settings.attributes.get("gateway.response_address"):
+        from async_kernel.gateway.handing_over import check
+
+        check(settings, os.environ if environ is None else environ)
     from async_kernel.loops.plan import plan
 
     return plan(settings, detect(environ=environ))

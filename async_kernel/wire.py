@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from async_kernel.errors import ProtocolError
 from async_kernel.protocol.codec import Codec
@@ -29,6 +29,9 @@ from async_kernel.transport.registration import register
 from async_kernel.transport.replay import Replay
 from async_kernel.transport.sockets import bind_sockets
 
+if TYPE_CHECKING:
+    from async_kernel.gateway.launch import Launch
+
 __all__ = ["Wire"]
 
 log = logging.getLogger("async_kernel")
@@ -41,17 +44,21 @@ class Wire:
     """The wire of one kernel, as a context manager: on leaving it, the outbox is sent, and all is closed and removed.
 
     It is made with the sockets bound and the connection file written, so that clients can connect; messages are moved
-    once it is started. ConnectionFileError when the file cannot be read or written, or the sockets cannot be bound.
+    once it is started. ConnectionFileError when the file cannot be read or written, or the sockets cannot be bound;
+    GatewayError when the gateway that started the kernel cannot be told of it.
     """
 
     def __init__(self, settings: Settings) -> None:
         file = open_connection(settings)
+        launch = _launch(settings)
+        if launch is not None:
+            file = file._replace(info=launch.adapt(file.info))
         self.codec = make_codec(file.info)
         self._refusals = Refusals(log.warning, time.monotonic)
-        self._sockets = sockets = bind_sockets(file.info)
+        self._sockets = sockets = bind_sockets(file.info, () if launch is None else launch.ports)
         self.files: list[OwnFile] = [*sockets.files]
         """The files that go with the kernel."""
-        self.is_ours = file.is_new and file.registration is None
+        self.is_ours = file.is_new and file.registration is None and launch is None
         """Whether the connection file is the kernel's own: a person has typed its start, and no launcher knows it."""
         self.path = file.path
         """The path of the connection file."""
@@ -65,8 +72,11 @@ class Wire:
                 self.files.append(write_connection(file))
             elif info != given:  # the launcher has left ports to the kernel
                 fill_in_ports(file)
+            if launch is not None:
+                launch.tell(info)
         except BaseException:
             sockets.close()
+            self.remove_files()
             raise
         for exposure in info.exposures():
             log.warning("%s", exposure)
@@ -133,6 +143,15 @@ class Wire:
         """A message of the transport itself."""
         topic = topic_of(self.codec.session, "stream.stderr")
         return self.codec.encode("stream", {"name": "stderr", "text": text}, identities=(topic,))
+
+
+def _launch(settings: Settings) -> Launch | None:
+    """The launch by a gateway, if the settings name one; else nothing of it is imported."""
+    if not settings.attributes.get("gateway.response_address"):
+        return None
+    from async_kernel.gateway.launch import Launch
+
+    return Launch.of(settings)
 
 
 def make_codec(info: ConnectionInfo) -> Codec:

@@ -52,8 +52,13 @@ def examine(name: str) -> Report:
         report.problems.append(Problem(f"{spec.folder}: {spec.problem}.", _mend(spec, here)))
         return report
     error = hindrance(spec, here)
+    settings = settings_or_none(spec)
+    way = settings.attributes.get("gateway.way") if settings else None
     if error is not None:
         report.problems.append(Problem(error.message, error.next_step))
+    elif way:
+        report.facts["gateway"] = {"way": way, "provisioner": spec.spec.provisioner if spec.spec else ""}
+        return report
     else:
         report.facts.update(_plan(spec, here))
     if not report.problems:

@@ -42,7 +42,8 @@ def run(json: bool) -> int:
 
 def _row(one: Found, found: list[Found]) -> tuple[str, str, str, str, str]:
     settings = settings_or_none(one)
-    state = one.problem or "ready"
+    way = settings.attributes.get("gateway.way") if settings else None
+    state = one.problem or (f"ready for a gateway ({way})" if way else "ready")
     if one.dead:
         state = f"dead: {state}"
     if not one.wins:

@@ -37,6 +37,8 @@ def hindrance(found: Found, here: Surroundings) -> AsyncKernelError | None:
     settings = settings_or_none(found)
     if settings is None or found.spec is None or found.problem:
         return None
+    if settings.attributes.get("gateway.way"):
+        return _without_gateway(settings, found, here)
     if found.spec.provisioner and found.spec.provisioner not in _provisioners():
         return AsyncKernelError(
             f"This environment has no kernel provisioner {found.spec.provisioner!r}.",
@@ -49,6 +51,28 @@ def hindrance(found: Found, here: Surroundings) -> AsyncKernelError | None:
 
     try:
         launcher.make_plan(settings, environ)
+    except AsyncKernelError as error:
+        return error
+    return None
+
+
+def _without_gateway(settings: Settings, found: Found, here: Surroundings) -> AsyncKernelError | None:
+    """The same for a spec of a gateway, of which one of the two has to be here: it is a matter of its environment."""
+    from importlib.util import find_spec
+
+    from async_kernel.gateway import handing_over
+
+    assert found.spec is not None
+    if found.spec.provisioner not in _provisioners() and find_spec("enterprise_gateway") is None:
+        return AsyncKernelError(
+            f"This environment has neither Enterprise Gateway nor the kernel provisioner {found.spec.provisioner!r}.",
+            "Install gateway_provisioners into the environment of the Jupyter server, or ask in that of the gateway.",
+        )
+    environ = {**here.environ, **found.spec.env}
+    if settings.attributes["gateway.way"] not in handing_over.ELSEWHERE and found.interpreter != here.executable:
+        return None  # an interpreter of the other machine
+    try:
+        handing_over.check(settings, environ)
     except AsyncKernelError as error:
         return error
     return None

@@ -77,6 +77,11 @@ def _plan(facts: Facts) -> Iterator[str]:
             yield f"The {name} is {value}{f' ({why})' if why else ''}."
 
 
+def _gateway(facts: Facts) -> Iterator[str]:
+    yield f"A gateway starts it in the way {facts['way']}: Enterprise Gateway, or the {facts['provisioner']}."
+    yield "It was not started: that is tried at the gateway."
+
+
 def _kernel(facts: Facts) -> Iterator[str]:
     times = (
         ("ready after", "It was ready after {}"),
@@ -91,7 +96,14 @@ def _kernel(facts: Facts) -> Iterator[str]:
         yield f"Its cells run in {facts['sys.prefix']}."
 
 
-_SECTIONS = {"python": _python, "packages": _packages, "spec": _spec, "plan": _plan, "kernel": _kernel}
+_SECTIONS = {
+    "python": _python,
+    "packages": _packages,
+    "spec": _spec,
+    "plan": _plan,
+    "gateway": _gateway,
+    "kernel": _kernel,
+}
 
 
 def _listed(names: list[str]) -> str:

@@ -13,7 +13,7 @@ from async_kernel.ipython import configuration
 
 __all__ = ["config_sections", "set_attributes", "shell_attributes"]
 
-_OTHER_OWNERS = ("kernel.", "history.", "interface.")
+_OTHER_OWNERS = ("kernel.", "history.", "interface.", "gateway.")
 
 
 def shell_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from async_kernel.settings.options import is_trait
 
 from . import store
 from .locations import Destination, locations_for
-from .spec import KernelSpec, default_display_name, environment_label, executable_for, prefix_of
+from .spec import KernelSpec, default_display_name, environment_label, executable_for, fit_for_shell, prefix_of
 from .spec import make_argv as argv_of
 from .start_interface import freeze, why_not_found
 from .surroundings import Surroundings
@@ -144,6 +144,8 @@ def add(command: Add, surroundings: Surroundings | None = None, files: Mapping[s
     there = (folder / store.KERNEL_JSON).exists()
     if there and not command.replace:
         _refuse_another(folder, here)
+    if settings.attributes.get("gateway.way") == "ssh":
+        spec = spec._replace(argv=fit_for_shell(spec.argv))
     if command.dry_run:
         spec.to_json()
     else:

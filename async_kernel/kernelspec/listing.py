@@ -63,6 +63,7 @@ class Found(NamedTuple):
             "problem": self.problem,
             "backend": settings.backend if settings else "",
             "host": settings.host if settings else None,
+            "gateway": settings.attributes.get("gateway.way") if settings else None,
         }
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import ntpath
 import posixpath
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -25,6 +27,7 @@ __all__ = [
     "default_display_name",
     "environment_label",
     "executable_for",
+    "fit_for_shell",
     "make_argv",
     "prefix_of",
     "runs_async_kernel",
@@ -129,6 +132,35 @@ def make_argv(settings: Settings, executable: str = "python") -> tuple[str, ...]
     The display name is not in it: the spec has a key for that.
     """
     return (executable, *_MODULE, *render(settings._replace(display_name="")))
+
+
+def fit_for_shell(argv: Sequence[str]) -> tuple[str, ...]:
+    """The same argv in words that a shell leaves as they are: a gateway gives them to one by ssh, and quotes none.
+
+    `"--backend_options={'use_uvloop': False}"` becomes `"--backend_options=use_uvloop:False"`. UsageError where there
+    are no such words.
+    """
+    words = tuple(word if _is_plain(word) else _PUNCTUATION.sub("", word) for word in argv)
+    wrong = [old for word, old in zip(words, argv, strict=True) if not _is_plain(word) or _changes(old, word)]
+    if wrong:
+        raise UsageError(
+            f"A gateway gives {wrong[0]!r} to a shell, which would change it.",
+            "Use values without spaces, quotes and signs, or a file of IPython's configuration on the other machine.",
+        )
+    return words
+
+
+def _is_plain(word: str) -> bool:
+    bare = re.sub(r"\{\w+\}", "", word)
+    return not bare or shlex.quote(bare) == bare
+
+
+def _changes(old: str, word: str) -> bool:
+    """Whether an option means another thing by its new word."""
+    return old != word and (not old.startswith("--") or parse(["-f", ".", old]) != parse(["-f", ".", word]))
+
+
+_PUNCTUATION = re.compile(r"[{}' ]")
 
 
 def runs_async_kernel(argv: Sequence[str]) -> bool:

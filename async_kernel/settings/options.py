@@ -23,6 +23,8 @@ class Option(NamedTuple):
     spellings: tuple[str, ...] = ()
     commands: tuple[str, ...] = ("start", "add")
     """The commands it goes with."""
+    unshown: tuple[str, ...] = ()
+    """Further spellings, for the sake of other programs, which no help text shows."""
 
     @property
     def optional(self) -> bool:
@@ -32,7 +34,7 @@ class Option(NamedTuple):
     @property
     def spelled(self) -> tuple[str, ...]:
         """Every name under which the option is understood, dashes written as underscores."""
-        names = [self.name, *self.spellings]
+        names = [self.name, *self.spellings, *self.unshown]
         if self.name.startswith("kernel."):
             names.append(self.name.removeprefix("kernel."))
         elif "." in self.name:
@@ -70,6 +72,14 @@ def trait(name: str) -> Option:
     """The row of a setting of IPython's own. Which there are, IPython knows; it is asked where a spec is written or a
     shell is made (`ipython.configuration`)."""
     return Option(name, "trait", "IPython's own setting", metavar="VALUE")
+
+
+def _of_gateway(name: str, text: str, metavar: str, spellings: tuple[str, ...] | None = None) -> Option:
+    """A row of the contract of gateways: `--response-address` and `--RemoteProcessProxy.response-address` are one."""
+    if spellings is not None:
+        return Option(f"gateway.{name}", "string", text, metavar=metavar, spellings=spellings)
+    unshown = (f"RemoteProcessProxy.{name}",)
+    return Option(f"gateway.{name}", "string", text, metavar=metavar, spellings=(name,), unshown=unshown)
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -157,6 +167,23 @@ OPTIONS: tuple[Option, ...] = (
         "Context",
         choices=("Context", "Plain", "Verbose", "Minimal", "Docs", "Doctest"),
     ),
+    # A start by a gateway. The names after the first are those of the gateways' own launchers.
+    Option(
+        "gateway.way",
+        "choice",
+        "have a gateway start the kernel elsewhere, in this way",
+        choices=("ssh", "k8s", "docker", "yarn", "spark", "container"),
+        spellings=("gateway",),
+    ),
+    _of_gateway("launcher", "the gateway's script that starts a container", "FILE", spellings=()),
+    _of_gateway("ip", "the address that a kernel of a gateway listens on", "ADDRESS", spellings=("ip",)),
+    _of_gateway("response_address", "where a gateway is told the ports of its kernel", "IP:PORT"),
+    _of_gateway("public_key", "the key in which it is told", "BASE64"),
+    _of_gateway("port_range", "the ports that the kernel may take", "LOW..HIGH"),
+    _of_gateway("kernel_id", "the name of the kernel at the gateway", "ID"),
+    _of_gateway("transport_encryption", "whether messages are encrypted", "POLICY"),
+    _of_gateway("spark_context_initialization_mode", "taken for compatibility", "MODE"),
+    _of_gateway("kernel_class_name", "taken for compatibility", "NAME"),
     # How a spec is written.
     Option("fullpath", "flag", "name the interpreter by its full path (default: where it is needed)", commands=_ADD),
     Option("prefix", "text", "use PREFIX/share/jupyter/kernels (default: sys.prefix)", "", "PREFIX", commands=_PLACED),
@@ -170,6 +197,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("warm", "count", "start kernels from processes that are ready, and keep N of them", 0, "N", commands=_ADD),
     Option("provisioner", "text", "the provisioner by which a server starts the kernel", "", "NAME", commands=_ADD),
     Option("provisioner_options", "mapping", "the provisioner's own options", metavar="DICT", commands=_ADD),
+    Option("gateway_options", "mapping", "options of the gateway's own, image_name", metavar="DICT", commands=_ADD),
     Option("replace", "flag", "replace a spec that belongs to another environment", default=False, commands=_ADD),
     Option("force", "flag", "act on a spec that is not ours", default=False, commands=(*_PLACED, "prune")),
     Option("dry_run", "flag", "say what would be done, and do nothing", default=False, commands=(*_PLACED, "prune")),

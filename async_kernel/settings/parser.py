@@ -46,6 +46,9 @@ _HELPS: Mapping[str, Help] = {"help_all": Help(everything=True), "help": Help()}
 _FIELDS = frozenset(Settings._fields) - {"attributes", "sources"}
 _SHELLS = ("bash", "zsh", "fish", "powershell")
 _FROM_NAME = "the name of the kernel"
+_STARTED_BY_GATEWAY = frozenset({"gateway.way", "gateway.response_address"})
+"""The options that start a kernel without a word on its connection file, which only the kernel knows."""
+
 WARM = "async-warm"
 """The provisioner that keeps processes ready, as pyproject.toml names it."""
 
@@ -75,12 +78,14 @@ def parse(argv: Sequence[str]) -> Command:
     name = _one_command(asked)
     if name in _HELPS:
         return _HELPS[name]
+    if not name and any(one.option.name in _STARTED_BY_GATEWAY for one in given):
+        name = "connection_file"  # the kernel makes one
     if not name:
         raise UsageError(
             "The command line does not say what to do." if given else _unknown_word(loose[0]),
             "Say -f . to start a kernel, -a NAME to write a kernel spec, -r NAME to remove one, or -h for help.",
         )
-    if loose and not (name == "connection_file" and asked[0].value != "."):
+    if loose and not (name == "connection_file" and asked and asked[0].value != "."):
         # `jupyter run script.py` hands the name of the script to the kernel too: a start by a client ignores it.
         raise UsageError(_unknown_word(loose[0]), _before(loose[0], given) or _HELP)
     command = "start" if name == "connection_file" else name
@@ -101,7 +106,8 @@ def render(settings: Settings) -> list[str]:
     `render(Settings("{connection_file}")) == ["-f", "{connection_file}", "--start_interface=async_kernel...",
     "--kernel_name=async", "--backend=asyncio"]`.
     """
-    words = ["-f", settings.connection_file]
+    by_gateway = not settings.connection_file and not _STARTED_BY_GATEWAY.isdisjoint(settings.attributes)
+    words = [] if by_gateway else ["-f", settings.connection_file]
     for option in OPTIONS:
         if option.name in _FIELDS:
             value = getattr(settings, option.name)
@@ -317,10 +323,12 @@ def _place(given: Sequence[_Given]) -> Place:
 
 
 def _add(given: Sequence[_Given]) -> Add:
+    from . import gateways  # of no use to a start
+
     name = _last(given, "add")
-    settings = _settings(given, name)._replace(connection_file=CONNECTION_FILE_FIELD)
+    settings = _settings(given, name)
     return Add(
-        settings,
+        gateways.filled_in(settings) or settings._replace(connection_file=CONNECTION_FILE_FIELD),
         _place(given),
         _last(given, "fullpath"),
         _joined(given, "env"),
@@ -335,6 +343,17 @@ def _metadata(given: Sequence[_Given]) -> Mapping[str, Any]:
     """The metadata of a spec, its provisioner with it (jupyter_client, "Kernel provisioning")."""
     metadata = _joined(given, "metadata")
     name, options = _last(given, "provisioner", ""), _joined(given, "provisioner_options")
+    way, of_gateway = _last(given, "gateway.way"), _joined(given, "gateway_options")
+    if of_gateway and not way:
+        raise UsageError("--gateway_options are those of no gateway.", "Say --gateway=ssh, for example, as well.")
+    if way and _last(given, "warm", 0):
+        raise UsageError("--warm does not go with --gateway: warm processes are the server's own.", "Leave one out.")
+    if way:
+        from . import gateways
+
+        stanza = gateways.stanza(way, of_gateway)
+        metadata = MappingProxyType({**stanza, **metadata})
+        name, options = name or gateways.provisioner(way), {**of_gateway, **options}
     if standbys := _last(given, "warm", 0):
         if name not in {"", WARM}:
             raise UsageError(f"--warm is the provisioner {WARM}, not {name}.", "Leave one of them out.")

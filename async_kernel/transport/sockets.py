@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -64,9 +66,9 @@ class Sockets(NamedTuple):
         self.heartbeat.join()
 
 
-def bind_sockets(connection: ConnectionInfo) -> Sockets:
-    """Bind the sockets of a kernel; ports of 0 become the ports that the system chose. With the keys of CurveZMQ all of
-    them are servers of that, before they are bound.
+def bind_sockets(connection: ConnectionInfo, ports: Sequence[int] = ()) -> Sockets:
+    """Bind the sockets of a kernel; ports of 0 become ports of `ports`, or where there are none, the ones that the
+    system chose. With the keys of CurveZMQ all of them are servers of that, before they are bound.
 
     ConnectionFileError when an address cannot be bound, or there cannot be the encryption that is asked for.
     """
@@ -97,6 +99,8 @@ def bind_sockets(connection: ConnectionInfo) -> Sockets:
             path = address.removeprefix("ipc://")
             if path != address and not path.startswith("@") and sys.platform != "win32":
                 files.append(_bind_file(socket, path))
+            elif ports and not connection.port(channel):
+                _bind_to_one(socket, connection.ip, ports)
             else:
                 _bind(socket, address)
             if connection.transport == "tcp":
@@ -172,6 +176,15 @@ def _bind(socket: zmq.Socket[bytes], address: str) -> None:
             time.sleep(BIND_PAUSE)
         else:
             return
+
+
+def _bind_to_one(socket: zmq.Socket[bytes], ip: str, ports: Sequence[int]) -> None:
+    """Bind to one of many ports; which one is left to chance, as kernels that start together have the same."""
+    for port in random.sample(ports, len(ports)):
+        with suppress(zmq.ZMQError):
+            socket.bind(f"tcp://{ip}:{port}")
+            return
+    raise zmq.ZMQError(zmq.EADDRINUSE)
 
 
 def _bind_file(socket: zmq.Socket[bytes], path: str) -> OwnFile:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from async_kernel import launcher
-from async_kernel.command import doctor
+from async_kernel.command import doctor, readiness
 from async_kernel.command.report import Problem, Report, lines
 from async_kernel.errors import MissingPackageError
 from async_kernel.kernelspec import write_kernel_spec
+from async_kernel.kernelspec.listing import find_all
 from async_kernel.settings import Settings
 
 
@@ -100,6 +101,20 @@ def test_the_provisioner_of_a_spec(kernels: Path, name: str, there: bool) -> Non
     report = doctor.examine("ill")
     assert [problem.what for problem in report.problems] == problems
     assert ("kernel" in report.facts) is there
+
+
+def test_the_spec_of_a_gateway(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_kernel_spec("far", folder=str(kernels), gateway="ssh", backend="trio")
+    (problem,) = doctor.examine("far").problems
+    assert "neither Enterprise Gateway nor" in problem.what
+    monkeypatch.setattr(readiness, "_provisioners", lambda: {"distributed-provisioner"})
+    report = doctor.examine("far")
+    assert report.problems == []
+    assert report.facts["gateway"] == {"way": "ssh", "provisioner": "distributed-provisioner"}
+    assert "kernel" not in report.facts
+    assert any("the distributed-provisioner" in line for line in lines(report))
+    (listed,) = (one for one in find_all() if one.name == "far")
+    assert listed.as_dict()["gateway"] == "ssh"
 
 
 def test_a_malformed_spec(kernels: Path) -> None:

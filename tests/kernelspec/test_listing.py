@@ -53,6 +53,7 @@ def test_what_is_said_of_a_spec(here: Surroundings) -> None:
         "problem": "",
         "backend": "trio",
         "host": "tk",
+        "gateway": None,
     }
     json.dumps(found.as_dict())
 
