@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from IPython.core.history import HistoryAccessor, HistoryManager
+from IPython.core import history as of_ipython
+from IPython.core.history import HistoryAccessor
 
 from async_kernel.errors import HistoryUnavailableError
 from async_kernel.system.service_thread import ServiceThread
 
-__all__ = ["SAVE_SECONDS", "DelayedSave", "HistoryFile"]
+__all__ = ["SAVE_SECONDS", "DelayedSave", "HistoryManager"]
 
 SAVE_SECONDS = 1.0
 """How long input is kept in memory before it is written to the history file."""
@@ -39,8 +40,8 @@ JOIN_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-class HistoryFile(HistoryManager):
-    """IPython's history, configured as that (`c.HistoryManager.hist_file`), which waits for its file nowhere for long.
+class HistoryManager(of_ipython.HistoryManager):
+    """IPython's history, of the same name for `%config` and profiles, which waits for its file nowhere for long.
 
     A file that cannot be written when the kernel starts, or later, is written when it can be. The session begins when
     its number is asked for or its first input is written: the start does not wait for the disk.
@@ -193,7 +194,7 @@ class DelayedSave:
     would wait for the disk, which takes longer than most cells. A setting of the user's (`db_cache_size`) is kept.
     """
 
-    def __init__(self, history: HistoryFile) -> None:
+    def __init__(self, history: HistoryManager) -> None:
         self._history = history
         # A queue, and no event that is cleared after a wait: a request between the two would be lost.
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from IPython.core.interactiveshell import InteractiveShell
+
 from async_kernel.ipython.autoawait import awaits
 from async_kernel.ipython.cells import Cell, running
 from async_kernel.ipython.completion import complete, inspect, is_complete
@@ -191,7 +193,7 @@ def _expression(value: Content) -> Content:
 def _takes_cell_meta() -> bool:
     import inspect as signatures
 
-    return "cell_meta" in signatures.signature(ZMQInteractiveShell.run_cell_async).parameters
+    return "cell_meta" in signatures.signature(InteractiveShell.run_cell_async).parameters
 
 
 _TAKES_CELL_META = _takes_cell_meta()  # IPython's later versions pass the request's metadata on to extensions

@@ -32,7 +32,7 @@ from async_kernel.ipython.debuggers import adapt_pdb
 from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, KernelDisplayPublisher
 from async_kernel.ipython.facade import KernelFacade, end_kernel, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
-from async_kernel.ipython.history_file import DelayedSave, HistoryFile
+from async_kernel.ipython.history_file import DelayedSave, HistoryManager
 from async_kernel.ipython.letting_go import let_go
 from async_kernel.ipython.line_numbers import keep_line_numbers
 from async_kernel.ipython.pager import show_in_pager
@@ -201,11 +201,11 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
     def init_history(self) -> None:
         """Open the history; in memory when its file cannot be used, which is no reason not to start."""
         try:
-            self.history_manager = HistoryFile(shell=self, parent=self)
+            self.history_manager = HistoryManager(shell=self, parent=self)
         except Exception:
             _log.error("The history file cannot be used, so history is kept in memory", exc_info=True)
             self.config.HistoryManager.hist_file = ":memory:"
-            self.history_manager = HistoryFile(shell=self, parent=self)
+            self.history_manager = HistoryManager(shell=self, parent=self)
         self.configurables.append(self.history_manager)
         self._delayed_save = DelayedSave(self.history_manager)
         self.transcript = Transcript(self.history_manager)
@@ -431,6 +431,15 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
         """The request that the calling context works on, as a message: `{"header": {"msg_id": ...}, ...}`; for the
         channel "control" the one that came there last."""
         return parent_message(channel)
+
+    @property
+    def parent_header(self) -> dict[str, Any]:
+        """The same, by the name that it has in ipykernel: there, only streams and displays have a mere header."""
+        return self.get_parent()
+
+    @parent_header.setter
+    def parent_header(self, parent: Mapping[str, Any]) -> None:
+        self.set_parent(parent)
 
     def set_thread_parent(self, parent: Mapping[str, Any]) -> Request | None:
         """As `set_parent`; returns a token for `reset_thread_parent`."""

@@ -190,3 +190,15 @@ def test_text_outside_the_basic_plane_and_lone_surrogates_survive(kernel: Kernel
     cell = kernel.execute("print('\\ud800 lone'); 'next'").ok()
     assert "lone" in cell.text()
     assert cell.result == "'next'"
+
+
+def test_callbacks_of_cells_are_told_the_metadata_of_the_request(kernel: KernelDriver) -> None:
+    code = "told = []\nget_ipython().events.register('pre_run_cell', lambda info: told.append(info.cell_meta))"
+    kernel.execute(code).ok()
+    asked = kernel.send("execute_request", {"code": "print(told)", "allow_stdin": False}, metadata={"tags": ["mine"]})
+    assert kernel.finish(asked).ok().text() == "[{'tags': ['mine']}]\n"
+
+
+def test_the_history_is_configured_by_a_magic_under_its_own_name(kernel: KernelDriver) -> None:
+    assert kernel.execute("%config HistoryManager.db_cache_size = 7").ok().text("stderr") == ""
+    assert kernel.value("get_ipython().history_manager.db_cache_size") == 7

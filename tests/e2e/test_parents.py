@@ -81,8 +81,17 @@ def test_what_a_parent_is(kernel: KernelDriver) -> None:
     values = kernel.value(
         "(lambda ip, pickle: (ip.get_parent('control')['header']['msg_id'], ip.kernel._parent_ident,"
         " ip.kernel.get_parent('shell') == ip.get_parent(), type(pickle.loads(pickle.dumps(ip.get_parent()))).__name__,"
-        " ip.display_pub.parent_header == ip.parent_header == __import__('sys').stderr.parent_header))"
+        " ip.display_pub.parent_header == ip.parent_header['header'] == __import__('sys').stderr.parent_header))"
         "(get_ipython(), __import__('pickle'))"
     )
     identities = [kernel.client.session.bsession]
     assert values == (control, {"shell": identities, "control": identities}, True, "dict", True)
+
+
+def test_shell_and_kernel_know_the_message_streams_and_displays_its_header(kernel: KernelDriver) -> None:
+    code = "shell, kernel = get_ipython(), get_ipython().kernel\n"
+    code += "messages = shell.parent_header, shell.get_parent(), kernel._parent_header, kernel.get_parent('shell')\n"
+    code += "headers = sys.stdout.parent_header, shell.display_pub.parent_header, shell.displayhook.parent_header\n"
+    code += "print(*{each['header']['msg_id'] for each in messages} | {each['msg_id'] for each in headers})"
+    cell = kernel.start(f"import sys\n{code}")
+    assert kernel.finish(cell).ok().text() == f"{cell}\n"

@@ -22,11 +22,11 @@ from async_kernel.errors import HistoryUnavailableError, RequestError
 from async_kernel.ipython import history_file
 from async_kernel.ipython.history import history
 from async_kernel.ipython.history_connection import PatientConnection
-from async_kernel.ipython.history_file import DelayedSave, HistoryFile
+from async_kernel.ipython.history_file import DelayedSave, HistoryManager
 
 DEADLINE = 20.0
 
-Open = Callable[..., HistoryFile]
+Open = Callable[..., HistoryManager]
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +38,11 @@ def shell() -> InteractiveShell:
 @pytest.fixture
 def open_history(shell: InteractiveShell, tmp_path: Path) -> Iterator[Open]:
     """Open the history of the test, as the next kernel would."""
-    opened: list[HistoryFile] = []
+    opened: list[HistoryManager] = []
 
-    def open_history(**settings: Any) -> HistoryFile:
+    def open_history(**settings: Any) -> HistoryManager:
         settings = {"hist_file": tmp_path / "history.sqlite", **settings}
-        manager = HistoryFile(shell=shell, config=Config(HistoryManager=settings))
+        manager = HistoryManager(shell=shell, config=Config(HistoryManager=settings))
         opened.append(manager)
         return manager
 
