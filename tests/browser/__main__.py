@@ -2,6 +2,7 @@
 
 python -m tests.browser hour       # an hour of JupyterLab, in some minutes; the log of the server is judged
 python -m tests.browser hour --rounds=2 --kernel-spec=python3       # a part of it, on another kernel
+python -m tests.browser first-cell # new notebooks with a first cell, cold and warm: milliseconds from the click
 python -m tests.browser pictures   # docs/images; windows need Xvfb, tk and Qt
 python -m tests.browser pictures stop.gif       # one of them; `windows` are those of hosts
 python -m tests.browser site       # build/site in light, dark and narrow, to be looked at: build/screenshots/site
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from . import hour, pictures, site, windows
+from . import first_cell, hour, pictures, site, windows
 from .conftest import FLAGS, SIZE, find_browser, lacking
 from .front_ends import Lab
 from .log import entries, objections
@@ -39,7 +40,7 @@ SPECS = {"asyncio": (), "trio": ("--backend=trio",)}
 def main() -> int:
     """Do as argv says; 0 if all went well."""
     parser = argparse.ArgumentParser(prog="python -m tests.browser", description="What is done with a browser by hand.")
-    parser.add_argument("what", choices=["hour", "pictures", "site"])
+    parser.add_argument("what", choices=["hour", "first-cell", "pictures", "site"])
     parser.add_argument("names", nargs="*", help="pictures: these files; site: these pages, as guides/install")
     parser.add_argument("--rounds", type=int, default=hour.ROUNDS, help="hour: how many notebooks")
     parser.add_argument("--kernel-spec", default="", help="hour: this installed kernel instead of ours")
@@ -56,6 +57,9 @@ def main() -> int:
             if asked.what == "pictures":
                 take_pictures(server, asked.names or [*pictures.PICTURES, "windows"])
                 return 0
+            if asked.what == "first-cell":
+                time_first_cells(server)
+                return 0
             for library, options in SPECS.items():
                 server.install(f"async-{library}", *options)
             kernels = {library: asked.kernel_spec or f"async-{library}" for library in SPECS}
@@ -64,6 +68,17 @@ def main() -> int:
             with opened() as page:
                 play(page, server, kernels, asked.rounds)
             return judge(server.log())
+
+
+def time_first_cells(server: Server) -> None:
+    """Start notebooks, with a line for each."""
+    for kind, options in first_cell.KINDS.items():
+        server.install(kind, *options)
+    with opened() as page:
+        lab = Lab(page, server)
+        lab.load()
+        for said in first_cell.play(lab, {kind: kind for kind in first_cell.KINDS}):
+            print(said, flush=True)
 
 
 def take_pictures(server: Server, names: Sequence[str]) -> None:
