@@ -249,12 +249,10 @@ class Loader:
         return Callback(frame, _defer, self._kernel.end_question)
 
 
-@contextmanager
-def adopting_strays(request: Request) -> Iterator[None]:
+def adopting_strays(request: Request) -> None:
     """Around a cell: if it runs in the turn of the main shell, what is written outside any cell is the cell's."""
     if mode_of(request.message) is None and not request.message.header.subshell_id:
         set_fallback(request)
-    yield
 
 
 def _defer(checkpoint: Callable[[], None]) -> None:

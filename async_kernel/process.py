@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -201,19 +201,14 @@ class OwnProcess:
 
     # Scopes around a cell
 
-    def hearing(self, request: Request) -> AbstractContextManager[None]:
+    def hearing(self, request: Request) -> None:
         """Around a cell: the loop, or a cell before it, may have taken back the descriptor that signals are read from
         (a `CellScope`)."""
         self._listen()
-        return nullcontext()
 
-    @contextmanager
-    def guarding(self, request: Request) -> Iterator[None]:
+    def guarding(self, request: Request) -> Callable[[], object]:
         """The innermost `CellScope`: handlers of signals that the cell leaves raise in no code of ours."""
-        try:
-            yield
-        finally:
-            guard_handlers()
+        return guard_handlers
 
 
 def _stay_awake() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import trio
 
-__all__ = ["Portal", "Reach", "current_portal", "main_portal"]
+__all__ = ["Arrival", "Portal", "Reach", "current_portal", "main_portal"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,16 @@ class Reach(Enum):
     """No further than the callback or task, where other code may ask for it."""
     LOOP = auto()
     """To the loop, which it would end."""
+
+
+class Arrival(Protocol):
+    """An event of a backend: `asyncio.Event` and `trio.Event` have this in common. To be used in its loop's thread."""
+
+    def set(self) -> None:
+        """Wake who waits, now and later."""
+
+    async def wait(self) -> object:
+        """Return once it is set."""
 
 
 class Portal(Protocol):
@@ -71,6 +81,9 @@ class Portal(Protocol):
 
     def waiting(self) -> AbstractContextManager[object]:
         """The scope that `end_wait` ends. The task enters it around the waits that may be ended."""
+
+    def event(self) -> Arrival:
+        """A new event for a task of the loop to wait for."""
 
     async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         """The result of `await wait()`: a wait of the task's owner, which must outlast the cancellations that user code
@@ -143,18 +156,25 @@ class _AsyncioPortal:
     def waiting(self) -> AbstractContextManager[object]:
         return nullcontext()
 
+    def event(self) -> Arrival:
+        import asyncio
+
+        return asyncio.Event()
+
     async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         import asyncio
 
-        import anyio
-
         while True:
+            anyio = sys.modules.get("anyio")  # who has a scope of its has imported it, to the end
+            scope = getattr(anyio, "CancelScope", None)
             try:
-                with anyio.CancelScope(shield=self._owned):
+                if scope is None:
+                    return await wait()
+                with scope(shield=self._owned):
                     return await wait()
             except asyncio.CancelledError:
                 # The owner cancels by scopes; who calls `Task.cancel` is user code, or a task group of its.
-                if anyio.current_effective_deadline() == -inf and not self._owned:
+                if not self._owned and anyio is not None and anyio.current_effective_deadline() == -inf:
                     raise
                 self._task.uncancel()
 
@@ -229,6 +249,11 @@ class _TrioPortal:
             self._scope = None
         if scope.cancelled_caught:  # nobody below took the cancellation in
             raise KeyboardInterrupt
+
+    def event(self) -> Arrival:
+        import trio
+
+        return trio.Event()
 
     async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         import trio

@@ -7,9 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    import anyio
-
-    from .portal import Portal
+    from .portal import Arrival, Portal
 
 __all__ = ["Queue"]
 
@@ -25,7 +23,7 @@ class Queue(Generic[T]):
     def __init__(self) -> None:
         self._items: deque[T] = deque()
         self._portal: Portal | None = None
-        self._arrival: anyio.Event | None = None
+        self._arrival: Arrival | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -39,18 +37,21 @@ class Queue(Generic[T]):
 
     async def get(self, portal: Portal) -> T:
         """The next item; waits for one. To be called by one task only, whose loop `portal` belongs to."""
-        import anyio
-
         self._portal = portal
+        arrival: Arrival | None = None
         while True:
-            arrival = self._arrival = anyio.Event()
-            # The look comes after the event is in its place, so that nothing is put between the two unseen; another
-            # thread may still take everything first.
-            with suppress(IndexError):
+            try:
                 item = self._items.popleft()
+            except IndexError:
+                pass
+            else:
                 self._arrival = None
                 return item
-            await arrival.wait()
+            if arrival is None:  # and look again, once it is in its place: nothing is put between the two unseen
+                arrival = self._arrival = portal.event()
+            else:
+                await arrival.wait()
+                arrival = self._arrival = None  # another thread may have taken everything first
 
     def take(self) -> list[T]:
         """Everything that is there, taken out. Callable from any thread."""

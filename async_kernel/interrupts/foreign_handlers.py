@@ -43,10 +43,13 @@ class Guarded:
             traceback.print_exc()
 
 
+_harmless: tuple[object, ...] = ()  # the handlers of all signals, when none of them was foreign
+
+
 def guard_handlers() -> None:
     """Guard the handlers that cells have left. That of SIGINT is not touched: libraries look whether it is Python's
     own."""
-    if threading.current_thread() is threading.main_thread():
+    if threading.get_ident() == _main_ident() and not _are_harmless():
         for number in NUMBERS:
             handler = getsignal(number)
             if number != signal.SIGINT and _is_foreign(handler) and not isinstance(handler, Guarded):
@@ -55,14 +58,25 @@ def guard_handlers() -> None:
 
 def may_raise_here() -> bool:
     """Whether a handler that is none of ours may run, and raise, in the calling thread: an alarm's, for example, or the
-    one that makes KeyboardInterrupt of SIGINT where a kernel was embedded. Takes some 3 microseconds."""
-    if threading.current_thread() is not threading.main_thread():
+    one that makes KeyboardInterrupt of SIGINT where a kernel was embedded. Takes some 2 microseconds."""
+    return threading.get_ident() == _main_ident() and not _are_harmless()
+
+
+def _main_ident() -> int | None:
+    return threading.main_thread().ident
+
+
+def _are_harmless() -> bool:
+    """Whether no handler is foreign. They are compared with those that were looked at last: as a whole, since this is
+    asked at every message."""
+    global _harmless
+    handlers = tuple(map(getsignal, NUMBERS))
+    if handlers == _harmless:
+        return True
+    if any(map(_is_foreign, handlers)):
         return False
-    for number in NUMBERS:
-        handler = getsignal(number)
-        if handler.__class__ is not int and _is_foreign(handler):  # SIG_DFL and SIG_IGN are numbers
-            return True
-    return False
+    _harmless = handlers
+    return True
 
 
 def _is_foreign(handler: object) -> bool:

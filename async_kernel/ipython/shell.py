@@ -257,15 +257,6 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
         if self._lent is None:
             adapt_pdb()
 
-    def init_sys_modules(self) -> None:
-        """Have pytest in a cell (`%%ipytest`) not warn that it cannot rewrite anyio: a plugin of its, which the kernel
-        has imported. The word is pytest's own, for the docstrings of modules."""
-        super().init_sys_modules()
-        if self._lent is None:
-            import anyio
-
-            anyio.__doc__ = f"{anyio.__doc__ or ''}\n\nPYTEST_DONT_REWRITE"
-
     def init_payload(self) -> None:
         """Keep payloads with their cell."""
         self.payload_manager = CellPayloads(parent=self)

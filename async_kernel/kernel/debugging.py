@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
 
@@ -38,11 +36,10 @@ class Debugging:
         if self._debugger is not None:
             self._debugger.let_go()
 
-    def around_cell(self, request: Request) -> AbstractContextManager[None]:
+    def around_cell(self, request: Request) -> None:
         """Have a cell that begins stop at its breakpoints (a `CellScope`)."""
         if self._debugger is not None:
             self._debugger.before_cell()
-        return nullcontext()
 
     def close(self) -> None:
         """End debugging."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from async_kernel.errors import RequestError
@@ -104,21 +103,22 @@ class Desk:
         timeout = metadata.get("timeout", interpreter.timeout)
         if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float))):
             raise RequestError(f"The timeout in the metadata of the request has to be a number, not {timeout!r:.80}.")
-        with ExitStack() as around:
+        after: list[Callable[[], object] | None] = []
+        try:
             for scope in (self._debugging.around_cell, *scopes):
-                around.enter_context(scope(request))
-            around.enter_context(self._interruption.deadline(request, timeout))
-            try:
-                reply = await interpreter.execute(
-                    _code(content),
-                    silent=silent,
-                    store_history=_field(content, "store_history", not silent) and not silent,
-                    user_expressions=_field(content, "user_expressions", {}),
-                    cell_id=metadata.get("cellId"),
-                    metadata=metadata,
-                )
-            finally:
-                make_room()  # for all that follows: a loop in which an allocation fails may lose its tasks
+                after.append(scope(request))
+            after.append(self._interruption.deadline(request, timeout))
+            reply = await interpreter.execute(
+                _code(content),
+                silent=silent,
+                store_history=_field(content, "store_history", not silent) and not silent,
+                user_expressions=_field(content, "user_expressions", {}),
+                cell_id=metadata.get("cellId"),
+                metadata=metadata,
+            )
+        finally:
+            make_room()  # for all that follows: a loop in which an allocation fails may lose its tasks
+            _call_last_first(after)
         return _cut_short(request, reply) if self._closing.begun else reply
 
     # Comms
@@ -201,6 +201,17 @@ class Desk:
     def list_subshell(self, request: Request, place: Place) -> Content:
         """JEP 91, "List subshells"."""
         return {"status": "ok", "subshell_id": self._shells.subshells.ids()}
+
+
+def _call_last_first(functions: list[Callable[[], object] | None]) -> None:
+    """Call those that there are, all of them, whatever one raises."""
+    try:
+        while functions:
+            if (function := functions.pop()) is not None:
+                function()
+    finally:
+        if functions:
+            _call_last_first(functions)
 
 
 def _cut_short(request: Request, reply: Content) -> Content:

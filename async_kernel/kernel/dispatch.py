@@ -29,9 +29,10 @@ async def serve(
     request: Request, handler: Handler, place: Place, before_reply: Callable[[], Awaitable[None]] | None = None
 ) -> None:
     """Serve `request` in the calling task. `before_reply` is awaited when a coroutine of the handler gives an error."""
-    rest = begin(request, handler, place)
-    if rest is not None:
-        await finish(request, rest, before_reply)
+    with serving(request):
+        rest = _begin(request, handler, place)
+        if rest is not None:
+            await _finish(request, rest, before_reply)
 
 
 def answer(request: Request, handler: Handler, place: Place) -> None:
@@ -45,43 +46,51 @@ def answer(request: Request, handler: Handler, place: Place) -> None:
 def begin(request: Request, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None] | None:
     """Say busy and call the handler in the calling thread. A coroutine that is returned is left for `finish`."""
     with serving(request):
-        content: Content | None = None
-        rest: Coroutine[Any, Any, Content | None] | None = None
-        try:
-            _busy(request)
-            if request.message.problem:
-                raise RequestError(request.message.problem)
-            given = handler(request, place)
-            if given is None or isinstance(given, dict):
-                content = given
-            else:
-                rest = given
-        except BaseException as error:
-            content = _error(request, error)
-        finally:
-            if rest is None:
-                _done(request, content)
+        return _begin(request, handler, place)
+
+
+async def finish(request: Request, rest: Coroutine[Any, Any, Content | None]) -> None:
+    """Await what `begin` has left, and so end the serving of `request`."""
+    with serving(request):
+        await _finish(request, rest, None)
+
+
+def _begin(request: Request, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None] | None:
+    content: Content | None = None
+    rest: Coroutine[Any, Any, Content | None] | None = None
+    try:
+        _busy(request)
+        if request.message.problem:
+            raise RequestError(request.message.problem)
+        given = handler(request, place)
+        if given is None or isinstance(given, dict):
+            content = given
+        else:
+            rest = given
+    except BaseException as error:
+        content = _error(request, error)
+    finally:
+        if rest is None:
+            _done(request, content)
     return rest
 
 
-async def finish(
+async def _finish(
     request: Request,
     rest: Coroutine[Any, Any, Content | None],
-    before_reply: Callable[[], Awaitable[None]] | None = None,
+    before_reply: Callable[[], Awaitable[None]] | None,
 ) -> None:
-    """Await what `begin` has left, and so end the serving of `request`."""
-    with serving(request):
-        content: Content | None = None
+    content: Content | None = None
+    try:
         try:
-            try:
-                content = await rest
-            except BaseException as error:
-                content = _error(request, error)
-            failed = content is not None and content.get("status") == "error"
-            if before_reply is not None and failed and not request.replied:
-                await before_reply()
-        finally:
-            _done(request, content)
+            content = await rest
+        except BaseException as error:
+            content = _error(request, error)
+        failed = content is not None and content.get("status") == "error"
+        if before_reply is not None and failed and not request.replied:
+            await before_reply()
+    finally:
+        _done(request, content)
 
 
 def decline(request: Request, error: BaseException) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from async_kernel.errors import RequestError
 from async_kernel.interrupts.target import TELL_SECONDS, Interruptible
@@ -96,12 +95,12 @@ class Interruption:
         if callback is not None:
             interrupts.interrupt(callback)
 
-    @contextmanager
-    def deadline(self, request: Request, seconds: float | None) -> Iterator[None]:
-        """Interrupt the work on `request`, and say so in its stderr, when it takes longer. None or 0: no deadline."""
+    def deadline(self, request: Request, seconds: float | None) -> Callable[[], None] | None:
+        """Interrupt the work on `request`, and say so in its stderr, when it takes longer. None or 0: no deadline.
+
+        Returns the function that takes the deadline back."""
         if not seconds:
-            yield
-            return
+            return None
 
         def end() -> None:
             for execution in self._shells.executions():
@@ -113,7 +112,4 @@ class Interruption:
         timer = later(min(seconds, threading.TIMEOUT_MAX), end)
         if timer is None:
             raise RequestError("No thread can be started to end this cell in time.", "End some threads or processes.")
-        try:
-            yield
-        finally:
-            timer.cancel()
+        return timer.cancel

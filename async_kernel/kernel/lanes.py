@@ -231,9 +231,7 @@ class Lane:
 
     async def _serve_beside(self, job: Job, mode: Mode, portal: Portal) -> None:
         """Start a request that runs beside the lane; return once it has begun, so that numbers are given in order."""
-        import anyio
-
-        begun = anyio.Event()
+        begun = portal.event()
 
         async def main() -> None:
             await self._execute(job, current_portal(), lambda: portal.call(begun.set))
@@ -301,9 +299,7 @@ class Lane:
 
     async def _serve_in_turn(self, job: Job, portal: Portal) -> None:
         """Serve a comm message, unless it has been served beside a cell, or is being: then wait for the end of that."""
-        import anyio
-
-        freed = anyio.Event()
+        freed = portal.event()
 
         def tell() -> None:
             portal.call(freed.set)
@@ -316,7 +312,7 @@ class Lane:
             finally:
                 if self.execution is ahead:
                     self.execution, self.idle_since = None, real.time()
-            freed = anyio.Event()
+            freed = portal.event()
         if state is State.TAKEN:
             try:
                 await self._execute(job, portal)
@@ -396,11 +392,9 @@ class Lane:
         Before the error is replied: what a client sends in answer to the reply is not queued behind the error. The
         barrier brings in what had reached the socket but not yet the lane.
         """
-        import anyio
-
         portal = self.portal
         assert portal is not None
-        reached = anyio.Event()
+        reached = portal.event()
 
         def tell() -> None:
             portal.call(reached.set)

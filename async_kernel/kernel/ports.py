@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from async_kernel.interrupts.target import Interruptible
@@ -32,8 +31,10 @@ __all__ = [
 RunLoop = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 """Runs a main coroutine on the backend, in the calling thread, until it returns."""
 
-CellScope = Callable[[Request], AbstractContextManager[object]]
-"""Makes a context manager around the cell of a request, entered and left in the thread of the cell."""
+CellScope = Callable[[Request], Callable[[], object] | None]
+"""Work around a cell, in its thread: called before the cell, it returns the function to call after it, if any.
+
+Not a context manager, of which a generator with its decorator costs as much as all that most scopes do."""
 
 
 class Transport(Protocol):

@@ -36,17 +36,22 @@ def run(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
         run_as_guest(plan, main)
         return
-    import anyio
+    options = plan.backend_options
+    if plan.backend == "trio":
+        import trio
 
-    options = dict(plan.backend_options)
-    if plan.backend == "asyncio":
-        from async_kernel.loops.resume import resuming
+        trio.run(main, **options)
+        return
+    import asyncio
 
-        factory = options.get("loop_factory") or loop_path(plan.loop, sys.platform)
-        options["loop_factory"] = resuming(load(factory) if isinstance(factory, str) else factory)
-        if plan.loop == "asyncio" and sys.platform != "win32":
-            main = _woken(main)
-    anyio.run(main, backend=plan.backend, backend_options=options)
+    from async_kernel.loops.resume import resuming
+
+    factory = options.get("loop_factory") or loop_path(plan.loop, sys.platform)
+    if plan.loop == "asyncio" and sys.platform != "win32":
+        main = _woken(main)
+    loop_factory = resuming(load(factory) if isinstance(factory, str) else factory)
+    with asyncio.Runner(debug=options.get("debug"), loop_factory=loop_factory) as runner:
+        runner.run(main())
 
 
 @runs_loops

@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from async_kernel.kernel.request import Request
@@ -116,16 +117,11 @@ class Capture:
         self._thread = ServiceThread("descriptors", self._run)
         self._thread.start()
 
-    @contextmanager
-    def cell(self, request: Request) -> Iterator[None]:
-        """Have the output of the block, and of the children that are started in it, belong to `request`.
+    def enter(self, request: Request) -> Callable[[], None]:
+        """Have the output from now on, and that of the children that are started, belong to `request`.
 
-        When the block is left all that was written in it has been said."""
-        cell = self._begin(request)
-        try:
-            yield
-        finally:
-            self._end(cell)
+        Returns the function that ends this: when it has been called all that was written has been said."""
+        return partial(self._end, self._begin(request))
 
     @contextmanager
     def lending(self) -> Iterator[dict[int, int]]:

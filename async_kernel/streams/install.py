@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 from async_kernel.errors import StdinNotAllowedError
@@ -26,8 +26,8 @@ __all__ = ["Streams", "install_streams"]
 
 class Streams:
     """The replacements. `restore()` undoes them, but for those that other code has replaced meanwhile;
-    `around_cell(request)` is to be entered around each cell: on leaving it, all that the cell wrote is said, and a
-    forked child of the cell is ended."""
+    `around_cell(request)` is to be called before each cell, the function that it returns after it: then all that the
+    cell wrote is said, and a forked child of the cell is ended."""
 
     def __init__(self, restore: Callable[[], None], capture: Capture | None = None) -> None:
         self.restore = restore
@@ -40,14 +40,19 @@ class Streams:
         if self._capture is not None:
             self._capture.leave_cells()
 
-    @contextmanager
-    def around_cell(self, request: Request) -> Iterator[None]:
+    def around_cell(self, request: Request) -> Callable[[], None]:
         """Around one cell: see the class."""
-        try:
-            with nullcontext() if self._capture is None else self._capture.cell(request):
-                yield
-        finally:
-            end_child()
+        if self._capture is None:
+            return end_child
+        leave = self._capture.enter(request)
+
+        def end() -> None:
+            try:
+                leave()
+            finally:
+                end_child()
+
+        return end
 
 
 def install_streams(

@@ -51,7 +51,7 @@ ALWAYS = (
 def import_stack(plan: Plan) -> None:
     """Import the modules that a kernel with this plan imports, as far as they are there. A toolkit is left
     to the kernel: importing it may look for a display."""
-    names = [*ALWAYS, f"anyio._backends._{plan.backend}"]
+    names = [*ALWAYS, plan.backend]
     if plan.backend == "asyncio":
         names.append("async_kernel.loops.resume")
     if plan.loop == "uvloop":

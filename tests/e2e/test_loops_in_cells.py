@@ -153,7 +153,10 @@ def test_a_cell_that_runs_on_another_library_is_interrupted(kernel: KernelDriver
     assert kernel.execute(f"import {kernel.library}; await {kernel.library}.sleep(0)\n6 * 7").ok().result == "42"
 
 
-def test_pytest_in_a_cell_takes_what_the_kernel_has_imported_as_it_is(kernel: KernelDriver) -> None:
+def test_pytest_in_a_cell_takes_what_the_kernel_has_imported_as_it_is(
+    start_kernel: Callable[..., KernelDriver], backend: str
+) -> None:
+    kernel = start_kernel(backend)  # where no cell has imported a plugin of pytest's, such as anyio
     (kernel.folder / "test_it.py").write_text("def test_it(): assert True")  # as `%%ipytest` runs a cell
     code = "import pytest; int(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider', 'test_it.py']))"
     cell = kernel.execute(code).ok()

@@ -214,3 +214,10 @@ def test_garbage_is_collected_once_the_kernel_has_started(kernel: KernelDriver) 
     assert kernel.value("gc.isenabled()")
     assert kernel.value("gc.get_freeze_count()") == 0, "nothing is kept from the user's own look at all objects"
     assert kernel.value("gc.get_stats()[2]['collections']") < 5
+
+
+def test_what_most_cells_never_need_is_not_imported_for_the_first(start_kernel: StartKernel, backend: str) -> None:
+    kernel = start_kernel(backend)
+    assert kernel.value("[name for name in ('anyio', 'sniffio') if name in __import__('sys').modules]") == (
+        ["sniffio"] if backend == "trio" else []
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,3 +85,22 @@ def test_the_reserve_and_the_check_for_room_take_addresses_only() -> None:
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit of Linux")
+def test_the_reserve_is_given_up_where_a_limit_leaves_no_room() -> None:
+    code = """
+import resource
+from async_kernel.system import reserve
+
+reserve.hold()
+assert not reserve._can_run_out()
+used = 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1])
+resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
+reserve.make_room()
+assert reserve._held is None
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+reserve.make_room()
+assert reserve._held is not None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
