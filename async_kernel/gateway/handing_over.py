@@ -74,8 +74,8 @@ def check(settings: Settings, environ: Mapping[str, str]) -> None:
 
 
 def settings_of_container(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """The settings in a container: those that are given, those that were said where the spec was written, and those that the
-    gateway fills in. UsageError where those are not there."""
+    """The settings in a container: those that are given, those of the spec at the gateway, and those that the gateway
+    fills in. UsageError where the last are not there."""
     told: dict[str, Any] = {}
     for name, variables in _OF_CONTAINER.items():
         value = next((environ[one] for one in variables if environ.get(one)), None)

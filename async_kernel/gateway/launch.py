@@ -96,7 +96,7 @@ class Launch(NamedTuple):
             raise self._unreached(error) from None
 
     def _content(self, info: ConnectionInfo, comm_port: int) -> Mapping[str, Any]:
-        """The content for the gateway: that of a connection file and more. It takes the machine that it knows for `ip`."""
+        """The content for the gateway: that of a connection file and more. For `ip` it takes the host that it knows."""
         fields = {name: value for name, value in info._asdict().items() if value != ""}
         content = {**fields, "kernel_id": self.kernel_id, "comm_port": comm_port, "pid": str(os.getpid())}
         if sys.platform != "win32":

@@ -42,7 +42,7 @@ _PLACEHOLDERS = ("response_address", "public_key", "port_range", "kernel_id", "t
 
 
 def filled_in(settings: Settings) -> Settings | None:
-    """The settings of a spec for a gateway: its placeholders are in their attributes. None where no gateway is named."""
+    """The settings of a spec for a gateway: its placeholders are in their attributes. None without a gateway."""
     if not settings.attributes.get("gateway.way"):
         return None
     _way(settings.attributes["gateway.way"])
