@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import async_kernel
 from async_kernel import __version__
 from async_kernel.command import kernels, output
 from async_kernel.kernelspec import store
@@ -232,3 +234,9 @@ def test_colour_is_for_a_terminal_that_wants_it(
 def test_the_store_is_where_the_folder_is_named(run: Run, prefix: Path) -> None:
     assert run("-a", "Mixed-Case").status == 0
     assert store.read(prefix / "share/jupyter/kernels/mixed-case").display_name == "Mixed-Case"
+
+
+def test_no_hint_names_another_distribution() -> None:
+    """One on the package index has the name of this one: to install it would help nobody."""
+    texts = {path: path.read_text(encoding="utf-8") for path in Path(async_kernel.__file__).parent.rglob("*.py")}
+    assert not [path for path, text in texts.items() if re.search(r"pip install ['\"]?async[-_]kernel", text)]

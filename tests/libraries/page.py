@@ -22,7 +22,8 @@ Notebooks, libraries and front ends need no change. Install the package into the
 the kernel `async` in the front end, or make a spec of your own: [the command line](reference/command-line.md).
 ipykernel may stay installed beside it, and need not.
 
-The tables are those of the tests, which run the same cells and suites under both kernels; so they are true.
+The tables are those of the tests, which run the same cells and suites under both kernels; so they are true. Which test
+holds which part of it stands in [held by tests](compare/drop-in.md).
 `python -m tests.libraries` writes this page.
 """
 

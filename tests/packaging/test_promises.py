@@ -1,4 +1,4 @@
-"""The page of promises names a test for each, and the tests are there."""
+"""The pages of promises, and of what makes a drop-in, name a test for each row, and the tests are there."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "explain" / "promises.md"
+PAGES = [ROOT / "docs" / page for page in ("explain/promises.md", "compare/drop-in.md")]
 
-TEXT = PAGE.read_text(encoding="utf-8")
-TESTS = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", TEXT)
-ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and "promise |" not in line]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+HEADS = ("| promise |", "| what holds |")
+
+TESTS = [
+    pytest.param(name, (page.parent / file).resolve(), id=f"{page.stem}-{name}")
+    for page, text in TEXTS.items()
+    for name, file in re.findall(r"\[(test_\w+)\]\(([^)]+)\)", text)
+]
+ROWS = [line for text in TEXTS.values() for line in text.splitlines() if line.startswith("| ")]
 
 
 @pytest.mark.parametrize(("name", "file"), TESTS)
-def test_a_named_test_is_there(name: str, file: str) -> None:
-    tree = ast.parse((PAGE.parent / file).resolve().read_text(encoding="utf-8"))
+def test_a_named_test_is_there(name: str, file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_each_promise_names_a_test(row: str) -> None:
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.startswith(HEADS)])
+def test_each_row_names_a_test(row: str) -> None:
     assert re.search(r"\[test_\w+\]", row)
