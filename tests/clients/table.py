@@ -60,6 +60,12 @@ CLIENTS = {
             "a page, a slider that is moved",
         ),
         Client(
+            "jupyterhub",
+            "a server for each of several users; here with JupyterLab, in a browser",
+            ("uvloop",),
+            "a kernel spec for the whole machine, a login, the launcher, a cell as that user",
+        ),
+        Client(
             "euporie",
             "a console and notebooks in a terminal",
             ("asyncio",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["ELSEWHERE"]
 
 INSTALLS = "tests/e2e/test_install_matrix.py installs in this way"
+HUB = "tests/clients/test_jupyterhub.py types the page"
 
 ELSEWHERE = {
     "jupyter lab": "serves until it is stopped; tests/browser/server.py starts it",
@@ -34,9 +35,13 @@ ELSEWHERE = {
     "voila --VoilaConfiguration.default_kernel_name=async notebook.ipynb": "tests/clients/test_voila.py starts it",
     "docker build --tag notebooks .": "no Docker engine; tests/e2e/test_namespaces.py has a PID namespace",
     "docker run --init --publish 8888:8888 notebooks": "behind the line above",
-    "sudo /opt/science/bin/async-kernel -a async-science --prefix=/usr/local": (
-        "writes into the system; the page types it with a prefix of one's own"
-    ),
+    "sudo python3 -m venv /opt/science": HUB,
+    'sudo /opt/science/bin/pip install ".[uvloop]"': HUB,
+    "sudo /opt/science/bin/async-kernel -a async-science --prefix=/usr/local": HUB,
+    "python3 -m venv hub-env": HUB,
+    "hub-env/bin/pip install jupyterhub jupyterlab": HUB,
+    "npm install --global configurable-http-proxy": HUB,
+    "PATH=$PWD/hub-env/bin:$PATH jupyterhub": HUB,
     "conda install pip": "no conda here; tests/conda/test_environment.py installs the package of the recipe",
     "sudo /opt/science/bin/async-kernel -a async --prefix=/usr/local": (
         "writes into the system; and without sudo it is what tests/kernelspec/test_locations.py writes"
