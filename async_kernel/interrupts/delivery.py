@@ -1,4 +1,4 @@
-"""KeyboardInterrupt in another thread, at its next bytecode: CPython's asynchronous exceptions."""
+"""Exceptions in another thread, at its next bytecode: CPython's asynchronous ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-__all__ = ["raise_in_thread"]
+__all__ = ["raise_in_thread", "throw_into"]
 
 
 class _OwnException(BaseException):
@@ -23,8 +23,12 @@ def raise_in_thread(thread: int, raised: Callable[[], None]) -> None:
         return KeyboardInterrupt(*arguments)
 
     # CPython 3.11 shows the class itself when C code drops it.
-    told = type("KeyboardInterrupt", (KeyboardInterrupt,), {"__module__": "builtins", "__new__": new})
-    _set(thread, told)
+    throw_into(thread, type("KeyboardInterrupt", (KeyboardInterrupt,), {"__module__": "builtins", "__new__": new}))
+
+
+def throw_into(thread: int, exception: type[BaseException]) -> None:
+    """Have an exception of a class raised in another thread, as `raise_in_thread` does."""
+    _set(thread, exception)
     if sys.version_info < (3, 13):
         # The interpreter has one flag for all threads, and looks at it until the exception is raised: 3.11 does not get
         # into a function that is traced meanwhile, in any thread. An exception of our own takes the flag away; a thread

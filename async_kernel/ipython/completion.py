@@ -2,7 +2,8 @@
 
 Cursor positions count code points, as Python's strings do.
 
-How good an answer is depends on the time it may take. While nothing runs it is IPython's own. Beside a cell that
+How good an answer is depends on the time it may take. While nothing runs it is IPython's own, from values where those
+tell what jedi would read out of source code (`live`), and from jedi within a time (`asking_jedi`). Beside a cell that
 awaits, in its thread, jedi is left out: its import, and its first look at a library, take longer than a user waits.
 Beside a cell that keeps its thread to itself the answer comes from another, which may run none of the user's code.
 IPython's `evaluation` policy "limited" does not see to that (it calls `__dir__`, and descriptors other than

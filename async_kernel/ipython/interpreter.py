@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -24,6 +24,9 @@ from async_kernel.kernel.place import Place
 from async_kernel.kernel.request import current_request
 from async_kernel.protocol.messages import Content
 
+if TYPE_CHECKING:
+    from async_kernel.ipython.asking_jedi import JediWarmth
+
 __all__ = ["IPythonInterpreter"]
 
 
@@ -34,6 +37,7 @@ class IPythonInterpreter:
     def __init__(self, attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None) -> None:
         self.shell: ZMQInteractiveShell = start_shell(attributes or {}, namespace)
         self._preparation = Preparation()
+        self._warmth: JediWarmth | None = None
         mark_entries()
 
     @property
@@ -160,6 +164,11 @@ class IPythonInterpreter:
 
     def complete(self, code: str, cursor_pos: int, place: Place = Place.IN_TURN) -> Content:
         """Completions at `cursor_pos` (code points): the content of a complete_reply."""
+        if place is Place.IN_TURN and self._warmth is None:  # here, since many kernels never complete anything
+            from async_kernel.ipython.asking_jedi import JediWarmth, look_at_values_first
+
+            self._warmth = JediWarmth()
+            look_at_values_first(self.shell.Completer, self._warmth.begin)
         return complete(self.shell, code, cursor_pos, place)
 
     def inspect(self, code: str, cursor_pos: int, detail_level: int = 0, place: Place = Place.IN_TURN) -> Content:
@@ -181,6 +190,8 @@ class IPythonInterpreter:
     def close(self, restart: bool) -> None:
         """Store the history, stop its thread, remove temporary files, give back `__main__` and the hooks of `sys`."""
         self._preparation.close()
+        if self._warmth is not None:
+            self._warmth.close()
         self.shell.close()
 
 

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["noting_failures"]
+__all__ = ["guard_jedi", "noting_failures"]
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +25,20 @@ _noted: ContextVar[list[Exception] | None] = ContextVar("noted failures of jedi"
 
 @contextmanager
 def noting_failures() -> Iterator[list[Exception]]:
-    """While inside, have the exceptions noted that jedi raises in this context instead of completions."""
-    with suppress(ImportError, AttributeError):  # it is not there, or another one than we know: as good as it is
-        _guard()
+    """While inside, have the exceptions noted that jedi raises in this context instead of completions. For whoever asks
+    jedi then: see `guard_jedi`."""
     failures: list[Exception] = []
     before = _noted.set(failures)
     try:
         yield failures
     finally:
         _noted.reset(before)
+
+
+def guard_jedi() -> None:
+    """Import jedi, and have its failures noted from now on."""
+    with suppress(ImportError, AttributeError):  # it is not there, or another one than we know: as good as it is
+        _guard()
 
 
 @cache

@@ -13,7 +13,7 @@ from importlib import import_module
 
 from async_kernel.system.service_thread import later
 
-__all__ = ["PAUSE_SECONDS", "Preparation", "prepare"]
+__all__ = ["PAUSE_SECONDS", "Preparation", "importing", "prepare"]
 
 PAUSE_SECONDS = 1.0
 """How long after the start: the first cells have Python to themselves, and a kernel that runs a script of a few cells
@@ -37,7 +37,7 @@ class Preparation:
 
 def prepare() -> None:
     """Import the formatter of tracebacks, and make it fast. Nothing is forked meanwhile."""
-    with _importing, suppress(ImportError):  # an IPython that formats them by other means
+    with importing, suppress(ImportError):  # an IPython that formats them by other means
         for name in NEEDED:
             import_module(name)
         from async_kernel.ipython.lexing import share_tables
@@ -45,10 +45,9 @@ def prepare() -> None:
         share_tables()
 
 
-_importing = threading.RLock()  # reentrant: an imported module may fork
+importing = threading.RLock()  # reentrant: an imported module may fork
+"""Had by whoever imports in a thread of the kernel's."""
 
 if hasattr(os, "register_at_fork"):
     # A child that is forked in the midst of an import would wait for ever for the thread that it has not got.
-    os.register_at_fork(
-        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
-    )
+    os.register_at_fork(before=importing.acquire, after_in_parent=importing.release, after_in_child=importing.release)

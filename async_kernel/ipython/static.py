@@ -15,12 +15,12 @@ import linecache
 import re
 import textwrap
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-__all__ = ["UNKNOWN", "attribute_names", "describe", "dotted_name", "find", "kind", "parts", "summary"]
+__all__ = ["UNKNOWN", "attribute_names", "describe", "dotted_name", "find", "finder", "kind", "parts", "summary"]
 
 UNKNOWN = object()
 """Stands for a value that only code could tell."""
@@ -64,7 +64,7 @@ def find(names: Sequence[str], namespaces: Sequence[Mapping[str, Any]]) -> objec
 def _attribute(value: object, name: str) -> object:
     if value is UNKNOWN:
         return UNKNOWN
-    found = _lookup(value, name)
+    found = finder(value)(name)
     kind = type(found)
     if kind is staticmethod or kind is classmethod:
         return found.__func__  # type: ignore[attr-defined]  # by its kind
@@ -75,14 +75,18 @@ def _attribute(value: object, name: str) -> object:
     return UNKNOWN if not _is_function(found) and _has(found, "__get__") else found
 
 
-def _lookup(value: object, name: str) -> object:
-    """The value of a name in the dictionaries, as `object.__getattribute__` goes through them. `inspect.getattr_static`
-    does too, but passes through descriptors that a metaclass may have defined."""
+def finder(value: object) -> Callable[[str], object]:
+    """A function that looks up names in the dictionaries of `value`, as `object.__getattribute__` goes through them.
+    `inspect.getattr_static` does too, but passes through descriptors that a metaclass may have defined."""
     own, classes = _dictionaries(value)
-    of_class = next((one[name] for one in classes if name in one), UNKNOWN)
-    if of_class is not UNKNOWN and (_has(of_class, "__set__") or _has(of_class, "__delete__")):
-        return of_class
-    return next((one[name] for one in own if name in one), of_class)
+
+    def look(name: str) -> object:
+        of_class = next((one[name] for one in classes if name in one), UNKNOWN)
+        if of_class is not UNKNOWN and (_has(of_class, "__set__") or _has(of_class, "__delete__")):
+            return of_class
+        return next((one[name] for one in own if name in one), of_class)
+
+    return look
 
 
 def _dictionaries(value: object) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:

@@ -63,7 +63,7 @@ def test_a_fork_waits_for_the_end_of_the_imports() -> None:
     holding, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with preparation._importing:
+        with preparation.importing:
             holding.set()
             done.wait(0.2)  # nobody sets it: for so long the imports take
             done.set()
@@ -73,7 +73,7 @@ def test_a_fork_waits_for_the_end_of_the_imports() -> None:
     assert holding.wait(DEADLINE)
     child = os.fork()
     if child == 0:
-        os._exit(0 if done.is_set() and preparation._importing.acquire(timeout=DEADLINE) else 1)
+        os._exit(0 if done.is_set() and preparation.importing.acquire(timeout=DEADLINE) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert done.is_set()
     thread.join(DEADLINE)
