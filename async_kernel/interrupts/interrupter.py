@@ -216,8 +216,13 @@ class Interrupter:
         """Take the next step. Return whether another one is needed."""
         if interrupt.waited is None and not interrupt.by_signal:
             interrupt.waited = waited_processes(interrupt.work.waits())
+        goes_on = self._step(interrupt)
+        # Behind it: to find them takes long beside a C call that holds the GIL.
         if interrupt.delivered or (real.monotonic() > interrupt.offspring_at and not interrupt.settled):
             self._interrupt_offspring(interrupt)
+        return goes_on
+
+    def _step(self, interrupt: Interrupt) -> bool:
         if not interrupt.settled:
             if interrupt.standstill is not None:  # something beside the work has been hit
                 if interrupt.standstill.is_over():

@@ -51,10 +51,10 @@ def interrupt_offspring(since: Moment | None, waited: Collection[int] = (), spar
     done: there a process can be told to end, but not interrupted alone.
     """
     if sys.platform == "linux" and not waited and not _has_children():
-        # The list takes hundreds of files. Beside a C call that holds the GIL each file costs the length of the call.
         return
     if sys.platform != "win32":
-        processes = list_processes()
+        # Not all there are. Beside a C call that holds the GIL each file that is read costs the length of the call.
+        processes = list_descendants(waited)
         for process in _chosen(own_number(), processes, since, {*waited}, _children_of(spared)):
             tell(process, INTERRUPT)
 
@@ -63,7 +63,7 @@ if sys.platform != "win32":
     from async_kernel.system.processes import (
         Process,
         latest_number,
-        list_processes,
+        list_descendants,
         number_here,
         own_number,
         started_by,
@@ -97,7 +97,8 @@ if sys.platform != "win32":
         chosen |= waited & near.keys()
         while more := {one.pid for one in processes if one.parent in chosen} - chosen - started:
             chosen |= more
-        return [near[pid] for pid in chosen if near[pid].group == us.group]
+        told = [near[pid] for pid in chosen if near[pid].group == us.group]
+        return sorted(told, key=_start)  # a shell before its command: else it goes on to the next one
 
     def _start(process: Process) -> Moment:
         return process.started, process.pid

@@ -21,6 +21,7 @@ __all__ = [
     "ignores_hangup",
     "is_still",
     "latest_number",
+    "list_descendants",
     "list_processes",
     "number_here",
     "own_number",
@@ -61,6 +62,17 @@ def list_processes() -> list[Process]:
         return []
 
 
+def list_descendants(others: Collection[int] = ()) -> list[Process]:
+    """This process, those that it has started, and theirs; and the processes `others`, by their ids in the list.
+
+    On Linux only these are looked at; where the system does not say who has started a process, all are listed.
+    """
+    if sys.platform == "linux" and (found := _read_descendants(own_number())):
+        near = {process.pid for process in found}
+        return found + [one for pid in others if pid not in near and (one := _read_stat(pid)) is not None]
+    return list_processes()
+
+
 def own_number() -> int:
     """The id by which this process is in the list.
 
@@ -87,10 +99,7 @@ def latest_number() -> int:
 def started_by(thread: int | None) -> list[int]:
     """The ids of the processes that a thread of this process has started, by its number in the system. Empty where the
     system does not say."""
-    try:
-        return [int(pid) for pid in _read(f"/proc/self/task/{thread}/children").split()]
-    except (OSError, ValueError):
-        return []
+    return _read_children(own_number(), thread) or []
 
 
 def ancestors() -> list[int]:
@@ -190,6 +199,34 @@ def _read_stat(pid: int) -> Process | None:
     except (OSError, ValueError, IndexError):  # it has ended meanwhile
         return None
     return None if state in "ZX" else Process(pid, int(parent), int(session), started, int(group))
+
+
+def _read_descendants(own: int) -> list[Process]:
+    """The process `own`, and all below it. Empty where the system does not say whose child a process is."""
+    us = _read_stat(own)
+    if us is None or _read_children(own, own) is None:
+        return []
+    found = [us]
+    for process in found:  # it grows meanwhile
+        for thread in _threads_of(process.pid):
+            children = _read_children(process.pid, thread) or ()
+            found += [child for pid in children if (child := _read_stat(pid)) is not None]
+    return found
+
+
+def _threads_of(pid: int) -> list[int]:
+    try:
+        return [int(name) for name in real.listdir(f"/proc/{pid}/task")]
+    except OSError:  # it has ended meanwhile
+        return []
+
+
+def _read_children(pid: int, thread: int | None) -> list[int] | None:
+    """The processes that a thread has started; None where there is none, or the system does not say."""
+    try:
+        return [int(child) for child in _read(f"/proc/{pid}/task/{thread}/children").split()]
+    except (OSError, ValueError):
+        return None
 
 
 def _read_status(pid: int, name: str) -> str:

@@ -267,6 +267,31 @@ def test_they_are_when_the_work_cannot_be_reached_and_it_hears_of_it_first(inter
     assert marks == [None]
 
 
+def test_work_that_can_be_reached_hears_of_it_before_its_processes_are_looked_for(
+    interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look for them takes long beside C calls that hold the GIL, and with the first of these it is overdue."""
+    looked: list[bool] = []
+    started = threading.Event()
+
+    def run() -> None:
+        with suppress(KeyboardInterrupt):
+            function_in("async_kernel.kernel.lanes")(lambda: enter(lambda: (started.set(), spin())))
+
+    monkeypatch.setattr("async_kernel.interrupts.target.OFFSPRING_SECONDS", -1.0)
+    monkeypatch.setattr(
+        "async_kernel.interrupts.interrupter.interrupt_offspring", lambda *arguments: looked.append(work.interrupted)
+    )
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(DEADLINE)
+    work = Work(thread.ident)
+    interrupting.interrupter.interrupt(work)
+    thread.join(DEADLINE)
+    interrupting.interrupter.restore()  # it waits for the thread that looks
+    assert looked == [True]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be interrupted alone on Windows")
 def test_those_of_a_signal_have_got_it_already(interrupting: Interrupting) -> None:
     work = interrupting.work = Work()

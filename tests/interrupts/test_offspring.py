@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,10 +20,17 @@ if sys.platform == "win32":
 
 from async_kernel.interrupts import offspring
 from async_kernel.interrupts.offspring import interrupt_offspring, moment
+from async_kernel.system import processes
 
 DEADLINE = 20.0
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+children = pytest.mark.skipif(
+    not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists(),
+    reason="this system does not say which thread has started a process",
+)
 
 
 @pytest.fixture
@@ -77,7 +86,8 @@ def test_what_the_child_has_started_is_told(start: Start) -> None:
     with subprocess.Popen(["sh", "-c", "echo up; sleep 100; true"], stdout=subprocess.PIPE) as shell:
         assert shell.stdout is not None
         shell.stdout.readline()
-        while not (program := psutil.Process(shell.pid).children()):
+        # Before it is the program, it is a shell that takes no signal.
+        while not (program := [one for one in psutil.Process(shell.pid).children() if one.name() == "sleep"]):
             pass
         interrupt_offspring(now)
         assert shell.wait(DEADLINE) == -signal.SIGINT
@@ -103,10 +113,7 @@ def test_what_is_waited_for_is_told_however_old(start: Start) -> None:
     assert was_interrupted(waited)
 
 
-@pytest.mark.skipif(
-    not Path(f"/proc/self/task/{threading.get_native_id()}/children").exists(),
-    reason="this system does not say which thread has started a process",
-)
+@children
 def test_what_another_thread_has_started_may_be_spared(start: Start) -> None:
     start()
     now = moment()
@@ -137,6 +144,73 @@ def test_without_children_no_list_is_made(monkeypatch: pytest.MonkeyPatch) -> No
         raise ChildProcessError
 
     monkeypatch.setattr(offspring.real, "waitid", none)
-    monkeypatch.setattr(offspring, "list_processes", lambda: pytest.fail("the processes were listed"))
+    monkeypatch.setattr(offspring, "list_descendants", lambda others: pytest.fail("the processes were listed"))
     offspring.interrupt_offspring(None)
     assert offspring.moment() == offspring.ALWAYS
+
+
+@children
+def test_beside_children_only_these_are_looked_at(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = moment()
+    child = start()
+    read: list[str] = []
+    given = processes.real
+
+    class Noting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(given, name)
+
+        def listdir(self, path: str) -> list[str]:
+            read.append(path)
+            return given.listdir(path)
+
+        def open(self, path: str, flags: int) -> int:
+            read.append(path)
+            return given.open(path, flags)
+
+    monkeypatch.setattr(processes, "real", Noting())
+    interrupt_offspring(now)
+    looked_at = {int(part) for path in read for part in path.split("/")[2:3] if part.isdecimal()}
+    assert looked_at == {os.getpid(), child.pid}
+    assert "/proc" not in read
+    assert was_interrupted(child)
+
+
+@children
+def test_where_the_system_does_not_say_whose_they_are_all_are_looked_at(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = moment()
+    child = start()
+    monkeypatch.setattr(processes, "_read_children", lambda pid, thread: None)
+    interrupt_offspring(now)
+    assert was_interrupted(child)
+
+
+@children
+def test_descendants_are_those_of_every_thread_and_theirs() -> None:
+    shells: list[subprocess.Popen[bytes]] = []
+
+    def begin() -> None:
+        shells.append(subprocess.Popen(["sh", "-c", "sleep 100 & echo up; wait"], stdout=subprocess.PIPE))
+
+    thread = threading.Thread(target=begin)
+    begin()
+    thread.start()
+    thread.join()  # its child has another thread's by now
+    try:
+        for shell in shells:
+            assert shell.stdout is not None
+            assert shell.stdout.readline() == b"up\n"
+        expected = {os.getpid(), *(one.pid for one in psutil.Process().children(recursive=True))}
+        found = processes.list_descendants()
+        assert {one.pid for one in found} == expected
+        assert [one for one in processes.list_processes() if one.pid in expected] == sorted(found)
+        with_others = processes.list_descendants([os.getppid(), shells[0].pid])
+        assert {one.pid for one in with_others} == expected | {os.getppid()}
+        assert len(with_others) == len(found) + 1
+    finally:
+        for one in psutil.Process().children(recursive=True):
+            one.kill()
+        for shell in shells:
+            shell.communicate(timeout=DEADLINE)
