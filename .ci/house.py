@@ -271,7 +271,7 @@ FIGURES = (
     Figure("handler signatures", handler_signatures, 1, 1),
     Figure("functions that read frames, outside their room", frame_readers, 0, 0),
     Figure("lists of machinery packages", machinery_lists, 1, 1),
-    Figure("import circles, those for type checkers too", import_circles, 1, 0),
+    Figure("import circles, those for type checkers too", import_circles, 0, 0),
     Figure("ignored findings of checkers, without a reason", ignores_without_reason, 0, 0),
     Figure("`what` in 1,000 words of comments and docstrings", what_clauses, 3.0, 3),
 )

@@ -11,17 +11,15 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.async_helpers import _asyncio_runner, _trio_runner
 from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magics.basic import AsyncMagics
 
 from async_kernel.ipython.awaiting import AwaitMagics
-
-if TYPE_CHECKING:
-    from async_kernel.ipython.shell import ZMQInteractiveShell
 
 __all__ = ["OWN_LOOP", "AutoAwaitMagics", "awaits", "inner_runner"]
 
@@ -45,7 +43,7 @@ OWN_LOOP = _OwnLoop()
 """The `loop_runner` of a kernel."""
 
 
-def inner_runner(shell: ZMQInteractiveShell, code: str) -> _Runner | None:
+def inner_runner(shell: InteractiveShell, code: str) -> _Runner | None:
     """The runner of the cell with this transformed code, in a loop of its own; None when it is awaited
     in the loop that runs already."""
     runner: _Runner = shell.loop_runner
@@ -54,7 +52,7 @@ def inner_runner(shell: ZMQInteractiveShell, code: str) -> _Runner | None:
     return runner if shell.autoawait and awaits(shell, code) else None
 
 
-def awaits(shell: ZMQInteractiveShell, code: str) -> bool:
+def awaits(shell: InteractiveShell, code: str) -> bool:
     """Whether the code awaits at its top level, be it as the code of `%time` and its like."""
     try:
         tree = ast.fix_missing_locations(AwaitMagics(shell).visit(shell.compile.ast_parse(code)))

@@ -16,10 +16,11 @@ import time
 import timeit
 from collections.abc import Awaitable, Callable, Coroutine
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic_arguments import parse_argstring
 from IPython.core.magics.execution import ExecutionMagics, TimeitResult, _format_time
 from IPython.utils.capture import CapturedIO
@@ -28,9 +29,6 @@ from IPython.utils.timing import clock, clock2
 from async_kernel.ipython.capture import capturing
 from async_kernel.stacks import callers, runs_user_code
 from async_kernel.stacks.snapshot import variables
-
-if TYPE_CHECKING:
-    from async_kernel.ipython.shell import ZMQInteractiveShell
 
 __all__ = ["AwaitMagics", "AwaitingMagics"]
 
@@ -46,9 +44,9 @@ _Scope = dict[str, Any]
 class AwaitMagics(ast.NodeTransformer):
     """Has those magics awaited that await. One of `shell.ast_transformers`."""
 
-    def __init__(self, shell: ZMQInteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self._magics: AwaitingMagics = shell.awaiting_magics
+        self._magics = AwaitingMagics(shell)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Put an awaited call in the place of `get_ipython().run_cell_magic("time", "", "await …")`."""
@@ -95,7 +93,7 @@ class _Timing(NamedTuple):
 class AwaitingMagics:
     """The magics, as methods that return awaitables: the name, then the line and the cell (None: `%name`)."""
 
-    def __init__(self, shell: ZMQInteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
 
     def awaits(self, name: str, line: str, cell: str | None) -> bool:

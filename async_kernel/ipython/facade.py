@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
 
 from async_kernel.errors import AsyncKernelError
 from async_kernel.ipython.completion import complete, inspect, is_complete
@@ -20,9 +22,6 @@ from async_kernel.ipython.session import SessionFacade
 from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.parents import speak_for
 from async_kernel.kernel.request import Request, find_request
-
-if TYPE_CHECKING:
-    from async_kernel.ipython.shell import ZMQInteractiveShell
 
 __all__ = ["KernelFacade", "end_kernel", "parent_message"]
 
@@ -61,7 +60,7 @@ class KernelFacade:
     control_stream = None
     eventloop = None
 
-    def __init__(self, shell: ZMQInteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.session = SessionFacade(shell)
         self.io_loop = LoopFacade()
@@ -96,7 +95,8 @@ class KernelFacade:
     @property
     def execution_count(self) -> int:
         """The number of the next stored cell."""
-        return self.shell.execution_count
+        count: int = self.shell.execution_count
+        return count
 
     def get_parent(self, channel: str | None = None) -> dict[str, Any]:
         """The request that the calling context works on, as a message; for the channel "control" the one that came

@@ -8,15 +8,13 @@ others are left to IPython.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.autocall import IPyAutocall
 from IPython.core.inputtransformer2 import TransformerManager
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.macro import Macro
 from IPython.core.prefilter import PrefilterManager
-
-if TYPE_CHECKING:
-    from async_kernel.ipython.shell import ZMQInteractiveShell
 
 __all__ = ["PlainCells"]
 
@@ -46,7 +44,7 @@ class PlainCells:
     It has to be made when the shell has its transformers. Once a user adds another one, no cell is plain any more.
     """
 
-    def __init__(self, shell: ZMQInteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._functions = TransformerManager.transform_cell, PrefilterManager.prefilter_lines
         self._known = self._transformers()
