@@ -76,6 +76,10 @@ def _run(command: Command) -> int:
             from . import listing
 
             return listing.run(json)
+        case Doctor(changes=True):
+            from . import changes
+
+            return changes.run(command.json)
         case Doctor():
             from . import doctor
 

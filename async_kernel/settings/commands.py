@@ -103,10 +103,12 @@ class List(NamedTuple):
 
 
 class Doctor(NamedTuple):
-    """Start a kernel, run a cell in it, and report each problem."""
+    """Start a kernel, run a cell in it, and report each problem; or list the `changes` that a kernel makes in its
+    process."""
 
     name: str = DEFAULT_NAME
     json: bool = False
+    changes: bool = False
 
 
 class Prune(NamedTuple):

@@ -202,6 +202,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("force", "flag", "act on a spec that is not ours", default=False, commands=(*_PLACED, "prune")),
     Option("dry_run", "flag", "say what would be done, and do nothing", default=False, commands=(*_PLACED, "prune")),
     Option("json", "flag", "print JSON", default=False, commands=("list", "doctor")),
+    Option("changes", "flag", "list what a kernel changes in its process", default=False, commands=("doctor",)),
     Option("yes", "flag", "do not ask", default=False, short="y", commands=("prune",)),
 )
 

@@ -392,7 +392,8 @@ def _subcommand(name: str, words: Sequence[str]) -> Command:
     if name == "list":
         return List(_last(given, "json", False))
     if name == "doctor":
-        return Doctor(loose[0] if loose else DEFAULT_NAME, _last(given, "json", False))
+        name = loose[0] if loose else DEFAULT_NAME
+        return Doctor(name, _last(given, "json", False), _last(given, "changes", False))
     if name == "prune":
         return Prune(_last(given, "yes", False), _last(given, "force", False), _last(given, "dry_run", False))
     if not loose or loose[0] not in _SHELLS:

@@ -14,6 +14,7 @@ import pytest
 
 import async_kernel
 from async_kernel import errors
+from async_kernel.command.changes import CHANGES, Change
 from async_kernel.kernel.routes import ROUTES, Order
 from async_kernel.loops.hosts import Host
 from tests.e2e.driver import KernelDriver, wait_until
@@ -86,6 +87,30 @@ def column(page: str, heading: str) -> list[str]:
 def test_the_page_lists_every_function_that_is_replaced(found: dict[str, list[str]]) -> None:
     listed = set(column("process-changes.md", "Replaced functions"))
     assert listed - ALIASES == {name for name in found["functions"] if name not in ALIASES}
+
+
+def test_the_page_is_what_doctor_prints() -> None:
+    text = (REFERENCE / "process-changes.md").read_text(encoding="utf-8")
+    plain = re.sub(r"; see \[[^]]+\]\([^)]*\)", "", text).replace("`", "")
+    for heading in dict.fromkeys(change.heading for change in CHANGES):
+        section = re.split(r"^## ", plain.partition(f"## {heading}\n")[2], maxsplit=1, flags=re.M)[0]
+        _, rule, *rows = [line for line in section.splitlines() if line.startswith("|")]
+        written = [
+            (change.names, change.effect, change.leave_out or "no")[: rule.count("|") - 1]
+            for change in CHANGES
+            if change.heading == heading
+        ]
+        assert rows == [f"| {' | '.join(cells)} |" for cells in written]
+
+
+def test_doctor_prints_the_changes() -> None:
+    def printed(*words: str) -> str:
+        command = [sys.executable, "-m", "async_kernel", "doctor", "--changes", *words]
+        return subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
+
+    text = printed()
+    assert all(change.effect in text and change.names in text for change in CHANGES)
+    assert [Change(**row) for row in json.loads(printed("--json"))] == [*CHANGES]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the page says what is so on POSIX systems")

@@ -86,7 +86,7 @@ def test_the_first_help_fits_on_one_screen() -> None:
 
 
 def test_the_man_page_is_that_of_the_table() -> None:
-    """`python -c "from async_kernel.settings.manual import man_page; print(man_page(), end='')"` writes it."""
+    """`python release/pages.py` writes it."""
     page = Path(__file__).parents[2] / "share" / "man" / "man1" / "async-kernel.1"
     assert page.read_text(encoding="utf-8") == man_page()
     for option in OPTIONS:
@@ -94,6 +94,7 @@ def test_the_man_page_is_that_of_the_table() -> None:
 
 
 def test_the_documentation_holds_the_table() -> None:
+    """`python release/pages.py` writes it."""
     page = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
     assert options_table() in page.read_text(encoding="utf-8")
 

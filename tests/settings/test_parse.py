@@ -136,6 +136,7 @@ def test_a_name_with_trio_selects_the_backend_of_a_spec_too() -> None:
         (["list", "--json"], List(True)),
         (["doctor"], Doctor()),
         (["doctor", "async-trio", "--json"], Doctor("async-trio", True)),
+        (["doctor", "--changes"], Doctor(changes=True)),
         (["prune", "--yes"], Prune(True)),
         (["prune", "-y", "--force", "--dry_run"], Prune(True, True, True)),
         (["uninstall", "a", "b,c"], Remove(("a", "b", "c"))),

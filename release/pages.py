@@ -1,0 +1,30 @@
+"""Write what is derived from the table of options: the man page, and the table in the reference of the command line.
+
+    python release/pages.py
+
+The tests say when it is to be run.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from async_kernel.settings.manual import man_page, options_table
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Write both."""
+    (ROOT / "share" / "man" / "man1" / "async-kernel.1").write_text(man_page(), encoding="utf-8")
+    page = ROOT / "docs" / "reference" / "command-line.md"
+    text, table = page.read_text(encoding="utf-8"), options_table()
+    heading = table.partition("\n")[0]
+    page.write_text(
+        re.sub(rf"^{re.escape(heading)}\n(?:\|.*\n?)*", lambda _: f"{table}\n", text, flags=re.M), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
