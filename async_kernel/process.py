@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +25,7 @@ from async_kernel.system.end_signals import take_end_signals
 from async_kernel.system.ending import Ending
 from async_kernel.system.guardian import Guardian
 from async_kernel.system.parent_watch import watch_parent
+from async_kernel.system.watch import Watch
 from async_kernel.transport.connection_file import say_where
 from async_kernel.wire import Wire
 
@@ -68,10 +70,11 @@ class OwnProcess:
         """The exit status: 0 after a shutdown, another when the kernel could not run."""
         self._parent = parent
         self._guardian = guardian
-        self._ending = Ending(log)
+        self._watch = Watch()
+        self._ending = Ending(log, self._watch)
         self._undo = ExitStack()
         self._listen: Callable[[], None] = lambda: None
-        self._end_by_signal: Callable[[], None] = lambda: None
+        self._end: Callable[..., None] = lambda: None
 
     def __enter__(self) -> Self:
         if disregard_interrupts():  # until the kernel takes them
@@ -100,11 +103,13 @@ class OwnProcess:
         """Give the process to `kernel`: signals, the parent's end, the log. On leaving, all that the cells have left
         is ended; `before_exit()` is called before the exit functions of users run."""
         self._ending.tell_server()
+        self._watch.start()  # when it is needed the process may be given no thread any more
         self._ending.stand_by(kernel.interruption.interrupt_all, before_exit, wire.remove_files)
         wire.start(kernel.accept)
+        self._end = partial(self._end_soon, kernel, wire)
         self._take_signals(kernel, interrupter)
         if self._parent is not None:
-            watch_parent(self._parent, lambda: self._end_orphaned(kernel))
+            watch_parent(self._watch, self._parent, partial(self._end, ORPHAN_GRACE))
         if wire.is_ours:
             say_where(wire.path)
         if self._guardian is not None:
@@ -123,7 +128,7 @@ class OwnProcess:
     def _take_signals(self, kernel: Kernel, interrupter: Interrupter) -> None:
         """An interrupt while the kernel still starts has nothing to end; SIGTERM and SIGHUP are a shutdown."""
         interrupter.install()
-        self._end_by_signal = take_end_signals(kernel.shut_down)
+        take_end_signals(self._watch, partial(self._end, GRACE))
         give_signals_back_in_children()
         if sys.platform == "win32":
             from async_kernel.interrupts.windows_event import interrupt_event_of, watch_interrupt_event
@@ -132,9 +137,20 @@ class OwnProcess:
             if event is not None:
                 watch_interrupt_event(event, kernel.interruption.interrupt)
 
-    def _end_orphaned(self, kernel: Kernel) -> None:
-        self._ending.come_within(ORPHAN_GRACE)
-        kernel.shut_down()
+    def _end_soon(
+        self, kernel: Kernel, wire: Wire, grace: float = GRACE, done: Callable[[], object] = lambda: None
+    ) -> None:
+        """Have the kernel shut down, then call `done()`. Returns at once, in the thread of the watch: the I/O thread
+        does it, which may wait for the locks of shells, as it does for each message."""
+        self._ending.come_within(grace)
+
+        def end() -> None:
+            try:
+                kernel.shut_down()
+            finally:
+                done()
+
+        wire.transport.call(end)
 
     # Running
 
@@ -194,7 +210,7 @@ class OwnProcess:
             from async_kernel.interrupts.wakeup import SignalRelay
 
             signals = None if self._guardian is None else self._guardian.signals
-            relay = SignalRelay(end=self._end_by_signal, pair=signals)
+            relay = SignalRelay(self._watch, end=self._end, pair=signals)
             relay.listen()
             self._undo.callback(relay.close)
             self._listen = relay.listen

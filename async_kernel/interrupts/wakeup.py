@@ -17,7 +17,6 @@ POSIX only, but for `woken_by_signals`: Windows ends waits by an event.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import socket
@@ -30,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from async_kernel.system.end_signals import END_SIGNALS
 from async_kernel.system.real import real
-from async_kernel.system.service_thread import ServiceThread
+from async_kernel.system.watch import Planned, Watch
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,10 +39,6 @@ __all__ = ["SignalRelay", "woken_by_signals"]
 FIRST_PAUSE, LONGEST_PAUSE, LATE_PAUSE = 0.001, 0.05, 1.0
 """Seconds between two nudges of the main thread: doubled from the first to the longest; up to the last when the thread
 that nudges does not get its turn."""
-
-
-LONG = 1e6
-"""As good as for ever, in seconds."""
 
 
 @contextmanager
@@ -97,27 +92,30 @@ class SignalRelay:
     A nudge is a signal of its own, SIGURG, which does nothing unless a program asks for it (out-of-band data of
     sockets). When its handler runs, those of all signals that came before have run.
 
-    `end()` is called, in another thread, when a signal has arrived that asks for the end: its handler may be late,
-    since there are C calls that no signal ends, `os.system` for one. `pair` are connected sockets to read numbers of
-    signals from and to have them written to; by default they are made here.
+    All is done in the thread of `watch`. `end()` is called there when a signal has arrived that asks for the end: its
+    handler may be late, since there are C calls that no signal ends, `os.system` for one. `pair` are connected sockets
+    to read numbers of signals from and to have them written to; by default they are made here.
     """
 
     def __init__(
         self,
+        watch: Watch,
         relayed: Collection[int] = (signal.SIGINT, *END_SIGNALS),
         end: Callable[[], None] = lambda: None,
         pair: tuple[socket.socket, socket.socket] | None = None,
     ) -> None:
+        self._watch = watch
         self._relayed = frozenset(relayed)
         self._end = end
         self._reader, self._writer = pair or socket.socketpair()
+        self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._lock = threading.Lock()
         self._behind = -1  # a duplicate of the descriptor that was there before: its owner may close it at any time
         self._nudges = self._answered = 0
+        self._again: Planned | None = None  # the next nudge
         self._previous = signal.signal(NUDGE, self._answer)
-        self._thread = ServiceThread("signals", self._relay)
-        self._thread.start()
+        watch.on(self._reader.fileno(), self._read)
 
     def listen(self) -> None:
         """Take the wakeup descriptor from its owner, a loop that has begun to run. In another thread than the
@@ -128,13 +126,13 @@ class SignalRelay:
                 self._pass_on_to(there)
 
     def close(self) -> None:
-        """Give up the wakeup descriptor and SIGURG, and end the thread. To be called in the main thread."""
+        """Give up the wakeup descriptor and SIGURG. To be called in the main thread."""
         there = signal.set_wakeup_fd(-1)
         if there != self._writer.fileno():
             signal.set_wakeup_fd(there, warn_on_full_buffer=False)
-        self._answered = self._nudges = -1
-        self._writer.close()  # ends the thread's wait
-        self._thread.join()
+        self._nudges = self._answered
+        self._watch.forget(self._reader.fileno())
+        self._writer.close()
         self._reader.close()
         self._pass_on_to(-1)
         signal.signal(NUDGE, self._previous)
@@ -149,41 +147,40 @@ class SignalRelay:
         if old >= 0:
             os.close(old)
 
-    def _relay(self) -> None:
-        # CPython 3.11 spins, with its lock, in a traced thread that calls a function while a signal waits for the main
-        # one, until another thread wants the lock: on uvloop none does before we have passed on the signal.
-        sys.settrace(None)
-        sys.setprofile(None)
-        pause: float | None = None
-        while True:
-            # Never None: with a time limit Python waits for the descriptor first, then for the GIL, and reads when it
-            # has that. So the guardian sees unread signals while C code holds the GIL.
-            self._reader.settimeout(LONG if pause is None else pause)
-            due = math.inf if pause is None else real.monotonic() + pause
-            try:
-                arrived = self._reader.recv(4096)
-            except TimeoutError:
-                arrived = None
-            if arrived == b"":
-                return
-            if arrived:
-                self._pass_on(arrived)
-                if not END_SIGNALS.isdisjoint(arrived):
-                    self._end()
-            if arrived and not self._relayed.isdisjoint(arrived):
-                self._nudges += 1
-                pause = FIRST_PAUSE
-            elif pause is None or self._answered >= self._nudges:
-                pause = None
-                continue
-            elif arrived:  # a nudge that was heard by C alone
-                continue
-            else:
-                # Beside C calls that keep the GIL we come late, and each nudge keeps the main thread, which waits
-                # for the lock as well, waiting for one call more.
-                late = real.monotonic() - due
-                pause = max(min(2 * pause, LONGEST_PAUSE), min(4 * late, LATE_PAUSE))
-            self._nudge()
+    # In the thread of the watch, which waits for the descriptor first, then for the GIL, and reads when it has that: so
+    # the guardian sees unread signals while C code holds the GIL.
+
+    def _read(self) -> None:
+        try:
+            arrived = self._reader.recv(4096)
+        except BlockingIOError:
+            return
+        if not arrived:
+            raise EOFError("The descriptor for signals was closed by other code.")
+        self._pass_on(arrived)
+        if not END_SIGNALS.isdisjoint(arrived):
+            self._end()
+        if not self._relayed.isdisjoint(arrived):
+            self._nudges += 1
+            self._nudge(FIRST_PAUSE)
+
+    def _nudge(self, pause: float) -> None:
+        """Nudge the main thread, and again after so many seconds."""
+        if self._again is not None:
+            self._again.cancel()
+        main = threading.main_thread().ident
+        assert main is not None
+        _send_nudge(main)
+        due = real.monotonic() + pause
+        self._again = self._watch.at(due, lambda: self._nudge_again(pause, due))
+
+    def _nudge_again(self, pause: float, due: float) -> None:
+        self._again = None
+        if self._answered < self._nudges:
+            # Beside C calls that keep the GIL we come late, and each nudge keeps the main thread, which waits for the
+            # GIL as well, waiting for one call more.
+            late = real.monotonic() - due
+            self._nudge(max(min(2 * pause, LONGEST_PAUSE), min(4 * late, LATE_PAUSE)))
 
     def _pass_on(self, arrived: bytes) -> None:
         """To the loop. Nudges, too: a loop whose wait goes on after a signal, as libuv's does, runs no handler before
@@ -191,11 +188,6 @@ class SignalRelay:
         with self._lock, suppress(OSError):
             if self._behind >= 0:
                 os.write(self._behind, arrived)
-
-    def _nudge(self) -> None:
-        main = threading.main_thread().ident
-        assert main is not None
-        _send_nudge(main)
 
     def _answer(self, signum: int, frame: FrameType | None) -> None:
         self._answered = self._nudges

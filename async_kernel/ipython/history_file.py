@@ -7,7 +7,6 @@ file whose content is damaged is moved away; input that cannot be written is kep
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Sequence
@@ -191,35 +190,41 @@ class DelayedSave:
     """Writes a history to its file a moment after a cell, many cells at once, and again when that fails.
 
     IPython's default writes each input as it comes, in a thread that holds a lock until the disk has it: the next cell
-    would wait for the disk, which takes longer than most cells. A setting of the user's (`db_cache_size`) is kept.
+    would wait for the disk, which takes longer than most cells. A setting of the user's (`db_cache_size`) is kept. The
+    thread that writes is there only while there is something to write.
     """
 
     def __init__(self, history: HistoryManager) -> None:
         self._history = history
-        # A queue, and no event that is cleared after a wait: a request between the two would be lost.
-        self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._is_stored = history.enabled and history.hist_file != ":memory:"
+        self._lock = threading.Lock()  # over the next two
         self._thread: threading.Thread | None = None
+        self._told = False
+        self._closed = threading.Event()  # never cleared
         self._end: float | None = None  # until when the end of the kernel waits
-        if history.enabled and history.hist_file != ":memory:":
-            thread = ServiceThread("history", self._run)
-            try:
-                thread.start()
-            except RuntimeError:  # no thread is to be had: all is written at the end
-                _log.warning("the history is written when the kernel ends: no thread can be started now")
-            else:
-                self._thread = thread
 
     def ask(self, *_: object) -> None:
         """Have the entries in memory written soon, if they are due. Returns at once."""
-        if self._history.is_due:
-            self._asked.put(True)
+        if not self._is_stored or self._closed.is_set() or not self._history.is_due:
+            return
+        with self._lock:
+            if self._thread is None:  # else it looks for more under the lock, before it ends
+                thread = ServiceThread("history", self._run)
+                try:
+                    thread.start()
+                except RuntimeError:  # the next cell asks again, and all is written at the end
+                    if not self._told:
+                        _log.warning("the history is written later: no thread can be started now")
+                    self._told = True
+                else:
+                    self._thread = thread
 
     def close(self) -> None:
         """Stop, and write the rest; input that cannot be written in END_SECONDS is given up. It is called again for the
         input of exit functions, and then waits no second time."""
-        self._asked.put(False)
-        if self._thread is not None:
-            self._thread.join(JOIN_SECONDS)
+        self._closed.set()
+        if (thread := self._thread) is not None:
+            thread.join(JOIN_SECONDS)
         end = self._end = self._end or time.monotonic() + END_SECONDS
         while not self._save():
             if time.monotonic() > end:
@@ -228,19 +233,13 @@ class DelayedSave:
             time.sleep(LOCK_SECONDS)
 
     def _run(self) -> None:
-        due: float | None = None  # None: there is nothing to write
         pause = SAVE_SECONDS
-        while True:
-            try:
-                if not self._asked.get(timeout=None if due is None else max(0.0, due - time.monotonic())):
+        while not self._closed.wait(pause):
+            pause = SAVE_SECONDS if self._save() else min(2 * pause, LONGEST_PAUSE)
+            with self._lock:
+                if not self._history.is_due:
+                    self._thread = None
                     return
-            except queue.Empty:
-                if self._save():
-                    due, pause = None, SAVE_SECONDS
-                else:
-                    due, pause = time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE)
-            else:
-                due = due or time.monotonic() + SAVE_SECONDS
 
     def _save(self) -> bool:
         try:

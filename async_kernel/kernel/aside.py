@@ -8,13 +8,12 @@ service thread, as a process may be given none, an aside that would have to wait
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 
 from async_kernel.concurrency.portal import Portal
 from async_kernel.errors import RequestError
-from async_kernel.system.service_thread import Standby
+from async_kernel.system.service_thread import Worker
 
 from .dispatch import Handler, answer, refuse
 from .execution import is_held
@@ -78,27 +77,23 @@ class Asides:
     """Takes asides in, from the thread that moves messages."""
 
     def __init__(self) -> None:
-        self._offered: queue.SimpleQueue[_Aside | None] = queue.SimpleQueue()
-        self._standby = Standby("asides", self._serve)
+        self._worker: Worker[_Aside] = Worker("asides", self._serve)
 
     def put(self, request: Request, handler: Handler, lane: Lane) -> None:
         """Have `request` served beside the cells of `lane`. Returns at once."""
         aside = _Aside(Job(request, handler), lane)
         if aside.offer() is None:
             return
-        if self._standby.wake():
-            self._offered.put(aside)
-        elif aside.is_kept_waiting():
+        if not self._worker.put(aside) and aside.is_kept_waiting():
             aside.refuse()
 
     def close(self) -> None:
         """End the service thread, once it has served what it was offered. From any thread."""
-        self._offered.put(None)
+        self._worker.close()
 
-    def _serve(self) -> None:
-        while (aside := self._offered.get()) is not None:
-            patience = PATIENCE
-            while not aside.taken.wait(max(0.0, aside.job.arrived + patience - time.monotonic())):
-                if patience >= LONGEST_PATIENCE or aside.is_kept_waiting():
-                    aside.run_apart()
-                patience += PATIENCE
+    def _serve(self, aside: _Aside) -> None:
+        patience = PATIENCE
+        while not aside.taken.wait(max(0.0, aside.job.arrived + patience - time.monotonic())):
+            if patience >= LONGEST_PATIENCE or aside.is_kept_waiting():
+                aside.run_apart()
+            patience += PATIENCE

@@ -35,7 +35,7 @@ class Closing:
         return self._first.acquire(blocking=False)
 
     def plan(self, restart: bool) -> None:
-        """The kernel ends once the request that the control thread is serving has been answered."""
+        """The kernel ends once the request that is being served has been answered."""
         self.restart = restart
         self.begun = True
 

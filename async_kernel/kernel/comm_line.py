@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from async_kernel.system.service_thread import IDLE_SECONDS
+
 from .execution import Execution
 from .job import Job, State
 from .place import Place
@@ -155,6 +157,11 @@ class CommLine:
             self._closed = True
             self._changed.notify_all()
 
+    def join(self, seconds: float) -> None:
+        """Wait for the end of the thread that was told to end, for up to `seconds`."""
+        if (thread := self._thread) is not None:
+            thread.join(seconds)
+
     def _take(self, job: Job, place: Place) -> Job:
         job.take(place)
         self._waiting.remove(job)
@@ -197,7 +204,8 @@ class CommLine:
             while not self._closed and self._thread is threading.current_thread():
                 job = self._next_early()
                 if job is None:
-                    self._changed.wait()
+                    if not self._changed.wait(IDLE_SECONDS) and not self._waiting and self._served is None:
+                        self._thread = None
                     continue
                 patience = max(job.arrived, self._heard) + PATIENCE - time.monotonic()
                 if patience > 0 and not self._is_stuck:

@@ -83,7 +83,7 @@ class Kernel:
             debugging=self._debugging,
             closing=self._closing,
         )
-        self._orders = Orders(self.shells, self._detached, parts, self._answered_on_control)
+        self._orders = Orders(self.shells, self._detached, parts, self._answered_at_once)
 
     # Taking messages in: called by the thread that moves them
 
@@ -145,7 +145,7 @@ class Kernel:
             if request.msg_type == "execute_request":
                 self._ended.set()
 
-    def _answered_on_control(self) -> None:
+    def _answered_at_once(self) -> None:
         if self._closing.begun:
             self.shut_down()
 

@@ -156,6 +156,10 @@ class Lane:
         self._do_jobs()
         return self._not_served(left)
 
+    def join(self, seconds: float) -> None:
+        """After `end`: wait for the thread that has served comm messages beside the cells, for up to `seconds`."""
+        self._comms.join(seconds)
+
     def _check_open(self) -> None:
         if self._closed:
             raise RequestError("The shell of this request has ended.")

@@ -24,14 +24,12 @@ __all__ = ["Orders"]
 
 
 class Orders:
-    """The orders of a kernel. `answered()` is called when a request of the control thread has been answered."""
+    """The orders of a kernel. `answered()` is called when a request that is served at once has been answered."""
 
     def __init__(self, shells: Shells, detached: Detached, parts: LateParts, answered: Callable[[], object]) -> None:
-        control = ServiceQueue("control", after=answered)
-        control.wake()  # later the process may be given no thread
         self._queues: dict[Order, _Queue] = {
-            Order.AT_ONCE: _AtOnce(),
-            Order.CONTROL: control,
+            Order.AT_ONCE: _AtOnce(answered),
+            Order.CONTROL: ServiceQueue("control"),
             Order.DEBUG: ServiceQueue("debug requests", before=parts.ready.wait),
             Order.IN_ORDER: _InOrder(shells, detached),
             Order.COMM: _Comms(shells, parts),
@@ -58,8 +56,12 @@ class _Queue(Protocol):
 class _AtOnce:
     """Answers requests as they arrive."""
 
+    def __init__(self, answered: Callable[[], object]) -> None:
+        self._answered = answered
+
     def put(self, request: Request, handler: Handler) -> None:
         answer(request, handler, Place.APART)
+        self._answered()
 
     def close(self) -> None:
         """Nothing: no thread is its own."""

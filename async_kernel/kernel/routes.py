@@ -20,8 +20,9 @@ class Order(Enum):
     """When a request is served, and by which thread."""
 
     AT_ONCE = auto()
-    """As it arrives, in the thread that moves messages. For answers that are at hand, and for interrupts: what is to be
-    interrupted would have to give another thread Python's lock first, and what was asked before may take long."""
+    """As it arrives, in the thread that moves messages. For answers that are at hand, and for interrupts and shutdown:
+    a cell that is to be interrupted would have to give another thread the GIL first, earlier requests may take long,
+    and the process may be given no thread any more."""
 
     CONTROL = auto()
     """One after another, in the control thread, whatever the shells are doing."""
@@ -70,7 +71,7 @@ ROUTES: dict[str, Route] = {
     "comm_info_request": Route(Desk.comm_info, Order.ASIDE, _SHELL),
     "detached_request": Route(Desk.detached, Order.AT_ONCE, _BOTH),
     "interrupt_request": Route(Desk.interrupt, Order.AT_ONCE, _BOTH),
-    "shutdown_request": Route(Desk.shutdown, Order.CONTROL, _BOTH),
+    "shutdown_request": Route(Desk.shutdown, Order.AT_ONCE, _BOTH),
     "debug_request": Route(Desk.debug, Order.DEBUG, _CONTROL),
     "usage_request": Route(Desk.usage, Order.CONTROL, _CONTROL),
     "create_subshell_request": Route(Desk.create_subshell, Order.CONTROL, _BOTH),

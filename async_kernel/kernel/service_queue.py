@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
+from functools import partial
 
 from async_kernel.errors import RequestError
-from async_kernel.system.service_thread import Standby
+from async_kernel.system.service_thread import Worker
 
 from .dispatch import Handler, answer, refuse
 from .place import Place
@@ -18,36 +18,23 @@ __all__ = ["ServiceQueue"]
 class ServiceQueue:
     """All methods may be called from any thread and return at once.
 
-    The thread, called `name`, is started when it is first needed. It calls `before()` once, which may wait, and
-    `after()` when it has answered a request.
+    The thread, called `name`, is there while it is needed. It calls `before()` before each request, which may wait.
     """
 
-    def __init__(
-        self, name: str, *, before: Callable[[], object] = lambda: None, after: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, name: str, *, before: Callable[[], object] = lambda: None) -> None:
         self._before = before
-        self._after = after
-        self._requests: queue.SimpleQueue[tuple[Request, Handler] | None] = queue.SimpleQueue()
-        self._standby = Standby(name, self._serve)
-
-    def wake(self) -> bool:
-        """Whether its thread runs; it is started now, if it does not and one is to be had."""
-        return self._standby.wake()
+        self._worker: Worker[Callable[[], None]] = Worker(name, self._serve)
 
     def put(self, request: Request, handler: Handler) -> None:
         """Have `request` answered by `handler`, or refused if there is no thread for it."""
-        if self.wake():
-            self._requests.put((request, handler))
-        else:
+        if not self._worker.put(partial(answer, request, handler, Place.APART)):
             reason = "No thread can be started to answer this request."
             refuse(request, RequestError(reason, "End some threads or processes."))
 
     def close(self) -> None:
         """End the thread, once it has answered what was put before."""
-        self._requests.put(None)
+        self._worker.close()
 
-    def _serve(self) -> None:
+    def _serve(self, answer: Callable[[], None]) -> None:
         self._before()
-        while (asked := self._requests.get()) is not None:
-            answer(*asked, Place.APART)
-            self._after()
+        answer()

@@ -20,6 +20,9 @@ __all__ = ["Subshells"]
 
 log = logging.getLogger(__name__)
 
+END_SECONDS = 1.0
+"""How long a deletion waits for the threads of its subshell. What cells have left in threads of the loop keeps it."""
+
 
 class Subshells:
     """The subshells of a kernel.
@@ -80,13 +83,17 @@ class Subshells:
             refuse(left, RequestError(f"The subshell of this request has ended with {type(error).__name__}: {error}"))
 
     def delete(self, subshell_id: str) -> list[Request]:
-        """End a subshell once it has served what it is on; return what it will not serve. UnknownSubshellError when
-        there is none of that id."""
+        """End a subshell once it has served what it is on; return what it will not serve. If it is on nothing, its
+        threads have ended when this returns. UnknownSubshellError when there is none of that id."""
         lane = self.lane(subshell_id)
+        thread = self._threads.get(subshell_id)
         left = lane.end()
         self._deleted = (*(one for one in self._deleted if one.is_busy or not one.rests()), lane)
         self._lanes.pop(subshell_id, None)
         self._threads.pop(subshell_id, None)
+        if thread is not None and self._ready.is_set() and not lane.is_busy and lane.rests(END_SECONDS):
+            thread.join(END_SECONDS)
+            lane.join(END_SECONDS)
         return left
 
     def lane(self, subshell_id: str) -> Lane:

@@ -8,7 +8,6 @@ import logging
 import math
 import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
@@ -17,6 +16,7 @@ from .children import FormerChildren, end_children
 from .exit_functions import ExitFunctions
 from .real import real
 from .service_thread import ServiceThread
+from .watch import Planned, Watch
 
 __all__ = ["Ending"]
 
@@ -37,19 +37,18 @@ FINALIZER_GRACE = 0.5
 class Ending:
     """How a process ends that has a log and nothing of a program around it. Nothing is done before a method is called.
 
-    `log` receives the messages of this class.
+    `log` receives the messages of this class; the thread of `watch` sees to the end.
     """
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, log: logging.Logger, watch: Watch) -> None:
         self._again: Callable[[], None] = lambda: None
         self._at_last: Callable[[], None] = lambda: None
         self._log = log
+        self._watch = watch
         self._stream: TextIO | None = None
         self._grace = self._deadline = math.inf
-        self._deeds: list[tuple[float, Callable[[], None]]] = []  # the functions that the thread will call, and when
+        self._deeds: list[Planned] = []
         self._lock = real.lock()  # over the three
-        self._changed = real.lock()  # released when there is a new deed
-        self._changed.acquire()
         self._exit_functions = ExitFunctions(log)
         self._has_ended_children = False
         self._children: FormerChildren | None = None
@@ -60,15 +59,13 @@ class Ending:
         before_exit: Callable[[], None] = lambda: None,
         at_last: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start the thread that sees to the end. When it is needed the process may be given none any more.
+        """Say how the end presses hanging code.
 
         `again()` interrupts the work that still runs; `before_exit()` is called before exit functions are run,
         `at_last()` before the process is ended by force. All three return soon, in any thread.
         """
         self._again, self._at_last = again, at_last
         self._exit_functions.before = before_exit
-        with suppress(RuntimeError, MemoryError):
-            ServiceThread("end", self._serve).start()
 
     def watch_children(self) -> None:
         """Note that there is nothing to end yet: to list all processes takes longer than everything else at the end."""
@@ -101,13 +98,14 @@ class Ending:
             if now + grace >= self._deadline:
                 return
             self._grace, self._deadline = grace, now + grace
+            for deed in self._deeds:
+                deed.cancel()
             self._deeds = [
-                (now + CHILDREN_PART * grace, self._tell_children),
-                (now + AGAIN_PART * grace, self._again),
-                (now + HURRY_PART * grace, self._hurry),
-                (self._deadline, self._end_by_force),
+                self._watch.at(now + CHILDREN_PART * grace, self._tell_children),
+                self._watch.at(now + AGAIN_PART * grace, self._again),
+                self._watch.at(now + HURRY_PART * grace, self._hurry),
+                self._watch.at(self._deadline, self._end_by_force),
             ]
-        self._wake()
         with suppress(RuntimeError, MemoryError):  # no thread can be started any more
             if self._stream is not None:
                 real.dump_traceback_later(grace + FINALIZER_GRACE, exit=True, file=self._stream)
@@ -115,7 +113,7 @@ class Ending:
     def run_exit_functions(self, threads_grace: float) -> None:
         """Run the exit functions, as Python does before it takes the interpreter apart: see `ExitFunctions.run`.
         Threads that are no daemons have `threads_grace` seconds to end. To be called in the main thread."""
-        self._do_in(threads_grace, self._exit_functions.leave_threads)
+        self._watch.at(real.monotonic() + threads_grace, self._exit_functions.leave_threads)
         self._exit_functions.run()
 
     def end_children(self, grace: float) -> None:
@@ -138,28 +136,7 @@ class Ending:
             gc.collect()
         gc.freeze()
 
-    # The thread that sees to it
-
-    def _do_in(self, seconds: float, deed: Callable[[], None]) -> None:
-        with self._lock:
-            self._deeds.append((real.monotonic() + seconds, deed))
-        self._wake()
-
-    def _wake(self) -> None:
-        with suppress(RuntimeError):  # it is released already
-            self._changed.release()
-
-    def _serve(self) -> None:
-        while True:
-            with self._lock:
-                due = min((moment for moment, _ in self._deeds), default=math.inf)
-                ready = [one for one in self._deeds if one[0] <= real.monotonic()]
-                self._deeds = [one for one in self._deeds if one not in ready]
-            for _, deed in ready:
-                with suppress(BaseException):  # the end comes all the same
-                    deed()
-            if not ready:
-                self._changed.acquire(timeout=min(max(due - real.monotonic(), 0), threading.TIMEOUT_MAX))
+    # The deeds of the watch
 
     def _tell_children(self) -> None:
         """Code that waits for a child hears of no interrupt: `os.system`, or an executor that waits for its
@@ -168,7 +145,7 @@ class Ending:
         ServiceThread("end of children", end_children, (grace, lambda: self._has_ended_children)).start()
 
     def _hurry(self) -> None:
-        self._do_in(HURRY_PAUSE, self._hurry)
+        self._watch.at(real.monotonic() + HURRY_PAUSE, self._hurry)
         self._exit_functions.hurry()
 
     def _end_by_force(self) -> None:

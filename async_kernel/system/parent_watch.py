@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 
 from .real import real
 from .service_thread import ServiceThread
+from .watch import Watch
 
 __all__ = ["find_parent", "parent_of", "watch_parent"]
 
@@ -68,58 +68,47 @@ def _numbers_are_global() -> bool:
         return False
 
 
-def watch_parent(parent: int, gone: Callable[[], None]) -> threading.Thread:
-    """Call `gone()`, in a thread of its own, once the process `parent` has ended."""
+def watch_parent(watch: Watch, parent: int, gone: Callable[[], object]) -> None:
+    """Call `gone()` once the process `parent` has ended, in the thread of `watch`; on Windows in one for it, since only
+    sockets can be watched there."""
+    if sys.platform == "win32":
+        ServiceThread("parent watch", _wait_for_end, (parent, gone)).start()
+    elif sys.platform == "linux":
+        try:
+            descriptor = real.pidfd_open(parent)
+        except ProcessLookupError:
+            watch.call(gone)
+        except OSError:  # a sandbox without the system call, or a kernel before 5.3
+            _poll_for_end(watch, parent, gone)
+        else:
+            watch.on(descriptor, lambda: _has_ended(watch, descriptor, gone))
+    else:
+        _poll_for_end(watch, parent, gone)
 
-    def watch() -> None:
-        _wait_for_end(parent)
-        gone()
 
-    thread = ServiceThread("parent watch", watch)
-    thread.start()
-    return thread
+def _has_ended(watch: Watch, descriptor: int, gone: Callable[[], object]) -> None:
+    watch.forget(descriptor)
+    real.close(descriptor)
+    gone()
+
+
+def _poll_for_end(watch: Watch, parent: int, gone: Callable[[], object]) -> None:
+    """Look for the process now and then, until it has ended."""
+    try:
+        real.kill(parent, 0)
+    except ProcessLookupError:
+        watch.call(gone)
+        return
+    except PermissionError:  # it lives, as somebody else
+        pass
+    watch.at(real.monotonic() + POLL_SECONDS, lambda: _poll_for_end(watch, parent, gone))
 
 
 if sys.platform == "win32":
 
-    def _wait_for_end(parent: int) -> None:
+    def _wait_for_end(parent: int, gone: Callable[[], object]) -> None:
         import ctypes
 
         # A handle is as wide as a pointer; without a type ctypes would pass 32 bits.
-        if ctypes.windll.kernel32.WaitForSingleObject(ctypes.c_void_p(parent), INFINITE) != 0:
-            threading.Event().wait()  # no handle of a process: nobody's end is known, least of all its
-
-elif sys.platform == "linux":
-
-    def _wait_for_end(parent: int) -> None:
-        import select
-
-        try:
-            descriptor = real.pidfd_open(parent)
-        except ProcessLookupError:
-            return
-        except OSError:  # a sandbox without the system call, or a kernel before 5.3
-            _poll_for_end(parent)
-            return
-        try:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            poll.poll()
-        finally:
-            real.close(descriptor)
-
-else:
-
-    def _wait_for_end(parent: int) -> None:
-        _poll_for_end(parent)
-
-
-def _poll_for_end(parent: int) -> None:
-    while True:
-        try:
-            real.kill(parent, 0)
-        except ProcessLookupError:
-            return
-        except PermissionError:  # it lives, as somebody else
-            pass
-        real.sleep(POLL_SECONDS)
+        if ctypes.windll.kernel32.WaitForSingleObject(ctypes.c_void_p(parent), INFINITE) == 0:
+            gone()  # else it is no handle of a process: nobody's end is known, least of all its

@@ -5,17 +5,24 @@ A process may have as many threads as it is allowed. Its users then do without o
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import call
+from typing import Generic, TypeVar
 
 from async_kernel.errors import NoThreadError
 
-__all__ = ["ServiceThread", "Standby", "later"]
+__all__ = ["IDLE_SECONDS", "ServiceThread", "Worker", "later"]
 
+T = TypeVar("T")
+
+IDLE_SECONDS = 60.0
+"""How long a thread that is started when it is needed waits for more to do. Beside a cell whose C calls hold the GIL a
+start takes several of them."""
 
 _CALL: Callable[[Callable[[], object]], object] = call
 
@@ -49,24 +56,47 @@ class ServiceThread(threading.Thread):
             raise NoThreadError from error
 
 
-class Standby:
-    """A service thread that is started when it is needed for the first time: `target()` runs in it for good."""
+class Worker(Generic[T]):
+    """Serves items one after another, by `serve(item)`, in a service thread that is there while it is needed: it is
+    started by an item, and ends when none has come for IDLE_SECONDS. `serve` does not raise. Any thread."""
 
-    def __init__(self, name: str, target: Callable[[], object]) -> None:
+    def __init__(self, name: str, serve: Callable[[T], object]) -> None:
         self._name = name
-        self._target = target
+        self._serve = serve
+        self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def wake(self) -> bool:
-        """Whether it runs. False when no thread is to be had now; the next call tries again."""
-        if self._thread is None:
-            thread = ServiceThread(self._name, self._target)
+    def put(self, item: T) -> bool:
+        """Have `item` served. False when no thread is to be had now: then it is not; the next call tries again."""
+        with self._lock:
+            if self._thread is None:
+                thread = ServiceThread(self._name, self._run)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    return False
+                self._thread = thread
+            self._items.put(item)
+            return True
+
+    def close(self) -> None:
+        """End the thread, once it has served what was put before."""
+        self._items.put(None)
+
+    def _run(self) -> None:
+        while True:
             try:
-                thread.start()
-            except RuntimeError:
-                return False
-            self._thread = thread
-        return True
+                item = self._items.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                with self._lock:
+                    if self._items.empty():
+                        self._thread = None
+                        return
+            else:
+                if item is None:
+                    return
+                self._serve(item)
 
 
 def later(seconds: float, function: Callable[..., object], *arguments: object) -> threading.Timer | None:

@@ -104,6 +104,7 @@ class IOThread:
         self._replies = Replies(sockets.by_channel)
         self._used = set(sockets.by_channel)  # channels whose sockets may have taken in news that nobody looked for
         self._barriers: deque[Callable[[], None]] = deque()
+        self._calls: deque[Callable[[], object]] = deque()
         self._rung = False
         self._stop_at: float | None = None
         self._alarm, self._bell = sockets_of_the_system.socketpair()
@@ -148,6 +149,14 @@ class IOThread:
     def barrier(self, reached: Callable[[], None]) -> None:
         """Call `reached()` in the I/O thread once everything that had arrived at the sockets was delivered."""
         self._barriers.append(reached)
+        self._ring()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call `function()`, which returns at once, in the I/O thread; in this one when that has ended."""
+        if self._ended:
+            function()
+            return
+        self._calls.append(function)
         self._ring()
 
     def _push(self, most: float = inf) -> None:
@@ -273,6 +282,7 @@ class IOThread:
         news: Sequence[object] = ()
         try:
             while True:
+                self._do_calls()
                 standing = len(self._barriers)
                 self._wait_for_turn()
                 try:
@@ -307,6 +317,13 @@ class IOThread:
             self._handing_over = self._rung = False
             real.sleep(SOON_SECONDS)
             return False
+
+    def _do_calls(self) -> None:
+        while self._calls:
+            try:
+                self._calls.popleft()()
+            except Exception:  # the messages go on
+                log.exception("a call in the I/O thread has failed")
 
     def _drain_in_turn(self) -> float | None:
         """Send what can be sent now, unless somebody does. The seconds until the next try, None when nothing waits."""

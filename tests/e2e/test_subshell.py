@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .driver import KernelDriver
+from .driver import KernelDriver, wait_until
 
 BUSY = "import time; print('in'); time.sleep(60)"
 
@@ -44,6 +44,21 @@ def test_subshells_are_listed_from_creation_to_deletion(kernel: KernelDriver) ->
     assert listed(kernel) == [second]
     delete(kernel, second)
     assert listed(kernel) == []
+
+
+def test_the_threads_of_a_subshell_have_ended_when_its_deletion_is_replied_to(kernel: KernelDriver) -> None:
+    count = "__import__('threading').active_count()"
+
+    def threads() -> int:
+        return int(str(kernel.execute(count).result))
+
+    delete(kernel, create(kernel))  # the thread for control has begun
+    before = wait_until(lambda: threads() if threads() == threads() else None, "the end of the preparations")
+    for _ in range(10):
+        subshell = create(kernel)
+        assert kernel.execute("1", header={"subshell_id": subshell}).ok().result == "1"
+        delete(kernel, subshell)
+        assert threads() == before
 
 
 def test_a_subshell_runs_cells_while_the_main_shell_blocks(kernel: KernelDriver, subshell: str) -> None:

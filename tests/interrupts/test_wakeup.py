@@ -18,6 +18,7 @@ if sys.platform == "win32":
 
 from async_kernel.interrupts.stuck import StuckCheck
 from async_kernel.interrupts.wakeup import SignalRelay
+from async_kernel.system.watch import Watch
 
 DEADLINE = 20.0
 
@@ -48,6 +49,12 @@ def kill_thread(number: int) -> None:
     signal.pthread_kill(threading.get_ident(), number)
 
 
+def watch() -> Watch:
+    made = Watch()
+    made.start()
+    return made
+
+
 def start_and(thread: threading.Thread, call: Callable[..., object], *arguments: object) -> None:
     """Start a thread and block in a call."""
     thread.start()
@@ -61,7 +68,7 @@ def interrupt_and_sleep() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_handler_runs_while_the_main_thread_blocks(heard: list[int], number: int) -> None:
-    relay = SignalRelay()
+    relay = SignalRelay(watch())
     relay.listen()
     try:
         thread = threading.Timer(0.05, kill_thread, [number])
@@ -110,7 +117,7 @@ def stands_still() -> bool:
 
 
 def test_a_handler_runs_once_for_each_signal(heard: list[int]) -> None:
-    relay = SignalRelay()
+    relay = SignalRelay(watch())
     relay.listen()
     try:
         for count in range(1, 21):
@@ -127,7 +134,7 @@ def test_the_loop_behind_it_hears_of_every_signal(heard: list[int]) -> None:
         ours.settimeout(DEADLINE)
         loops.setblocking(False)
         signal.set_wakeup_fd(loops.fileno())
-        relay = SignalRelay()
+        relay = SignalRelay(watch())
         try:
             relay.listen()
             relay.listen()
@@ -157,7 +164,7 @@ def test_nudges_wake_a_loop_whose_wait_goes_on_after_signals() -> None:
 
     heard: list[int] = []
     thread = threading.Thread(target=send)
-    relay = SignalRelay()
+    relay = SignalRelay(watch())
     try:
         loop.call_soon(relay.listen)
         loop.call_soon(thread.start)
@@ -185,7 +192,7 @@ def test_its_thread_is_not_traced(heard: list[int]) -> None:
         thread = threading.Thread(target=traced_elsewhere)
         thread.start()
         thread.join(DEADLINE)
-        relay = SignalRelay()
+        relay = SignalRelay(watch())
     finally:
         threading.settrace(before)
         threading.setprofile(profiler)
@@ -196,11 +203,11 @@ def test_its_thread_is_not_traced(heard: list[int]) -> None:
     finally:
         relay.close()
     assert "traced_elsewhere" in traced
-    assert traced.isdisjoint({"_relay", "_pass_on", "_nudge"})
+    assert traced.isdisjoint({"_read", "_pass_on", "_nudge"})
 
 
 def test_it_takes_the_descriptor_back_and_passes_on_to_the_latest(heard: list[int]) -> None:
-    relay = SignalRelay()
+    relay = SignalRelay(watch())
     try:
         relay.listen()
         for _ in range(3):  # the same number each time, as when a loop is run again
@@ -218,7 +225,7 @@ def test_it_takes_the_descriptor_back_and_passes_on_to_the_latest(heard: list[in
 
 
 def test_in_another_thread_nothing_happens() -> None:
-    relay = SignalRelay()
+    relay = SignalRelay(watch())
     try:
         thread = threading.Thread(target=relay.listen)
         thread.start()
@@ -230,9 +237,8 @@ def test_in_another_thread_nothing_happens() -> None:
 
 def test_closing_gives_everything_back() -> None:
     before = signal.getsignal(signal.SIGURG)
-    relay = SignalRelay()
+    relay = SignalRelay(watch())
     relay.listen()
     relay.close()
     assert signal.getsignal(signal.SIGURG) == before
-    assert not relay._thread.is_alive()
     assert signal.set_wakeup_fd(-1) == -1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import logging
 import sqlite3
 import sys
@@ -223,25 +222,42 @@ def test_a_lock_that_stays_keeps_no_kernel_from_ending(
     assert "1 lines of the history could not be written" in caplog.text
 
 
-def test_no_thread_is_needed(open_history: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_thread_is_needed(
+    open_history: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     manager = open_history()
 
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    save = DelayedSave(manager)
+    manager.store_inputs(1, "only")
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        save = DelayedSave(manager)
-    manager.store_inputs(1, "only")
-    save.ask()
+        save.ask()
+        save.ask()
+    assert caplog.text.count("no thread can be started") == 1
     save.close()
     assert stored(tmp_path / "history.sqlite") == ["only"]
 
 
-@pytest.mark.parametrize("asked", [False, True])
-def test_a_close_at_any_line_of_the_thread_ends_it(
-    open_history: Open, monkeypatch: pytest.MonkeyPatch, asked: bool
+def test_the_thread_is_there_while_there_is_something_to_write(
+    open_history: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(history_file, "SAVE_SECONDS", 0.01)
+    manager = open_history()
+    save = DelayedSave(manager)
+    save.ask()
+    assert save._thread is None, "nothing is stored"
+    for line in (1, 2):
+        manager.store_inputs(line, f"cell {line}")
+        save.ask()
+        wait_until(lambda: save._thread is None)
+        assert len(stored(tmp_path / "history.sqlite")) == line
+    save.close()
+
+
+def test_a_close_at_any_line_of_the_thread_ends_it(open_history: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread stands still at its n-th line while it is closed, and then goes on; for each n that there is."""
     monkeypatch.setattr(history_file, "SAVE_SECONDS", 0.0)
     manager = open_history()
@@ -259,37 +275,29 @@ def test_a_close_at_any_line_of_the_thread_ends_it(
                     assert go_on.wait(DEADLINE)  # noqa: B023
             return trace
 
+        save = DelayedSave(manager)
+        manager.store_inputs(number, "cell")
         threading.settrace(trace)
         try:
-            save = DelayedSave(manager)
+            save.ask()
         finally:
             threading.settrace(sys.gettrace())  # type: ignore[arg-type]
-        if asked:
-            manager.store_inputs(number, "cell")
-            save.ask()
-        wait_until(lambda: there.is_set() or is_idle(save))  # noqa: B023
+        thread = save._thread
+        wait_until(lambda: there.is_set() or thread is None or not thread.is_alive())  # noqa: B023
         reached = there.is_set()
         closer = threading.Thread(target=save.close, daemon=True)
         closer.start()
         if reached:
-            wait_until(lambda: is_joining(closer))  # noqa: B023  # it has left its marks
+            wait_until(lambda: is_joining(closer) or not closer.is_alive())  # noqa: B023  # it has left its marks
         go_on.set()
-        assert save._thread is not None
-        save._thread.join(DEADLINE)
-        assert not save._thread.is_alive(), f"closed at its line {number}"
+        if thread is not None:
+            thread.join(DEADLINE)
+            assert not thread.is_alive(), f"closed at its line {number}"
         closer.join(DEADLINE)
+        assert not manager.db_input_cache
         if not reached:
             return
     raise AssertionError("the thread has no end of lines")
-
-
-def is_idle(save: DelayedSave) -> bool:
-    """Whether its thread waits for the next cell, everything being written."""
-    frame = sys._current_frames().get(save._thread.ident or 0) if save._thread is not None else None
-    if frame is None or frame.f_code is not DelayedSave._run.__code__ or frame.f_locals.get("due", 0) is not None:
-        return False
-    waits = "self._asked.get(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-    return waits and save._asked.empty() and not save._history.db_input_cache
 
 
 def is_joining(thread: threading.Thread) -> bool:

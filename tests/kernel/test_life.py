@@ -125,6 +125,7 @@ def test_no_thread_outlives_a_kernel_that_no_client_has_ended(backend: str) -> N
     assert harness.whats(comm)[-1] == "idle"
     harness.interpreter.release("gate")
     assert harness.status(cell) == "ok"
+    assert harness.ask("list_subshell_request")["status"] == "ok"
     started = set(threading.enumerate()) - before
     assert {thread.name for thread in started} >= {"control", "asides", "comms"}
     harness.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from async_kernel.system.service_thread import Standby, later
+from async_kernel.system.service_thread import Worker, later
 
 from .harness import Harness
 from .test_debugging import FakeDebugger
@@ -84,15 +85,42 @@ def test_a_comm_message_is_served_in_its_turn(kernel: Harness, threads: Switch) 
     assert kernel.comms.done == [first]
 
 
-def test_a_standby_tries_again(threads: Switch) -> None:
-    ran = threading.Event()
-    standby = Standby("standby", ran.set)
+def test_a_worker_tries_again(threads: Switch) -> None:
+    ran: queue.SimpleQueue[str] = queue.SimpleQueue()
+    worker = Worker("worker", ran.put)
     threads(False)
-    assert not standby.wake()
+    assert not worker.put("refused")
     threads(True)
-    assert standby.wake()
-    assert ran.wait(20)
-    assert standby.wake()
+    assert worker.put("first")
+    assert worker.put("second")
+    worker.close()
+    assert [ran.get(timeout=20) for _ in range(2)] == ["first", "second"]
+
+
+def test_a_worker_is_there_while_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_kernel.system.service_thread.IDLE_SECONDS", 0.01)
+    served: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+    worker = Worker[int]("worker", lambda item: served.put(threading.current_thread()))
+    for item in range(3):
+        assert worker.put(item)
+        thread = served.get(timeout=20)
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_the_thread_for_comms_is_there_while_it_is_needed(unserved: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_kernel.kernel.comm_line.IDLE_SECONDS", 0.01)
+    kernel = unserved.start()
+    for name in ("1", "2"):
+        cell = kernel.execute(f"block {name}")
+        kernel.interpreter.wait_for(f"block {name}")
+        assert kernel.whats(kernel.send("comm_open", {"comm_id": name}))[-1] == "idle", "beside the cell"
+        kernel.interpreter.release(name)
+        assert kernel.status(cell) == "ok"
+        for thread in threading.enumerate():
+            if thread.name == "comms":
+                thread.join(20)
+                assert not thread.is_alive()
 
 
 def test_what_is_to_come_later_is_left_out(threads: Switch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from async_kernel.system.ending import Ending
 from async_kernel.system.real import real
+from async_kernel.system.watch import Watch
 
 DEADLINE = 20.0
 
@@ -18,7 +19,7 @@ DEADLINE = 20.0
 def test_a_process_with_threads_that_hang_is_left_with_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
     statuses: list[int] = []
     monkeypatch.setattr(real, "exit", statuses.append)
-    ending = Ending(logging.getLogger("nowhere"))
+    ending = Ending(logging.getLogger("nowhere"), Watch())
     ending.leave(3)
     assert statuses == []
     ending._exit_functions.left_threads = True
@@ -42,7 +43,9 @@ def test_what_hangs_is_pressed_in_this_order(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("async_kernel.system.ending.end_children", end_children)
     monkeypatch.setattr(real, "run_exit_functions", lambda: deeds.append("exit functions"))
     monkeypatch.setattr(real, "exit", end)
-    ending = Ending(logging.getLogger("nowhere"))
+    watch = Watch()
+    watch.start()
+    ending = Ending(logging.getLogger("nowhere"), watch)
     ending.stand_by(
         again=lambda: deeds.append("again"),
         before_exit=lambda: deeds.append("before"),
@@ -57,8 +60,11 @@ def test_what_hangs_is_pressed_in_this_order(monkeypatch: pytest.MonkeyPatch) ->
 SCRIPT = """
 import atexit, logging, sys, threading, time
 from async_kernel.system.ending import Ending
+from async_kernel.system.watch import Watch
 logging.basicConfig(stream=sys.stdout, format='%(message)s')
-ending = Ending(logging.getLogger())
+watch = Watch()
+watch.start()
+ending = Ending(logging.getLogger(), watch)
 ending.stand_by()
 def note(word): print(word, flush=True)
 """
@@ -71,7 +77,7 @@ def test_threads_and_exit_functions_that_hang_are_left() -> None:
         "held = threading.Lock(); held.acquire(); atexit.register(held.acquire)\natexit.register(note, 'the first')\n"
         "threading._register_atexit(note, 'of threads')\n"
         "threading.Thread(target=time.sleep, args=[300], name='mine').start()\n"
-        "ending.come_within(60)\nending._deeds = [(ending._deadline - 59.5, ending._hurry)]\n"
+        "ending.come_within(60)\nwatch.at(ending._deadline - 59.5, ending._hurry)\n"
         "ending.run_exit_functions(0.1)\nending.leave(3)"
     )
     done = subprocess.run([sys.executable, "-c", SCRIPT + code], capture_output=True, text=True, timeout=DEADLINE)

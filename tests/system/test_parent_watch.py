@@ -15,6 +15,7 @@ from async_kernel.system import parent_watch
 from async_kernel.system.parent_watch import find_parent, parent_of, watch_parent
 from async_kernel.system.processes import ancestors, list_processes
 from async_kernel.system.real import real
+from async_kernel.system.watch import Watch
 
 DEADLINE = 20.0
 
@@ -26,6 +27,13 @@ DEADLINE = 20.0
 def test_what_the_environment_says(text: str, pid: int | None) -> None:
     assert parent_of({"JPY_PARENT_PID": text}) == pid
     assert parent_of({}) is None
+
+
+@pytest.fixture
+def watch() -> Watch:
+    made = Watch()
+    made.start()
+    return made
 
 
 @pytest.fixture
@@ -56,34 +64,31 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
-def test_the_end_of_the_parent_is_told(process: subprocess.Popen[bytes], way: str) -> None:
+def test_the_end_of_the_parent_is_told(watch: Watch, process: subprocess.Popen[bytes], way: str) -> None:
     gone = threading.Event()
-    thread = watch_parent(process.pid, gone.set)
-    assert thread.daemon
+    watch_parent(watch, process.pid, gone.set)
     assert not gone.wait(0.1), "it lives"  # long enough for ten polls
     end(process)
     assert gone.wait(DEADLINE)
-    thread.join(DEADLINE)
-    assert not thread.is_alive()
 
 
-def test_a_parent_that_is_gone_already_is_told(process: subprocess.Popen[bytes], way: str) -> None:
+def test_a_parent_that_is_gone_already_is_told(watch: Watch, process: subprocess.Popen[bytes], way: str) -> None:
     end(process)
     gone = threading.Event()
-    watch_parent(process.pid, gone.set)
+    watch_parent(watch, process.pid, gone.set)
     assert gone.wait(DEADLINE)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process that nobody has waited for: told by pidfd alone")
-def test_a_dead_parent_that_nobody_has_buried_is_told(process: subprocess.Popen[bytes]) -> None:
+def test_a_dead_parent_that_nobody_has_buried_is_told(watch: Watch, process: subprocess.Popen[bytes]) -> None:
     gone = threading.Event()
-    watch_parent(process.pid, gone.set)
+    watch_parent(watch, process.pid, gone.set)
     process.kill()
     assert gone.wait(DEADLINE)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="asks by kill(pid, 0)")
-def test_somebody_elses_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_elses_process_lives(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([PermissionError, PermissionError, ProcessLookupError])
     asked: list[tuple[int, int]] = []
 
@@ -93,7 +98,9 @@ def test_somebody_elses_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(parent_watch, "POLL_SECONDS", 0.001)
     monkeypatch.setattr(real, "kill", kill)
-    parent_watch._poll_for_end(4711)
+    gone = threading.Event()
+    parent_watch._poll_for_end(watch, 4711, gone.set)
+    assert gone.wait(DEADLINE)
     assert asked == [(4711, 0)] * 3
 
 
