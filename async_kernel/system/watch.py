@@ -37,6 +37,11 @@ class Planned:
         self.moment = moment
         self.deed: Deed | None = deed
 
+    def do(self) -> None:
+        """Do the deed, unless it was cancelled."""
+        if self.deed is not None:
+            self.deed()
+
     def cancel(self) -> None:
         """Have it not done any more. In the thread of the watch this is certain."""
         self.deed = None
@@ -103,11 +108,11 @@ class Watch:
         sys.setprofile(None)
         while True:
             for key, _ in self._selector.select(self._pause()):
-                self._do(lambda: self._read(key.fd))  # noqa: B023  # called before the next
+                self._do(partial(self._read, key.fd))
             now = real.monotonic()
             for planned in [one for one in self._planned if one.moment <= now]:
                 self._planned.remove(planned)
-                self._do(lambda: planned.deed and planned.deed())  # noqa: B023
+                self._do(planned.do)
             with suppress(queue.Empty):  # last: deeds ask for more
                 while True:
                     self._do(self._asked.get_nowait())
