@@ -60,7 +60,12 @@ CHANGES = (
     ),
     Change(_FUNCTIONS, "uvloop.run, uvloop.Loop.run_until_complete, uvloop.Loop.run_forever", "the same"),
     Change(_FUNCTIONS, "anyio.run, trio.run, trio._core.run", "the same"),
-    Change(_FUNCTIONS, "pdb.Pdb.nosigint", "continue does not take SIGINT, which here ends the cell"),
+    Change(
+        _FUNCTIONS,
+        "pdb.Pdb",
+        "makes debuggers of IPython's, so that breakpoint() shows the lines around; "
+        "continue does not take SIGINT, which here ends the cell",
+    ),
     Change(_FUNCTIONS, "comm.create_comm, comm.get_comm_manager", "comms go through this kernel"),
     Change(
         _FUNCTIONS,

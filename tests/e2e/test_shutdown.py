@@ -291,7 +291,7 @@ def run_detached(connection_file: str, code: str | None) -> None:
     """Connect to a kernel, see that it answers and, given code, that it is busy with it."""
     client = BlockingKernelClient(connection_file=connection_file)
     client.load_connection_file()
-    client.start_channels()
+    client.start_channels(hb=False)  # by its heart a kernel that takes a second to start counts as dead
     try:
         client.wait_for_ready(timeout=DEADLINE)
         if code:
