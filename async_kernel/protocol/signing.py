@@ -44,8 +44,7 @@ class Signer:
         if self._hmac is None:
             return b""
         digest = self._hmac.copy()
-        for frame in frames:
-            digest.update(frame)
+        digest.update(b"".join(frames))  # a call for each frame takes longer than the copy
         return digest.hexdigest().encode()
 
     def verify(self, digest: bytes, frames: Iterable[bytes]) -> None:

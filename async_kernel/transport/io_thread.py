@@ -20,7 +20,7 @@ import os
 import socket as sockets_of_the_system
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Any
@@ -260,12 +260,13 @@ class IOThread:
 
     def _run(self) -> None:
         poller = zmq.Poller()
-        for socket in self._sockets.by_channel.values():
-            poller.register(socket.get(zmq.FD), zmq.POLLIN)
+        descriptors = {int(socket.get(zmq.FD)): channel for channel, socket in self._sockets.by_channel.items()}
+        for descriptor in descriptors:
+            poller.register(descriptor, zmq.POLLIN)
         poller.register(self._alarm, zmq.POLLIN)
         self._pushing.add(threading.get_ident())  # for good: what it puts in itself it sees to anyway
         try:
-            while not self._serve(poller):
+            while not self._serve(poller, descriptors):
                 pass
         except BaseException:
             log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
@@ -277,16 +278,21 @@ class IOThread:
             self._bell.close()
             self._sockets.close()
 
-    def _serve(self, poller: zmq.Poller) -> bool:
-        """Move messages until the end. False when there is no memory for that, and it is to be tried again."""
-        news: Sequence[object] = ()
+    def _serve(self, poller: zmq.Poller, descriptors: Mapping[int, Channel]) -> bool:
+        """Move messages until the end. False when there is no memory for that, and it is to be tried again.
+
+        A look at a socket costs as much as a message. So only those are looked at that have said something, which is
+        once, and those that were used; all of them when it was rung, as other threads use them, too.
+        """
+        news: Sequence[tuple[int, int]] = ()
+        look = everywhere = {*self._sockets.by_channel}
         try:
             while True:
                 self._do_calls()
                 standing = len(self._barriers)
                 self._wait_for_turn()
                 try:
-                    arrived = self._receive()
+                    arrived, left = self._receive(everywhere if standing else look | self._used)
                 finally:
                     self._turn.release()
                 # Before anything else, which may take long beside a cell that prints without an end (at each call that
@@ -298,20 +304,22 @@ class IOThread:
                 if not arrived:
                     for _ in range(standing):
                         self._barriers.popleft()()
-                if news:
+                rung = any(descriptor not in descriptors for descriptor, _ in news)
+                if rung:
                     # First the byte, then the mark, then a look at what there is: the other way round a ring between
                     # the two would leave the mark without its byte, and nobody would ring again.
                     with suppress(BlockingIOError):
                         self._alarm.recv(4096)
                     self._rung = False
                 pause = self._drain_in_turn()
-                if arrived or news:
-                    news = ()
-                    continue  # more may be there, and nothing but looking tells (the descriptors say it once)
+                news, look = (), everywhere if rung or (standing and arrived) else left
+                if look:
+                    continue  # more may be there, and nothing but looking tells
                 pause = self._time_left(pause)
                 if pause is not None and pause <= 0:
                     return True
                 news = poller.poll(None if pause is None else max(1, round(pause * 1000)))
+                look = {descriptors[descriptor] for descriptor, _ in news if descriptor in descriptors}
         except MemoryError:  # what was being taken in is lost
             free()
             self._handing_over = self._rung = False
@@ -357,29 +365,36 @@ class IOThread:
         for channel in self._used:
             if has_arrivals(self._sockets.by_channel[channel]):
                 return True
-        self._used = {Channel.IOPUB}  # which is used by whoever sends, to hear of subscribers
+        self._used.clear()
         return False
 
-    def _receive(self) -> list[tuple[Channel, list[bytes]]]:
-        """What has arrived, up to a fair share of each channel."""
+    def _receive(self, channels: Collection[Channel]) -> tuple[list[tuple[Channel, list[bytes]]], set[Channel]]:
+        """What has arrived on `channels`, up to a fair share of each, and those of them that may have more."""
         arrived: list[tuple[Channel, list[bytes]]] = []
+        left: set[Channel] = set()
         for channel, socket in self._sockets.by_channel.items():
+            if channel not in channels:
+                continue
             if channel is Channel.IOPUB:
                 self._publisher.hear()
                 continue
-            left = READ_AT_ONCE
-            while left and has_arrivals(socket):
+            for _ in range(READ_AT_ONCE):
+                if not has_arrivals(socket):
+                    break
                 frames = receive(socket)
                 arrived.append((channel, frames))
-                left -= 1
                 if channel is Channel.SHELL:
                     self._publisher.recent.asks(frames[0])
-        return arrived
+            else:
+                left.add(channel)
+        return arrived, left
 
     def _drain(self, seconds: float | None) -> float | None:
         """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
-        self._publisher.hear()  # or a new subscriber misses what it could have had
-        self._publisher.flush()
+        if self._outbox or self._publisher.pause is not None:
+            self._used.add(Channel.IOPUB)
+            self._publisher.hear()  # or a new subscriber misses what it could have had
+            self._publisher.flush()
         if self._replies.pause is not None:
             self._replies.flush()
             self._used.update(self._sockets.by_channel)
