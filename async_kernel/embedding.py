@@ -52,7 +52,7 @@ async def embed_kernel(
             run_loop=loops.run_in_thread,
         )
         failure: list[BaseException] = []
-        claims = Claims(names=False, loop=False, streams=streams, descriptors=False, strays=False, garbage=False)
+        claims = Claims(names=False, loop=False, streams=streams, descriptors=False, strays=False, imports=False)
         with (
             interrupting(kernel) as interrupter,
             Loader(read, kernel, interrupter, loops, wire.path, claims, namespace=namespace) as loader,

@@ -23,7 +23,7 @@ from async_kernel.wire import Wire
 
 __all__ = ["start_kernel_zmq_interface"]
 
-CLAIMS = Claims(names=True, loop=True, streams=True, descriptors=True, strays=True, garbage=True)
+CLAIMS = Claims(names=True, loop=True, streams=True, descriptors=True, strays=True, imports=True)
 """No program is around the kernel that these things could belong to."""
 
 

@@ -20,6 +20,7 @@ from async_kernel.kernel.ports import CellScope, Debugger, Interpreter, Parts
 from async_kernel.kernel.request import Request, find_request, set_fallback
 from async_kernel.launcher import load_interface, make_plan
 from async_kernel.settings import Settings
+from async_kernel.system.abandoned_imports import go_on_importing
 from async_kernel.system.main_thread import wake_main_thread
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class Claims(NamedTuple):
     strays: bool
     """Output that belongs to no cell: it goes to the latest one."""
 
-    garbage: bool
-    """The collector of garbage, which `OwnProcess` has switched off for the time of the imports."""
+    imports: bool
+    """The collector of garbage, which `OwnProcess` has switched off for the time of the imports, and these themselves,
+    which it abandons at the end."""
 
 
 class Loops:
@@ -166,8 +168,9 @@ class Loader:
     def load(self) -> Parts:
         """Import everything and put it in place. To be called in the main thread, in the loop."""
         settings, host = self._settings.attributes, self._loops.host
-        if self._claims.garbage:
+        if self._claims.imports:
             import_module(INTERPRETER_MODULE)
+            go_on_importing()
             gc.freeze()  # what was imported stays: by these two it is old, without having been looked through
             gc.unfreeze()
             gc.enable()  # before the shell is made, and startup files of the user's run

@@ -20,6 +20,7 @@ from async_kernel.interrupts.foreign_handlers import guard_handlers
 from async_kernel.interrupts.interrupter import Interrupter
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.request import Request
+from async_kernel.system.abandoned_imports import abandon_imports_when, go_on_importing
 from async_kernel.system.children import give_signals_back_in_children
 from async_kernel.system.end_signals import take_end_signals
 from async_kernel.system.ending import Ending
@@ -157,9 +158,11 @@ class OwnProcess:
     def run(self, kernel: Kernel, wire: Wire, main: Callable[[], None]) -> None:
         """Call `main()`, which serves `kernel` until it is shut down. If it fails before that, each client that asks is
         told why, until the kernel is shut down."""
+        abandon_imports_when(lambda: kernel.closing)  # until all is loaded
         try:
             main()
         except BaseException as error:
+            go_on_importing()
             if kernel.closing:  # things that cells left open, such as a nursery, may fail when the loop ends
                 log.debug("the loop ended with an error", exc_info=error)
                 return

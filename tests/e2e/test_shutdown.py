@@ -179,7 +179,7 @@ def test_sigterm_before_the_interpreter_is_loaded_is_a_clean_shutdown(
     start_kernel: StartKernel, backend: str, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    env = customised(gate, GATE.format(gated=("IPython",), folder=str(gate)))
+    env = customised(gate, GATE.format(gated=("IPython", "traitlets"), folder=str(gate)))
     kernel = start_kernel(backend, ready=False, env=env)
     try:
         wait_until((gate / "asked").exists, "the import of the interpreter")
@@ -191,6 +191,7 @@ def test_sigterm_before_the_interpreter_is_loaded_is_a_clean_shutdown(
     finally:
         (gate / "open").touch()
     assert kernel.wait_exit() == 0
+    assert (gate / "asked").read_text() == "IPython\n", "nobody needs any more what comes next"
 
 
 def test_a_restart_gives_a_fresh_kernel_at_the_same_address(start_kernel: StartKernel, backend: str) -> None:
