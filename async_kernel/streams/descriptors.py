@@ -5,8 +5,9 @@
 Each cell gets pipes of its own. Its children inherit them, so that the output of a child belongs to the cell that
 started it, however late; the output of the process itself goes to the cell that began last among those that run, or
 ran. A child that works for others when the cell has ended gets pipes by which it speaks in their cells (`workers` says
-which). A thread reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order
-with them, and a cell at its end, reads them too.
+which). A cell that has written nothing there, and started nothing that could, leaves its pipes to the next one.
+A thread reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order with
+them, and a cell at its end, reads them too.
 
 Only for POSIX systems: on Windows there is no waiting for pipes. Knows nothing of `sys.stdout`.
 """
@@ -27,6 +28,7 @@ from typing import Any
 
 from async_kernel.kernel.request import Request
 from async_kernel.stacks import callers
+from async_kernel.system.children import FormerChildren
 from async_kernel.system.service_thread import ServiceThread
 
 from .starters import is_of_library
@@ -51,7 +53,7 @@ class _Pipe:
     """The pipe in place of one descriptor for one cell, or `lent` for its children that will work for others, too.
     `write_end` is kept until the cell has ended."""
 
-    __slots__ = ("decoder", "identity", "lent", "name", "number", "open", "read_end", "request", "write_end")
+    __slots__ = ("decoder", "identity", "lent", "name", "number", "open", "read_end", "request", "used", "write_end")
 
     def __init__(self, number: int, name: str, request: Request, lent: bool) -> None:
         self.number = number
@@ -60,6 +62,7 @@ class _Pipe:
         self.lent = lent
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.open = True
+        self.used = False  # something came out of it
         self.read_end, self.write_end = _make_pipe()
         os.set_blocking(self.read_end, False)
         _widen(self.read_end)
@@ -69,10 +72,12 @@ class _Pipe:
 class _Cell:
     """The pipes of one cell: those in place of the descriptors, and those that it lends, each by its descriptor."""
 
-    __slots__ = ("lent", "pipes", "request")
+    __slots__ = ("alone", "children", "lent", "pipes", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.alone = True  # no other cell ran beside it
+        self.children = FormerChildren()
         self.pipes: dict[int, _Pipe] = {}
         self.lent: dict[int, _Pipe] = {}
 
@@ -107,6 +112,7 @@ class Capture:
         self._placed: dict[int, _Pipe] = {}  # by descriptor
         self._running: list[_Cell] = []  # in the order of their begin
         self._latest: _Cell | None = None  # whose pipes were put in place last
+        self._spare: _Cell | None = None  # that has ended, and leaves its pipes to the next one
         self._lending: tuple[AbstractContextManager[object], dict[int, int]] | None = None  # while a fork is under way
         self._poll = select.poll()  # over all pipes
         self._selector = selectors.DefaultSelector()
@@ -176,6 +182,7 @@ class Capture:
         """Have the descriptors lead where they led at first, unless other code has taken them. Processes started
         before goes on writing into the pipe that it has."""
         with self._lock:
+            self._drop_spare()
             for number, original in self.originals.items():
                 self._place(number, original)
 
@@ -207,14 +214,49 @@ class Capture:
             cell = _Cell(request)
             if self._ended:
                 return cell
-            with suppress(OSError):  # out of descriptors: the cell goes on with those that are there
-                for number in self._names:
-                    cell.pipes[number] = pipe = self._make(number, request, lent=False)
-                    self._ours.add(pipe.identity)
+            if not self._inherit(cell):
+                with suppress(OSError):  # out of descriptors: the cell goes on with those that are there
+                    for number in self._names:
+                        cell.pipes[number] = pipe = self._make(number, request, lent=False)
+                        self._ours.add(pipe.identity)
+            for other in self._running:
+                cell.alone = other.alone = False
             self._running.append(cell)
             self._take(cell)
             self.busy = False
             return cell
+
+    def _inherit(self, cell: _Cell) -> bool:
+        """Give `cell` the pipes of the one before it. Whether there were any that nobody else can write to."""
+        before = self._spare
+        if before is None:
+            return False
+        for pipe in before.pipes.values():
+            self._read(pipe)
+        if before is not self._latest or not self._is_unused(before):
+            self._drop_spare()
+            return False
+        self._spare = None
+        cell.children = before.children  # it has had none, and a look takes a while
+        cell.pipes = before.pipes
+        for pipe in cell.pipes.values():
+            pipe.request = cell.request
+        return True
+
+    def _is_unused(self, cell: _Cell) -> bool:
+        """Whether the pipes of a cell are in place, nothing has come out of them, and no other process can have one."""
+        return (
+            cell.pipes.keys() == self._names.keys()
+            and not any(pipe.used for pipe in cell.pipes.values())
+            and all(_leads_to(pipe) for pipe in cell.pipes.values())
+            and not cell.children.may_exist()
+        )
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            for pipe in self._spare.pipes.values():
+                self._close_write_end(pipe)
+            self._spare = None
 
     def _make(self, number: int, request: Request, *, lent: bool) -> _Pipe:
         pipe = _Pipe(number, self._names[number], request, lent)
@@ -232,8 +274,13 @@ class Capture:
         with self._lock:
             self._running.remove(cell)
             for pipe in cell.pipes.values():
-                self._close_write_end(pipe)
                 self._read(pipe)
+            if cell.alone and not cell.lent and cell is self._latest and self._is_unused(cell):
+                self._spare = cell
+            else:
+                for pipe in cell.pipes.values():
+                    self._close_write_end(pipe)
+                    self._read(pipe)
             self._stop_lending(cell)
             for pipe in [*self._pipes.values()]:
                 if pipe.lent:  # by whatever cell: who wrote into it may have worked for this one
@@ -293,7 +340,7 @@ class Capture:
                 self._drop(pipe)
 
     def _say(self, pipe: _Pipe, data: bytes) -> None:
-        self.busy = True
+        self.busy = pipe.used = True
         if data and (self._echo or self._ended):
             write_all(self.originals[pipe.number], data)
         if self._ended:
@@ -379,6 +426,14 @@ def write_all(number: int, data: bytes) -> None:
 def _identity(number: int) -> tuple[int, int]:
     status = os.fstat(number)
     return status.st_dev, status.st_ino
+
+
+def _leads_to(pipe: _Pipe) -> bool:
+    """Whether the descriptor that a pipe is for leads into it."""
+    try:
+        return _identity(pipe.number) == pipe.identity
+    except OSError:
+        return False
 
 
 def _make_pipe() -> tuple[int, int]:
