@@ -24,7 +24,7 @@ from .request import Request
 
 __all__ = ["PATIENCE", "Asides"]
 
-PATIENCE = 0.05
+PATIENCE = 0.01
 """Seconds that the shell's own thread is given before the service thread answers in its place, if a cell holds it."""
 
 LONGEST_PATIENCE = 1.0

@@ -26,7 +26,7 @@ from .request import Request
 
 __all__ = ["PATIENCE", "CommLine", "CommRules"]
 
-PATIENCE = 0.03
+PATIENCE = 0.01
 """Seconds that the loop of a shell is given before the thread serves a message in its place."""
 
 
