@@ -111,6 +111,15 @@ class Client:
         flags = {"silent": silent, "store_history": store_history, "allow_stdin": False, "stop_on_error": True}
         return self.build("execute_request", {"code": code, "user_expressions": {}, **flags})
 
+    def until(self, kind: str, request: str, timeout: float) -> Arrival:
+        """The next message on iopub of this type that belongs to `request`; raises `DeadlineError`."""
+        end = time.perf_counter() + timeout
+        while self.iopub.poll(max(0, int(1000 * (end - time.perf_counter())))):
+            for arrival in self.drain(self.iopub, most=1):
+                if arrival.parent == request and b'"%s"' % kind.encode() in arrival.frames[1]:
+                    return arrival
+        raise DeadlineError(f"no {kind} within {timeout:.0f} s")
+
     def sign(self, frames: Iterable[bytes]) -> bytes:
         """The digest of four frames, in hexadecimal."""
         return hmac.digest(self.key, b"".join(frames), "sha256").hex().encode()
@@ -165,10 +174,10 @@ class Client:
         return exchange
 
     @staticmethod
-    def drain(socket: zmq.Socket[bytes]) -> list[Arrival]:
+    def drain(socket: zmq.Socket[bytes], most: int = DRAIN) -> list[Arrival]:
         """What can be received at once, up to a limit."""
         arrivals: list[Arrival] = []
-        for _ in range(DRAIN):
+        for _ in range(most):
             try:
                 frames = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:

@@ -23,6 +23,8 @@ FLOOD_SECONDS: Final = 60.0
 QUIET_SECONDS: Final = 2.0
 PROBE_LINES: Final = 1_000
 LOGGING_SECONDS: Final = 25.0
+INTERRUPT_SECONDS: Final = 5.0
+BLOCKED_SECONDS: Final = 0.8
 
 Figures = Mapping[str, float]
 
@@ -35,6 +37,7 @@ class Size(NamedTuple):
     pipeline: int
     lines: int
     idle_seconds: float
+    growth: int
 
 
 def start(kernel: KernelProcess, client: Client, size: Size) -> Figures:
@@ -73,13 +76,13 @@ def idle(kernel: KernelProcess, client: Client, size: Size) -> Figures:
     """Memory and threads after the first cell, then the processor time of doing nothing."""
     client.settle(START_SECONDS)
     run(client, "1")
-    memory, threads = kernel.memory(), kernel.threads()
+    memory, own_memory, threads = kernel.memory(), kernel.own_memory(), kernel.threads()
     # What follows a first cell (history written, caches filled) is not idling.
     time.sleep(0.5)
     before, began = kernel.cpu(), time.perf_counter()
     time.sleep(size.idle_seconds)
     used, passed = kernel.cpu() - before, time.perf_counter() - began
-    return {"memory": memory, "threads": threads, "idle_cpu": 1000 * used / passed}
+    return {"memory": memory, "own_memory": own_memory, "threads": threads, "idle_cpu": 1000 * used / passed}
 
 
 def run(client: Client, code: str, *, store_history: bool = False) -> tuple[float, float]:
@@ -186,7 +189,201 @@ def flood(client: Client, name: str, code: str, stream: str, lines: int) -> Figu
     }
 
 
+def control(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """kernel_info on the control channel, one after the other."""
+    client.settle(START_SECONDS)
+    times: list[float] = []
+    for _ in range(size.warmup + size.executes):
+        times.append(ask_control(client, "kernel_info_request"))
+    return {"control_info": 1000 * statistics.median(times[size.warmup :])}
+
+
+def ask_control(client: Client, kind: str) -> float:
+    """The seconds to the answer of a request without content on the control channel."""
+    _, frames = client.build(kind, {})
+    sent = time.perf_counter()
+    client.control.send_multipart(frames)
+    if not client.control.poll(int(1000 * REPLY_SECONDS)):
+        raise DeadlineError(f"no answer to {kind} within {REPLY_SECONDS:.0f} s")
+    passed = time.perf_counter() - sent
+    client.drain(client.control)
+    return passed
+
+
+def completion(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """Completions of an attribute: the first, and the median of those that follow."""
+    client.settle(START_SECONDS)
+    run(client, "import os")
+    times = [complete(client) for _ in range(1 + max(5, size.executes // 10))]
+    return {"completion_first": 1000 * times[0], "completion": 1000 * statistics.median(times[1:])}
+
+
+def complete(client: Client) -> float:
+    """The seconds to the reply with the completions of `os.path.jo`."""
+    code = "os.path.jo"
+    request, frames = client.build("complete_request", {"code": code, "cursor_pos": len(code)})
+    sent = time.perf_counter()
+    client.shell.send_multipart(frames)
+    exchange = client.collect([request], REPLY_SECONDS, idle=False)
+    client.check(exchange)
+    return exchange.replies[request] - sent
+
+
+def bulk(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """Text in pieces of 1 MB, and messages with something to display."""
+    client.settle(START_SECONDS)
+    run(client, "import sys; from IPython.display import display; print('warm')")
+    rates = {"bulk_rate": ("sys.stdout.write", "'x' * 999_999 + '\\n'", 50), "display_rate": ("show", "str(i)", 2000)}
+    run(client, "def show(text): display({'text/plain': text}, raw=True)")
+    figures: dict[str, float] = {}
+    for name, (function, text, count) in rates.items():
+        request, frames = client.execute(f"for i in range({count}): {function}({text});\nNone")
+        sent = time.perf_counter()
+        client.shell.send_multipart(frames)
+        exchange = client.collect([request], FLOOD_SECONDS, quiet=QUIET_SECONDS)
+        client.check(exchange)
+        figures[name] = count / (exchange.last - sent)
+    return figures
+
+
+def comm(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """Messages of a comm that are sent back: small ones, and 10 MB."""
+    client.settle(START_SECONDS)
+    run(client, ECHO)
+    _, frames = client.build("comm_open", {"comm_id": "c", "target_name": "echo", "data": {}})
+    client.shell.send_multipart(frames)
+    small = [echo(client) for _ in range(size.warmup + size.executes)][size.warmup :]
+    large = [echo(client, bytes(10_000_000)) for _ in range(6)][1:]
+    return {"comm": 1000 * statistics.median(small), "comm_rate": 0.02 / statistics.median(large)}
+
+
+ECHO: Final = """
+import comm
+
+def opened(one, message):
+    one.on_msg(lambda message: one.send(message["content"]["data"], buffers=message.get("buffers")))
+
+comm.get_comm_manager().register_target("echo", opened)
+"""
+
+
+def echo(client: Client, buffer: bytes = b"") -> float:
+    """The seconds to a comm message's way there and back."""
+    request, frames = client.build("comm_msg", {"comm_id": "c", "data": {}})
+    sent = time.perf_counter()
+    client.shell.send_multipart([*frames, *([buffer] if buffer else [])])
+    return client.until("comm_msg", request, REPLY_SECONDS).time - sent
+
+
+HANGING: Final = {
+    "loop": "while True: pass",
+    "sleep": "import time; time.sleep(60)",
+    "await": "import asyncio; await asyncio.sleep(60)",
+}
+
+
+def interrupts(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """Interrupts by message: from sending one to the error reply. The first cell that none ends is the last."""
+    client.settle(START_SECONDS)
+    figures: dict[str, float] = {}
+    for name, code in HANGING.items():
+        times: list[float] = []
+        for _ in range(1 + max(3, size.executes // 60)):
+            request, frames = client.execute(f"print('go', flush=True)\n{code}")
+            client.shell.send_multipart(frames)
+            client.until("stream", request, REPLY_SECONDS)
+            time.sleep(0.05)
+            sent = time.perf_counter()
+            client.control.send_multipart(client.build("interrupt_request", {})[1])
+            exchange = client.collect([request], INTERRUPT_SECONDS, quiet=QUIET_SECONDS)
+            if request not in exchange.replies:
+                return figures
+            times.append(exchange.replies[request] - sent)
+        figures[f"interrupt_{name}"] = 1000 * statistics.median(times[1:])
+    return figures
+
+
+def blocked(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """While a cell blocks its thread: a completion, and the echo of a comm. No figure for what waits for its end."""
+    client.settle(START_SECONDS)
+    run(client, ECHO + "\nimport os, time")
+    complete(client)
+    _, frames = client.build("comm_open", {"comm_id": "c", "target_name": "echo", "data": {}})
+    client.shell.send_multipart(frames)
+    echo(client)
+    figures: dict[str, float] = {}
+    asked: dict[str, Callable[[Client], float]] = {"completion": complete, "comm": echo}
+    for name, ask in asked.items():
+        times: list[float] = []
+        for _ in range(4):
+            request, frames = client.execute(f"print('go', flush=True); time.sleep({BLOCKED_SECONDS})")
+            client.shell.send_multipart(frames)
+            client.until("stream", request, REPLY_SECONDS)
+            time.sleep(0.05)
+            times.append(ask(client))
+            client.collect([], REPLY_SECONDS)
+            time.sleep(BLOCKED_SECONDS)
+            client.drain(client.shell)
+            client.drain(client.iopub)
+        if statistics.median(times) < BLOCKED_SECONDS / 2:
+            figures[f"blocked_{name}"] = 1000 * statistics.median(times)
+    return figures
+
+
+def growth(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """What 1,000 executes that are not stored leave in memory."""
+    client.settle(START_SECONDS)
+    for _ in range(size.growth):
+        run(client, "print('x')")
+    before = kernel.own_memory()
+    for _ in range(size.growth):
+        run(client, "print('x')")
+    return {"growth": 1e6 * (kernel.own_memory() - before) / size.growth}
+
+
+def instructions(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """Instructions of a request in thousands, of all threads outside the system: the kernel runs under callgrind.
+
+    The only figure of these that a busy machine does not change.
+    """
+    client.settle(10 * START_SECONDS)
+    time.sleep(8)  # what a kernel prepares after its start
+    requests = 100
+    for _ in range(20):
+        run(client, "pass")
+    kernel.count_instructions()
+    for _ in range(requests):
+        run(client, "pass")
+    figures = {"instructions_execute": kernel.count_instructions()}
+    built = [client.execute("pass") for _ in range(requests)]
+    for _, frames in built:
+        client.shell.send_multipart(frames)
+    client.check(client.collect([request for request, _ in built], 10 * START_SECONDS))
+    figures["instructions_pipeline"] = kernel.count_instructions()
+    for _ in range(requests):
+        ask_control(client, "kernel_info_request")
+    figures["instructions_info"] = kernel.count_instructions()
+    return {name: count / requests / 1000 for name, count in figures.items()}
+
+
 MEASURES: Final[Mapping[str, Callable[[KernelProcess, Client, Size], Figures]]] = {
     function.__name__: function
-    for function in (start, first_execute, roundtrip, roundtrip_history, pipeline, prints, logging, idle)
+    for function in (
+        start,
+        first_execute,
+        roundtrip,
+        roundtrip_history,
+        pipeline,
+        control,
+        completion,
+        prints,
+        logging,
+        bulk,
+        comm,
+        interrupts,
+        blocked,
+        idle,
+        growth,
+        instructions,
+    )
 }

@@ -134,6 +134,10 @@ class KernelProcess:
         """Resident memory in MB (10^6 bytes), children included."""
         return sum(float(one.memory_info().rss) for one in self.family()) / 1e6
 
+    def own_memory(self) -> float:
+        """Memory that would be free again without the kernel (USS), in MB, children included."""
+        return sum(float(one.memory_full_info().uss) for one in self.family()) / 1e6
+
     def threads(self) -> int:
         """How many threads there are, children included."""
         return sum(int(one.num_threads()) for one in self.family())
@@ -141,6 +145,16 @@ class KernelProcess:
     def cpu(self) -> float:
         """Processor time used so far, in seconds, children included."""
         return sum(cpu_seconds(one) for one in self.family())
+
+    def count_instructions(self) -> int:
+        """The instructions since this was called last, of a process that runs under callgrind."""
+        before = {*self.folder.glob("instructions.*")}
+        command = ["callgrind_control", "--dump", str(self.process.pid)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        (dump,) = {*self.folder.glob("instructions.*")} - before
+        lines = dump.read_text(encoding="utf-8", errors="replace").splitlines()
+        dump.unlink()
+        return next(int(line.split()[1]) for line in lines if line.startswith(("summary:", "totals:")))
 
     def words(self, lines: int = 5) -> str:
         """The last lines that the process wrote to its log."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from figures import FIGURES, Figure
+from picture import OURS
 
 __all__ = ["REFERENCE", "markdown", "medians", "ratios", "terminal"]
 
@@ -61,12 +62,26 @@ def cells(results: Mapping[str, Any]) -> list[list[str]]:
     values: Medians = results["medians"]
     relative: Medians = results["ratios"]
     kernels = list(values)
-    rows = [["figure (median)", "unit", *kernels]]
+    rows = [["figure (median)", "unit", "target", *kernels]]
     for figure in FIGURES:
         if any(figure.name in values[kernel] for kernel in kernels):
             row = [cell(figure, values[kernel], relative[kernel], kernel) for kernel in kernels]
-            rows.append([figure.title, figure.unit, *row])
+            rows.append([figure.title, figure.unit, target(figure, values), *row])
     return rows
+
+
+def target(figure: Figure, values: Medians) -> str:
+    """Our target, and whether it is met: "<= 0.9 xeus-python: met", "<= 25: 28.6"; "" where there is none."""
+    if figure.target is None:
+        return ""
+    kernel, factor = figure.target
+    text = f"{'>=' if figure.better == 'higher' else '<='} {factor:g}{' ' * bool(kernel)}{kernel}"
+    ours, theirs = values.get(OURS, {}).get(figure.name), values.get(kernel, {}).get(figure.name)
+    if ours is None or (kernel and not theirs):
+        return text
+    limit = factor * theirs if kernel and theirs else factor
+    met = ours >= limit if figure.better == "higher" else ours <= limit
+    return f"{text}: {'met' if met else f'{ours / theirs:.2f}' if theirs else f'{ours:,.{figure.digits}f}'}"
 
 
 def cell(figure: Figure, values: Mapping[str, float], relative: Mapping[str, float], kernel: str) -> str:
@@ -85,10 +100,11 @@ def notes(results: Mapping[str, Any]) -> list[str]:
     """What a reader of the table has to know: the circumstances, and what could not be measured."""
     machine = results["machine"]
     lines = [
-        f"{results['rounds']} rounds, size {results['size']}, CPython {machine['python']}, {machine['system']}, "
+        f"{results['taken'][:10]}: {results['rounds']} rounds, size {results['size']}, CPython {machine['python']}, "
+        f"{machine['system']}, "
         f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB; "
         f"load {machine['load_before']} before and {machine['load_after']} after. "
-        f"Ratios in parentheses are to {REFERENCE}."
+        f"Ratios in parentheses are to {REFERENCE}; the targets are those of {OURS}."
     ]
     lines += [f"Not measured: {name}: {reason.splitlines()[-1]}" for name, reason in results["not_measured"].items()]
     seen: dict[tuple[str, str, str], int] = {}
@@ -116,7 +132,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     """The table in Markdown, with the versions below."""
     rows = cells(results)
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines.insert(1, "|---|---|" + "---:|" * (len(rows[0]) - 2))
+    lines.insert(1, "|---|---|---|" + "---:|" * (len(rows[0]) - 3))
     versions = [f"- {name}: {packages(kernel['versions'])}" for name, kernel in results["kernels"].items()]
     return "\n".join([*lines, "", *(f"{note}\n" for note in notes(results)), *versions, ""])
 

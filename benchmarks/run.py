@@ -1,6 +1,7 @@
 """Measure this kernel beside its peers: one command, on any machine with CPython >= 3.11.
 
     python benchmarks/run.py [--quick] [--rounds N] [--only MEASURE,...] [--kernels NAME,...]
+        [--instructions] [--publish]
 
 Standard library only: it makes the environments under build/benchmarks/envs, then starts `session.py` in the client's.
 See benchmarks/README.md for what the figures mean.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +26,7 @@ __all__ = ["main"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "build" / "benchmarks"
+PAGE: Final = ROOT / "docs" / "compare" / "benchmarks.md"
 
 
 def names(text: str) -> list[str]:
@@ -39,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--only", type=names, default=[], help=f"measures, of {', '.join(figures.MEASURE_NAMES)}")
     made.add_argument("--kernels", type=names, default=known, help=f"kernels, of {', '.join(known)}")
     made.add_argument("--quick", action="store_true", help="small amounts: to see that all works, not to publish")
+    made.add_argument("--instructions", action="store_true", help="count those of a request too, with valgrind")
+    made.add_argument("--publish", action="store_true", help="put table and picture into docs/compare")
     return made
 
 
@@ -47,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     command = parser()
     options = command.parse_args(arguments)
     try:
-        measures = figures.select(options.only)
+        measures = figures.select(options.only) + [figures.COUNTED] * options.instructions
     except ValueError as error:
         command.error(str(error))
     known = {subject.name for subject in environments.SUBJECTS}
@@ -72,7 +77,21 @@ def main(arguments: Sequence[str]) -> int:
     }
     path = FOLDER / "plan.json"
     path.write_text(json.dumps(plan, indent=1), encoding="utf-8")
-    return measure(path)
+    status = measure(path)
+    if options.publish:
+        publish()
+    return status
+
+
+def publish() -> None:
+    """Put the results into the page of the docs, with the machine and the date."""
+    shutil.copy(FOLDER / "results.svg", PAGE.with_suffix(".svg"))
+    table = (FOLDER / "results.md").read_text(encoding="utf-8")
+    PAGE.write_text(
+        "```{include} ../../benchmarks/README.md\n```\n\n## The results\n\n"
+        f"![Each figure as a multiple of ours]({PAGE.stem}.svg)\n\n{table}",
+        encoding="utf-8",
+    )
 
 
 def measure(plan: Path) -> int:

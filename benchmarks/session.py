@@ -23,6 +23,7 @@ from typing import Any, Final
 import psutil
 import zmq
 
+import picture
 import report
 from client import Client, DeadlineError
 from measures import MEASURES, Size
@@ -31,12 +32,15 @@ from process import KernelProcess
 __all__ = ["main"]
 
 SIZES: Final = {
-    "full": Size(warmup=30, executes=300, pipeline=200, lines=100_000, idle_seconds=2.0),
-    "quick": Size(warmup=5, executes=50, pipeline=200, lines=10_000, idle_seconds=0.5),
+    "full": Size(warmup=30, executes=300, pipeline=200, lines=100_000, idle_seconds=2.0, growth=1000),
+    "quick": Size(warmup=5, executes=50, pipeline=200, lines=10_000, idle_seconds=0.5, growth=100),
 }
 STARTS: Final = {"full": 3, "quick": 1}
 """Cold starts per round: one start is one sample, while a round trip is the median of hundreds."""
 GIVE_UP: Final = 2
+BEYOND_THE_FLOOR: Final = {"completion", "bulk", "comm", "interrupts", "blocked"}
+"""What a bare loop without IPython does not have."""
+COUNTING: Final = ("valgrind", "--tool=callgrind", "--callgrind-out-file=instructions")
 EXPECTED: Final = (DeadlineError, zmq.ZMQError, psutil.Error, OSError, ValueError, KeyError, IndexError)
 
 
@@ -56,7 +60,8 @@ class Session:
         """One measure of one kernel, in a process of its own. Raises one of `EXPECTED`."""
         folder = self.folder / "run" / subject["name"]
         keys = curve_keys() if subject["encrypted"] else {}
-        kernel = KernelProcess(subject["argv"], subject["env"], Path(subject["prefix"]), folder, keys)
+        argv = [*(COUNTING if measure == "instructions" else ()), *subject["argv"]]
+        kernel = KernelProcess(argv, subject["env"], Path(subject["prefix"]), folder, keys)
         client = Client(kernel.connection)
         gc.collect()
         gc.disable()
@@ -111,7 +116,8 @@ class Session:
                 repeats = STARTS[self.plan["size"]] if measure in ("start", "first_execute") else 1
                 for _ in range(repeats):
                     for subject in order:
-                        yield number, measure, subject
+                        if subject["name"] != "floor" or measure not in BEYOND_THE_FLOOR:
+                            yield number, measure, subject
 
     def reason(self, error: BaseException) -> str:
         """An error in one line, without the paths of this machine."""
@@ -182,6 +188,7 @@ def main(arguments: Sequence[str]) -> int:
     results = session.results(load_before)
     (session.folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (session.folder / "results.md").write_text(report.markdown(results), encoding="utf-8")
+    (session.folder / "results.svg").write_text(picture.picture(results), encoding="utf-8")
     print(report.terminal(results))
     return 1 if session.failures or session.not_measured else 0
 
