@@ -197,3 +197,15 @@ def test_results_stand_under_the_numbers_of_their_inputs(kernel: KernelDriver) -
         f"[(get_ipython().history_manager.input_hist_raw[n], Out.get(n)) for n in range({first}, {first} + 6)]"
     )
     assert kept == [(codes[0], 42), (codes[1], 42), (codes[2], 60), ("50", 50), (codes[3], None), (codes[4], "end")]
+
+
+def test_a_short_cell_prints_one_message(kernel: KernelDriver) -> None:
+    """Else a notebook that is run again and compared has changed. The text leaves with the reply of its cell, and
+    before a display, however long it would wait for more."""
+    kernel.execute("from async_kernel.transport import outbox\noutbox.LINE_SECONDS = outbox.GATHER_SECONDS = 3600.0").ok()
+    for _ in range(3):
+        cell = kernel.execute("for i in range(10): print(i)").ok()
+        assert [content["text"] for content in cell.contents("stream")] == ["".join(f"{i}\n" for i in range(10))]
+    cell = kernel.execute("print(1)\nprint(2)\ndisplay(3)\nprint(4)\nprint(5, end='')").ok()
+    shown = [m["content"].get("text", "display") for m in cell.published if m["msg_type"] in ("stream", "display_data")]
+    assert shown == ["1\n2\n", "display", "4\n5"]
