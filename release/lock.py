@@ -4,7 +4,8 @@
 
 `test-environment.txt` is the environment of the tests, `suites-environment.txt` that of the suites of other projects
 (tests/suites), `clients-environment.txt` that of clients (tests/clients), `libraries-environment.txt` that of
-libraries (tests/libraries). All are for all systems and Pythons that the project supports (markers say which); no line
+libraries (tests/libraries), `gateways-environment.txt` and `enterprise-environment.txt` those of gateways
+(tests/beyond). All are for all systems and Pythons that the project supports (markers say which); no line
 names an index, so whoever installs from one chooses where from:
 `pip install --require-hashes -r release/test-environment.txt`, then `pip install --no-deps -e .`.
 """
@@ -25,12 +26,14 @@ class Lock(NamedTuple):
     path: Path
     extras: tuple[str, ...]
     groups: tuple[str, ...]
+    ours: bool = True
+    """Whether the package's own requirements are pinned with them."""
 
     @property
     def header(self) -> str:
         """The comment at its top."""
         return (
-            f"# Pinned and hashed: extras {', '.join(self.extras)}; groups {', '.join(self.groups)}.\n"
+            f"# Pinned and hashed: extras {', '.join(self.extras) or 'none'}; groups {', '.join(self.groups)}.\n"
             "# Written by release/lock.py; edit pyproject.toml and run it again.\n"
         )
 
@@ -40,6 +43,8 @@ LOCKS = (
     Lock(Path("release", "suites-environment.txt"), ("trio", "uvloop", "debugger"), ("suites",)),
     Lock(Path("release", "clients-environment.txt"), ("trio", "uvloop", "debugger"), ("clients",)),
     Lock(Path("release", "libraries-environment.txt"), ("trio", "uvloop"), ("libraries",)),
+    Lock(Path("release", "gateways-environment.txt"), ("trio", "uvloop", "gateway"), ("gateways",)),
+    Lock(Path("release", "enterprise-environment.txt"), (), ("enterprise",), ours=False),
 )
 
 
@@ -50,7 +55,7 @@ def write(lock: Lock) -> str:
         "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-package", "async-kernel",
         *(f"--extra={extra}" for extra in lock.extras),
         *(f"--group=pyproject.toml:{group}" for group in lock.groups),
-        "--output-file", str(lock.path), "pyproject.toml",
+        "--output-file", str(lock.path), *(["pyproject.toml"] if lock.ours else []),
     ]  # fmt: skip
     subprocess.run(command, cwd=CHECKOUT, check=True)
     path = CHECKOUT / lock.path

@@ -29,10 +29,10 @@ def lock(name: str) -> Path:
     return ROOT / "release" / f"{name}-environment.txt"
 
 
-def make(name: str, variables: Mapping[str, str]) -> Path:
+def make(name: str, variables: Mapping[str, str], ours: bool = True) -> Path:
     """The interpreter of an environment, which is made if it is not there or out of date.
 
-    `variables` is the environment in which pip finds its configuration.
+    `variables` is the environment in which pip finds its configuration. `ours` says whether this checkout is in it.
     """
     folder = cache(name) / f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -50,7 +50,8 @@ def make(name: str, variables: Mapping[str, str]) -> Path:
             "--no-compile",
             "--disable-pip-version-check",
         ]
-        for what in (["--require-hashes", f"--requirement={lock(name)}"], ["--no-deps", f"--editable={ROOT}"]):
+        checkout = [["--no-deps", f"--editable={ROOT}"]] if ours else []
+        for what in (["--require-hashes", f"--requirement={lock(name)}"], *checkout):
             subprocess.run([*pip, *what], check=True, timeout=600, env=dict(variables))
         made_from.write_text(state, encoding="utf-8")
     return python

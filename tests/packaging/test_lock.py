@@ -35,7 +35,7 @@ def asked_for() -> list[tuple[Path, Requirement]]:
     for each in lock.LOCKS:
         names = extras if each.extras == ("all",) else each.extras
         lists = [
-            metadata["project"]["dependencies"],
+            metadata["project"]["dependencies"] if each.ours else [],
             *(extras[name] for name in names),
             *(metadata["dependency-groups"][group] for group in each.groups),
         ]

@@ -1,0 +1,132 @@
+"""A life of a kernel by the REST interface and the websocket that servers and gateways have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psutil
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+DEADLINE = 90.0
+"""Seconds that any single wait may take: gateways look for news twice a second, and machines that test are busy."""
+
+SLEEPS = "print('runs', flush=True)\nimport time\ntime.sleep(600)"
+SHOWS = """
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(os.getpid(), child.pid, 6 * 7)
+"""
+"""Enterprise Gateway hands no PATH down to kernels of its own machine."""
+
+
+class Rest:
+    """A server's interface at an address."""
+
+    def __init__(self, address: str, token: str = "", **environment: str) -> None:
+        self.address = address
+        self.headers = {"Authorization": f"token {token}"} if token else {}
+        self._environment = environment
+
+    async def ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
+        """A request, and the JSON of its answer."""
+        body = None if method in ("GET", "DELETE") else json.dumps(content or {})
+        request = HTTPRequest(
+            f"{self.address}/{path}", method, self.headers, body, request_timeout=DEADLINE, connect_timeout=DEADLINE
+        )
+        answer = await AsyncHTTPClient(force_instance=True).fetch(request)
+        return json.loads(answer.body) if answer.body else None
+
+    async def connect(self, kernel: str) -> WebSocketClientConnection:
+        """The channels of a kernel."""
+        address = f"{self.address.replace('http', 'ws', 1)}/api/kernels/{kernel}/channels?session_id={uuid.uuid4().hex}"
+        return await websocket_connect(HTTPRequest(address, headers=self.headers, request_timeout=DEADLINE))
+
+    async def life(self, spec: str) -> None:
+        """Start a kernel, run a cell, interrupt one, restart the kernel and end it."""
+        kernel = (await self.ask("POST", "api/kernels", {"name": spec, "env": self._environment}))["id"]
+        channels = await self.connect(kernel)
+        first, child, number = await printed(channels, SHOWS)
+        assert number == 42
+        asked = await send(channels, SLEEPS)
+        await receive(channels, asked, "stream")
+        await self.ask("POST", f"api/kernels/{kernel}/interrupt")
+        reply = await receive(channels, asked, "execute_reply")
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        await self.ask("POST", f"api/kernels/{kernel}/restart")
+        await gone(first, child)
+        channels.close()
+        channels = await self.connect(kernel)
+        second, child, number = await printed(channels, SHOWS)
+        assert number == 42
+        assert second != first
+        channels.close()
+        await self.ask("DELETE", f"api/kernels/{kernel}")
+        await gone(second, child)
+        listed = await self.ask("GET", "api/kernels")
+        assert kernel not in {each["id"] for each in listed}
+
+
+async def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait until `condition()` is true; `what` is for the error."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {DEADLINE} s"
+        await asyncio.sleep(0.02)
+
+
+async def gone(kernel: int, *others: int) -> None:
+    """The kernel, its children and the process of its port for signals have ended."""
+    await wait_for(lambda: not any(map(runs, (kernel, *others))), "the end of a kernel and its children")
+    await wait_for(lambda: not any(serves(process, kernel) for process in psutil.process_iter()), "the end of its port")
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def serves(process: psutil.Process, kernel: int) -> bool:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    return bool(words) and words[-1] == str(kernel) and any("comm_port.py" in word for word in words)
+
+
+async def send(channels: WebSocketClientConnection, code: str) -> str:
+    """Send a cell; its id."""
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "beyond", "version": "5.3",
+              "username": "", "date": "2026-01-01T00:00:00Z"}  # fmt: skip
+    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell",
+               "buffers": []}  # fmt: skip
+    await channels.write_message(json.dumps(message))
+    return header["msg_id"]
+
+
+async def receive(channels: WebSocketClientConnection, asked: str, *kinds: str) -> dict[str, Any]:
+    """The next message of one of these types that answers a cell."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        text = await asyncio.wait_for(channels.read_message(), max(0.0, end - time.monotonic()))
+        assert text is not None, "the server has closed the channels"
+        message: dict[str, Any] = json.loads(text)
+        if message["parent_header"].get("msg_id") == asked and message["msg_type"] in kinds:
+            return message
+
+
+async def printed(channels: WebSocketClientConnection, code: str) -> list[int]:
+    """The numbers that a cell prints."""
+    asked = await send(channels, code)
+    message = await receive(channels, asked, "stream", "error")
+    assert message["msg_type"] == "stream", message["content"]
+    return [int(word) for word in message["content"]["text"].split()]
