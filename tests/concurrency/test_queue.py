@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -197,3 +198,25 @@ def test_a_thread_that_is_held_up_takes_no_wake_up_from_the_next(backend: str) -
 
     run(backend, main)
     assert taken == ["late", "quick", "last"]
+
+
+def test_the_loop_is_woken_only_for_a_getter_that_waits(backend: str) -> None:
+    """Each wake is a call into the loop, by a descriptor from another thread: none for what lies there already."""
+    queue: Queue[int] = Queue()
+
+    async def main() -> int:
+        portal = current_portal()
+        call, wakes = portal.call, 0
+
+        def counted(function: Callable[..., None], *args: object) -> bool:
+            nonlocal wakes
+            wakes += 1
+            return call(function, *args)
+
+        portal.call = counted  # type: ignore[method-assign]
+        for number in range(100):
+            queue.put(number)
+            assert await queue.get(portal) == number
+        return wakes
+
+    assert run(backend, main) == 0
