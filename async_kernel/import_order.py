@@ -26,7 +26,7 @@ __all__ = ["DEPENDENCIES", "OPTIONAL", "ImportOrder", "keep_user_files_out", "pa
 
 DEPENDENCIES = frozenset(
     """
-    IPython Shiboken _cffi_backend anyio asttokens attr attrs cffi colorama comm dateutil debugpy decorator
+    Cryptodome IPython Shiboken _cffi_backend anyio asttokens attr attrs cffi colorama comm dateutil debugpy decorator
     exceptiongroup executing idna ipython_pygments_lexers jedi jupyter jupyter_client jupyter_core matplotlib_inline
     outcome parso pexpect platformdirs prompt_toolkit psutil ptyprocess pure_eval pycparser pygments shiboken6 six
     sniffio sortedcontainers stack_data tornado traitlets trio typing_extensions tzdata uvloop wcwidth winloop zmq
