@@ -110,8 +110,8 @@ def _wait_answered(address: str, process: subprocess.Popen[bytes]) -> None:
 def _answers(address: str) -> bool:
     try:
         urllib.request.urlopen(address, timeout=DEADLINE).close()
-    except urllib.error.HTTPError:
-        return True  # it wants more, and is there
+    except urllib.error.HTTPError as error:
+        return error.code not in (404, 503)  # of a proxy, whose server is not there
     except OSError:
         return False
     return True

@@ -202,7 +202,9 @@ def test_results_stand_under_the_numbers_of_their_inputs(kernel: KernelDriver) -
 def test_a_short_cell_prints_one_message(kernel: KernelDriver) -> None:
     """Else a notebook that is run again and compared has changed. The text leaves with the reply of its cell, and
     before a display, however long it would wait for more."""
-    kernel.execute("from async_kernel.transport import outbox\noutbox.LINE_SECONDS = outbox.GATHER_SECONDS = 3600.0").ok()
+    kernel.execute(
+        "from async_kernel.transport import outbox\noutbox.LINE_SECONDS = outbox.GATHER_SECONDS = 3600.0"
+    ).ok()
     for _ in range(3):
         cell = kernel.execute("for i in range(10): print(i)").ok()
         assert [content["text"] for content in cell.contents("stream")] == ["".join(f"{i}\n" for i in range(10))]
