@@ -19,6 +19,7 @@ version = release = __version__
 extensions = [
     "myst_nb",  # Markdown, and notebooks that are executed
     "sphinx.ext.autodoc",  # the reference of the Python API, from docstrings
+    "sphinx.ext.viewcode",  # from a name of the API to its source
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
