@@ -167,7 +167,7 @@ def summary(value: object) -> tuple[str, str]:
     if type(value) not in _CONTAINERS:
         return name, f"<{kind(value)}>" if kind(value) != "instance" else f"<{name}>"
     container: Any = value
-    # In one step, in which Python's lock is not given up: another thread may be changing it.
+    # In one step, in which the GIL is not given up: another thread may be changing it.
     some = list(islice(container.items() if type(value) is dict else container, _MOST + 1))
     items = [
         f"{_element(one[0])}: {_element(one[1])}" if type(value) is dict else _element(one) for one in some[:_MOST]

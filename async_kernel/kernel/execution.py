@@ -135,7 +135,7 @@ class Execution:
         self.request.stream(
             "stderr",
             f"The interrupt was sent {seconds:.1f} s before the kernel could see it: nothing else runs while C code "
-            "holds Python's lock.\n",
+            "holds the GIL.\n",
         )
 
     def leave(self) -> None:

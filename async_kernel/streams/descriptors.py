@@ -36,7 +36,7 @@ from .starters import is_of_library
 __all__ = ["Capture"]
 
 PIPE_BYTES = 1 << 20
-"""How much a pipe holds, where the system lets that be set: so much C code can write while it holds Python's lock."""
+"""How much a pipe holds, where the system lets that be set: so much C code can write while it holds the GIL."""
 
 READ_BYTES = 1 << 18
 
@@ -46,7 +46,7 @@ output."""
 
 PAUSE_SECONDS = 0.002
 """How long the thread lets text gather after it has read some: code that writes line by line would else wait for
-Python's lock at each line."""
+the GIL at each line."""
 
 
 class _Pipe:

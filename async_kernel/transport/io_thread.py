@@ -52,7 +52,7 @@ GATHER_MORE_SECONDS = 0.01
 """How much longer text is gathered while no subscriber can take more."""
 
 SEND_SECONDS = 0.01
-"""How long the I/O thread sends before it gives up the turn: it waits for Python's lock at every message, while a cell
+"""How long the I/O thread sends before it gives up the turn: it waits for the GIL at every message, while a cell
 that prints without an end puts in many, which its own thread sends faster, and which must not keep out what arrives."""
 
 OUTBOX_MESSAGES = 4
@@ -193,7 +193,7 @@ class IOThread:
                 self._ring()  # whoever has the turn may have looked into the outbox for the last time already
             while len(self._outbox) > most and self._wait_for_turn(PATIENCE_SECONDS):
                 self._send_in_turn()
-            # Whoever waits there needs Python's lock as well, and would be given it after a switch interval only.
+            # Whoever waits there needs the GIL as well, and would be given it after a switch interval only.
             if most < inf and self._wanted and self._gate.acquire(timeout=PATIENCE_SECONDS):
                 self._gate.release()
         finally:
@@ -296,7 +296,7 @@ class IOThread:
                 finally:
                     self._turn.release()
                 # Before anything else, which may take long beside a cell that prints without an end (at each call that
-                # gives Python's lock up): what has arrived may be what ends it.
+                # gives the GIL up): what has arrived may be what ends it.
                 self._handing_over = True
                 for channel, frames in arrived:
                     self._hand_over(channel, frames)

@@ -245,7 +245,7 @@ _ANY = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1"}  # noqa: S104  # an address of
 
 
 def _echo(socket: zmq.Socket[bytes]) -> None:
-    """Send back whatever comes, inside libzmq: a cell that holds Python's lock does not stop the heart."""
+    """Send back whatever comes, inside libzmq: a cell that holds the GIL does not stop the heart."""
     try:
         zmq.proxy(socket, socket)
     except zmq.ContextTerminated:

@@ -84,7 +84,7 @@ def test_a_thread_that_computes_in_c_code_has_longer(monkeypatch: pytest.MonkeyP
 
     def compute() -> None:
         begun.set()
-        hashlib.sha512(data)  # without Python's lock, for some tenths of a second
+        hashlib.sha512(data)  # without the GIL, for some tenths of a second
 
     thread, ident = start(compute)
     assert begun.wait(DEADLINE)
