@@ -30,8 +30,14 @@ CLAIMS = Claims(names=True, loop=True, streams=True, descriptors=True, strays=Tr
 def start_kernel_zmq_interface(settings: Settings) -> int:
     """Start a kernel on ZMQ sockets, in the calling thread, and serve until it is shut down.
 
-    This is the default `--start_interface`. Returns the exit status: 0 after a shutdown, 1 when the kernel could not
-    run, in which case every client that asked has been told why.
+    This is the default `--start_interface`; one of your own may do something first, and then call it:
+
+        def start(settings):
+            os.nice(5)
+            return async_kernel.start_kernel_zmq_interface(settings)
+
+    Returns the exit status: 0 after a shutdown, 1 when the kernel could not run, in which case every client that asked
+    has been told why. Raises ConnectionFileError where there are no sockets to tell it by.
     """
     parent = find_parent(os.environ)
     guardian = start_guardian(parent, GUARDIAN_GRACE, GRACE)  # while there is no other thread

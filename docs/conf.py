@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from async_kernel import __version__
@@ -41,6 +43,7 @@ add_module_names = False
 python_use_unqualified_type_names = True
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "async-kernel"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -101,7 +104,16 @@ def read_docstring(app: Sphinx, what: str, name: str, thing: object, options: ob
     lines[:] = read
 
 
+def read_signatures(app: Sphinx, tree: nodes.document) -> None:
+    """Take the modules off the names in signatures of several forms, whose types Sphinx cannot parse: `~P` is one."""
+    for signature in tree.findall(addnodes.desc_signature):
+        for text in list(signature.findall(nodes.Text)):
+            if "~" in text:
+                text.parent.replace(text, nodes.Text(re.sub(r"~(?:\w+\.)*(?=\w)", "", text)))
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", read_signatures)
     app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", read_docstring)

@@ -106,6 +106,8 @@ def remove_kernel_spec(
 ) -> Path:
     """Remove a kernel spec, as `async-kernel -r` does, and return the folder it was in.
 
+    `remove_kernel_spec("async-trio", user=True)` removes what `write_kernel_spec("async-trio", user=True)` has written.
+
     Raises `SpecError` where there is none, or it is not ours and `force` is not said.
     """
     place = parse(["-a", "async", *_place_words(prefix, folder, user)])

@@ -51,7 +51,8 @@ def follow_current_cell(thread: threading.Thread | None = None) -> None:
             for event in events:
                 print(event)
 
-    By default the output of a thread belongs to the cell that started it.
+    By default the output of a thread belongs to the cell that started it. Raises nothing, and changes nothing in a
+    program without a kernel.
     """
     if thread is None:
         adopt(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -174,6 +175,36 @@ def public() -> Iterator[tuple[str, object]]:
 
 def test_no_public_name_is_without_a_docstring() -> None:
     assert [name for name, thing in public() if not inspect.getdoc(thing)] == []
+
+
+def examples(thing: object) -> list[str]:
+    """The indented blocks of a docstring, and the names in backquotes that are calls: its examples."""
+    text = inspect.getdoc(thing) or ""
+    blocks = [inspect.cleandoc(block) for block in re.findall(r"(?:^    .*\n?|^\n(?=    ))+", text, re.M)]
+    return [*filter(None, blocks), *re.findall(r"`([\w.]+\([^`]+\)[^`]*)`", text)]
+
+
+PLAIN = [name for name in async_kernel.__all__ if name != "__version__"]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_public_name_has_an_example_that_python_can_read(name: str) -> None:
+    found = examples(getattr(async_kernel, name))
+    assert found, f"{name} has no example"
+    for example in found:
+        compile(example, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("name", [name for name in PLAIN if inspect.isfunction(getattr(async_kernel, name))])
+def test_a_public_function_says_what_it_returns_and_raises(name: str) -> None:
+    function = getattr(async_kernel, name)
+    text = inspect.getdoc(function) or ""
+    assert "Raises" in text
+    assert function.__annotations__["return"] in ("None", None) or re.search("return", text, re.I)
+
+
+def test_the_site_links_each_name_to_its_source() -> None:
+    assert "sphinx.ext.viewcode" in (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
 
 
 def test_the_page_of_the_api_has_every_public_name() -> None:
