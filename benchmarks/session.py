@@ -24,6 +24,7 @@ import psutil
 import zmq
 
 import picture
+import plot
 import report
 from client import Client, DeadlineError
 from measures import MEASURES, Size
@@ -188,6 +189,7 @@ def main(arguments: Sequence[str]) -> int:
     results = session.results(load_before)
     (session.folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (session.folder / "results.md").write_text(report.markdown(results), encoding="utf-8")
+    (session.folder / "results.svg").write_text(plot.svg(results), encoding="utf-8")
     (session.folder / "results.svg").write_text(picture.picture(results), encoding="utf-8")
     print(report.terminal(results))
     return 1 if session.failures or session.not_measured else 0

@@ -42,6 +42,8 @@ autodoc_member_order = "bysource"
 add_module_names = False
 python_use_unqualified_type_names = True
 
+linkcheck_ignore = [r"http://127\.0\.0\.1"]  # a server that the reader starts
+
 html_theme = "furo"
 pygments_dark_style = "github-dark"
 html_title = "async-kernel"
@@ -109,7 +111,7 @@ def read_signatures(app: Sphinx, tree: nodes.document) -> None:
     for signature in tree.findall(addnodes.desc_signature):
         for text in list(signature.findall(nodes.Text)):
             if "~" in text:
-                text.parent.replace(text, nodes.Text(re.sub(r"~(?:\w+\.)*(?=\w)", "", text)))
+                text.parent.replace(text, nodes.Text(re.sub(r"~(?:\w+\.)*~?(?=\w)", "", text)))
 
 
 def setup(app: Sphinx) -> None:
