@@ -112,7 +112,7 @@ class Client:
         return self.build("execute_request", {"code": code, "user_expressions": {}, **flags})
 
     def until(self, kind: str, request: str, timeout: float) -> Arrival:
-        """The next message on iopub of this type that belongs to `request`, which is "" for any. Raises `DeadlineError`."""
+        """The next message on iopub of this type that belongs to `request`, "" for any. Raises `DeadlineError`."""
         end = time.perf_counter() + timeout
         while self.iopub.poll(max(0, int(1000 * (end - time.perf_counter())))):
             for arrival in self.drain(self.iopub, most=1):
