@@ -271,7 +271,7 @@ def _parameters(function: object, call: Call) -> tuple[list[str], bool] | None:
         return None
     try:
         parameters = [*inspect.signature(function).parameters.values()]  # type: ignore[arg-type]  # TypeError
-    except (ValueError, TypeError):
+    except Exception:  # there is none, or annotations and `__signature__` are code that fails
         return None
     named = [
         one.name

@@ -221,6 +221,19 @@ def test_no_code_of_the_user_runs_for_a_completion_from_values(shell: Shell, cel
     assert [call for call in shell.interpreter.shell.user_ns["calls"] if not call.startswith("__")] == []
 
 
+def test_a_function_whose_signature_fails_leaves_its_arguments_to_jedi(shell: Shell, cells: Callable[..., Ran]) -> None:
+    cells(
+        "class Odd:\n"
+        "    @property\n"
+        "    def __signature__(self): raise KeyError\n"
+        "    def __call__(self, x): pass\n"
+        "odd = Odd()"
+    )
+    completer = shell.interpreter.shell.Completer
+    assert live.live_completions(completer, "odd(od") is None
+    assert shell.interpreter.complete("odd(od", 6)["status"] == "ok"
+
+
 def test_the_settings_of_ipython_are_respected(shell: Shell, cells: Callable[..., Ran], monkeypatch: Any) -> None:
     cells("a_name_of_a_cell = 'text'")
     completer = shell.interpreter.shell.Completer
