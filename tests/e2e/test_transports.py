@@ -19,6 +19,7 @@ import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 
+from ..gateway.service import connect, interrupted, printed
 from .driver import DEADLINE, wait_until
 
 Connection = dict[str, Any]
@@ -152,6 +153,28 @@ def test_a_kernel_chooses_its_ports_and_registers_them(
     ends(process)
     assert not written.exists()
     assert file.read_text() == text, "a restart needs it again"
+
+
+def test_a_life_by_registration(start: Callable[[Path], subprocess.Popen[str]], service: Service) -> None:
+    """A cell, an interrupt, a restart from the same file, and the end, as a launcher of JEP 66 does them."""
+    file = service.file("5f2c")
+    for restart in (True, False):
+        process = start(file)
+        client = connect(service.connection("5f2c"))
+        try:
+            assert printed(client, "print('new' if 'old' not in dir() else 'old'); old = 1") == "new\n"
+
+            def interrupt(client: BlockingKernelClient = client) -> None:
+                client.control_channel.send(client.session.msg("interrupt_request", {}))
+
+            assert interrupted(client, interrupt) == "KeyboardInterrupt"
+            service.registered.clear()
+            client.shutdown(restart=restart)
+            _, errors = process.communicate(timeout=DEADLINE)
+            assert (process.returncode, errors) == (0, "")
+        finally:
+            client.stop_channels()
+            client.context.term()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends the kernels")

@@ -111,7 +111,9 @@ def start(command: Sequence[str], folder: Path, **variables: str) -> subprocess.
 def connect(told: dict[str, Any]) -> BlockingKernelClient:
     """A client of a kernel whose gateway was told of it."""
     client = BlockingKernelClient()
-    client.load_connection_info({**told, "key": told["key"].encode(), "ip": "127.0.0.1"})
+    client.load_connection_info(
+        {**told, "key": told["key"].encode() if isinstance(told["key"], str) else told["key"], "ip": "127.0.0.1"}
+    )
     client.start_channels()
     client.wait_for_ready(timeout=DEADLINE)
     return client
