@@ -22,7 +22,7 @@ FOUND = {
     "conda": "guides/install",
     "container": "guides/containers",
     "cull": "guides/jupyterhub",
-    "dask": "notebooks/callers",
+    "dask": "moving-from-ipykernel",
     "data frame": "guides/rich-output",
     "debugger": "guides/debugging",
     "default kernel": "guides/install",
