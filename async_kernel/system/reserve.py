@@ -91,7 +91,7 @@ def _can_run_out() -> bool:
 @cache
 def _promises_no_more_than_it_has() -> bool:
     try:
-        with open("/proc/sys/vm/overcommit_memory", encoding="ascii") as file:  # noqa: PTH123 - it takes a module
+        with open("/proc/sys/vm/overcommit_memory", encoding="utf-8") as file:  # noqa: PTH123 - it takes a module
             return file.read().strip() == "2"
     except OSError:
         return True
