@@ -57,6 +57,8 @@ def play(lab: Lab, kernels: dict[str, str], rounds: int = ROUNDS) -> Iterator[st
         yield f"round {number + 1} of {rounds}, on {lab.library}"
         _work(notebook)
         notebook.save()
+        # For outputs of before a restart JupyterLab says `widget model not found` in the browser's console, as it does
+        # under ipykernel: their widgets have ended with their process.
         lab.reload(notebook)
         _cell(notebook, "end").run().wait_text("at the end")
         notebook.restart()
