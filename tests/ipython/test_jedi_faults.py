@@ -13,6 +13,7 @@ import jedi
 import parso.cache
 import pytest
 
+from async_kernel.ipython import asking_jedi
 from async_kernel.ipython.jedi_faults import guard_jedi
 
 from .harness import Shell
@@ -24,6 +25,12 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "something else": lambda content: pickle.dumps({"node": 1}),
     "of a module that is gone": lambda content: b"cno_such_module\nName\n.",
 }
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine jedi is not stopped while it thinks."""
+    monkeypatch.setattr(asking_jedi, "DEADLINE_SECONDS", 300.0)
 
 
 def parse(folder: Path) -> str:
