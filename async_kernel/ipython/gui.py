@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 
 from async_kernel.ipython.cells import running
+from async_kernel.settings.hosts import HOSTS
 from async_kernel.stacks import Owner, is_ours, owner_of
 
 __all__ = ["enable_gui", "matplotlib_backend", "show_callback_error"]
@@ -37,16 +38,17 @@ def enable_gui(gui: str | None, host: str | None) -> None:
     toolkit = "qt" if wanted in _QT_MODULES else wanted
     modules = _QT_MODULES.get(wanted, ())
     if toolkit == host and (not modules or any(f"{module}.QtWidgets" in sys.modules for module in modules)):
-        if toolkit in ("tk", "qt") and "matplotlib" in sys.modules:  # how it shows and redraws is put right there
+        if toolkit in HOSTS and "matplotlib" in sys.modules:  # how it shows and redraws is put right there
             import_module("async_kernel.ipython.matplotlib_host")
         return
     running_in = f"runs in the main loop of {host}" if host else "runs without a GUI main loop"
-    if toolkit in ("tk", "qt"):
+    if toolkit in HOSTS:
         step = f"Start a kernel made for it, for example with: async-kernel -a async-{wanted} --host={toolkit}"
         if modules and modules[0] != "PySide6":
             step += f""" "--host_options={{'module': '{modules[0]}'}}\""""
     else:
-        step = "The hosts are --host=tk, --host=qt, and what you write: --host_options={'host_class': 'module:Class'}."
+        names = ", ".join(f"--host={name}" for name in HOSTS)
+        step = f"The hosts are {names}, and what you write: --host_options={{'host_class': 'module:Class'}}."
     raise UsageError(f"This kernel {running_in}, so {gui} windows would not live. {step}")
 
 

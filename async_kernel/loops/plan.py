@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
 from async_kernel.errors import HostUnavailableError, MissingPackageError, UsageError
 from async_kernel.loops.detect import QT_MODULES, Found
+from async_kernel.settings.hosts import HOSTS
 
-__all__ = ["BACKENDS", "HOSTS", "Choices", "Plan", "plan"]
+__all__ = ["BACKENDS", "Choices", "Plan", "plan"]
 
 BACKENDS = ("asyncio", "trio")
-HOSTS = ("tk", "qt")
 
 TRIO_OPTIONS = ("clock", "instruments", "restrict_keyboard_interrupt_to_checkpoints", "strict_exception_groups")
 OPTIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
@@ -30,6 +30,9 @@ OPTIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
     ("trio", True): ("host_uses_signal_set_wakeup_fd", *TRIO_OPTIONS),
 }
 """The options that each backend takes, without a host (those of `anyio.run`) and with one."""
+
+OWN_OPTIONS: Mapping[str, tuple[str, ...]] = {"qt": ("module",)}
+"""The host options of one host alone."""
 
 PYSIDE = "PySide6-Essentials"
 PYSIDE_LIMIT = "<6.12"
@@ -145,20 +148,19 @@ def _host(name: str | None, options: Mapping[str, Any], found: Found) -> str | N
                 f"Add --host={' or --host='.join(HOSTS)}.",
             )
         return None
-    if name in HOSTS:
-        _check_tk(found) if name == "tk" else _check_qt(options, found)
+    if name is not None and name in HOSTS:
+        if name in _CHECKS:  # else its toolkit says what is missing, when it is imported
+            _CHECKS[name](options, found)
         if custom is None:
-            _known(
-                "host option", options, ("host_class", "module") if name == "qt" else ("host_class",), f" for {name}"
-            )
+            _known("host option", options, ("host_class", *OWN_OPTIONS.get(name, ())), f" for {name}")
     elif custom is None:
-        _known("host", (str(name),), HOSTS)
+        _known("host", (str(name),), tuple(HOSTS))
     if name or custom is None:
         return name
     return str(custom.replace(":", ".").rpartition(".")[2] if isinstance(custom, str) else custom.__name__)
 
 
-def _check_tk(found: Found) -> None:
+def _check_tk(options: Mapping[str, Any], found: Found) -> None:
     if not {"tkinter", "_tkinter"} <= found.modules:
         absent = "tkinter" if "tkinter" not in found.modules else "_tkinter, its compiled part,"
         raise MissingPackageError(
@@ -189,6 +191,10 @@ def _check_qt(options: Mapping[str, Any], found: Found) -> None:
             "Start Jupyter inside a desktop session, set DISPLAY (for example DISPLAY=:0), use xvfb-run, "
             "or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
         )
+
+
+_CHECKS: Mapping[str, Callable[[Mapping[str, Any], Found], None]] = {"tk": _check_tk, "qt": _check_qt}
+"""Whether the host can run here: told before it is tried, for those of which that can be known."""
 
 
 def _needs_display(found: Found) -> bool:

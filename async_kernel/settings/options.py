@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .commands import DEFAULT_INTERFACE, DEFAULT_NAME
+from .hosts import HOSTS
 from .values import Kind
 
 __all__ = ["OPTIONS", "SUBCOMMANDS", "Option", "is_trait", "plain", "trait"]
@@ -110,7 +111,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("backend", "choice", "the async library that cells use", "asyncio", choices=("asyncio", "trio")),
     Option("backend_options", "mapping", "options for starting the backend", metavar="DICT"),
     Option(
-        "host", "choice", "the GUI toolkit whose main loop runs the kernel", choices=("tk", "qt"), spellings=("loop",)
+        "host", "choice", "the GUI toolkit whose main loop runs the kernel", choices=tuple(HOSTS), spellings=("loop",)
     ),
     Option("host_options", "mapping", "options of the host: module, host_class", metavar="DICT"),
     Option("display_name", "text", "the name that front ends show", "", "TEXT"),

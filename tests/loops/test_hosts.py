@@ -5,10 +5,11 @@ import sys
 import pytest
 
 from async_kernel.errors import HostUnavailableError, UsageError
-from async_kernel.loops.hosts import HOSTS, Host
+from async_kernel.loops.hosts import Host
 from async_kernel.loops.hosts.guest import make_host
 from async_kernel.loops.imports import load
 from async_kernel.loops.plan import Plan
+from async_kernel.settings.hosts import HOSTS
 from tests.loops import scenarios
 from tests.loops.conftest import DEBIAN_GI
 from tests.loops.queue_host import QueueHost

@@ -14,13 +14,7 @@ from typing import Any, ClassVar
 
 from async_kernel.stacks import runs_loops, runs_main_loop
 
-__all__ = ["HOSTS", "ErrorSink", "Host", "current_host"]
-
-HOSTS: Mapping[str, str] = {
-    "tk": "async_kernel.loops.hosts.tk:TkHost",
-    "qt": "async_kernel.loops.hosts.qt:QtHost",
-}
-"""Where the host of each name is."""
+__all__ = ["ErrorSink", "Host", "current_host"]
 
 ErrorSink = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 """Receives an exception that left a callback of the toolkit, in the context of that callback."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from async_kernel.errors import UsageError
-from async_kernel.loops.hosts import HOSTS, Host, _current
+from async_kernel.loops.hosts import Host, _current
 from async_kernel.loops.imports import load
+from async_kernel.settings.hosts import HOSTS
 from async_kernel.stacks import runs_loops
 
 if TYPE_CHECKING:

@@ -1,0 +1,90 @@
+"""How long the ways through the house are: the calls that are open, one within another, where each has arrived.
+
+The page on the architecture shows these figures. Each may only fall.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .driver import KernelDriver
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TOOLS = """
+import comm, os, sys, time
+
+def chain(first, frame):
+    "The functions of the package from `first` inwards."
+    names = []
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if f"{os.sep}async_kernel{os.sep}" in path and "site-packages" not in path:
+            names.append(frame.f_code.co_qualname)
+            if frame.f_code.co_qualname == first:
+                return names[::-1]
+        frame = frame.f_back
+    return []
+
+walks = {}
+
+def note(where, name, walk, first):
+    "Have the function note the way to it."
+    usual = getattr(where, name)
+    def noting(*arguments, **options):
+        walks.setdefault(walk, []).append([*chain(first, sys._getframe(1)), usual.__qualname__])
+        return usual(*arguments, **options)
+    setattr(where, name, noting)
+
+from async_kernel.concurrency.queue import Queue
+from async_kernel.interrupts.interrupter import Interrupter
+from async_kernel.kernel.comm_line import CommLine
+from async_kernel.transport.outbox import Outbox
+note(Queue, "put", "cell", "IOThread._hand_over")
+note(Outbox, "gather", "print", "RequestStream.write")
+note(CommLine, "put", "comm", "IOThread._hand_over")
+note(Interrupter, "interrupt", "interrupt", "IOThread._hand_over")
+
+def opened(one, message):
+    def called(message):
+        walks["callback"] = [chain("CommLine._watch", sys._getframe())]
+    one.on_msg(called)
+
+comm.get_comm_manager().register_target("walks", opened)
+"""
+
+HERE = "walks['start'] = [chain('start_kernel_zmq_interface', sys._getframe())]; \
+walks['lane'] = [chain('Lane.serve', sys._getframe())]"
+
+
+def lengths(kernel: KernelDriver) -> dict[str, int]:
+    """How many calls each way has, as the page counts them."""
+    kernel.execute(TOOLS).ok()
+    kernel.execute(HERE).ok()
+    kernel.execute("print('text')").ok()
+    kernel.send("comm_open", {"comm_id": "walk", "target_name": "walks", "data": {}})
+    kernel.execute("1").ok()
+    busy = kernel.start_until_printed("print('in', flush=True)\nwhile 'callback' not in walks: time.sleep(0.01)", "in")
+    kernel.send("comm_msg", {"comm_id": "walk", "data": {}})
+    kernel.finish(busy)
+    sleeping = kernel.start_until_printed("print('in', flush=True); time.sleep(60)", "in")
+    kernel.send("interrupt_request", channel="control")
+    kernel.finish(sleeping)
+    found = kernel.value("{name: len([*filter(None, ways)][-1]) for name, ways in walks.items()}")
+    return {
+        "a cell": found["cell"] + found["lane"],
+        "a print": found["print"],
+        "an interrupt": found["interrupt"],
+        "a comm message": found["comm"] + found["callback"],
+        "a cold start": found["start"] - found["lane"] + 1,
+    }
+
+
+def test_the_ways_are_as_long_as_the_page_says(kernel: KernelDriver) -> None:
+    page = (ROOT / "docs" / "explain" / "architecture.md").read_text(encoding="utf-8")
+    said = {name: int(now) for name, now in re.findall(r"^\| ([a-z ]+), [^|]*\|[^|]*\|[^|]*\| (\d+) \|", page, re.M)}
+    found = lengths(kernel)
+    assert found.keys() == said.keys(), found
+    longer = {name: (found[name], said[name]) for name in found if found[name] > said[name]}
+    assert not longer
