@@ -60,16 +60,23 @@ class Rest:
         assert reply["content"]["ename"] == "KeyboardInterrupt"
         await self.ask("POST", f"api/kernels/{kernel}/restart")
         await gone(first, child)
-        channels.close()
+        await leave(channels)
         channels = await self.connect(kernel)
         second, child, number = await printed(channels, SHOWS)
         assert number == 42
         assert second != first
-        channels.close()
+        await leave(channels)
         await self.ask("DELETE", f"api/kernels/{kernel}")
         await gone(second, child)
         listed = await self.ask("GET", "api/kernels")
         assert kernel not in {each["id"] for each in listed}
+
+
+async def leave(channels: WebSocketClientConnection) -> None:
+    """Close the channels, and wait until they are."""
+    channels.close()
+    while await asyncio.wait_for(channels.read_message(), DEADLINE) is not None:
+        pass
 
 
 async def wait_for(condition: Callable[[], bool], what: str) -> None:
