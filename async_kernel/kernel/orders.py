@@ -29,7 +29,8 @@ class Orders:
     def __init__(self, shells: Shells, detached: Detached, parts: LateParts, answered: Callable[[], object]) -> None:
         self._queues: dict[Order, _Queue] = {
             Order.AT_ONCE: _AtOnce(answered),
-            Order.CONTROL: ServiceQueue("control"),
+            # Its requests are rare. Who deletes a subshell counts the threads, as ipykernel's own test does.
+            Order.CONTROL: ServiceQueue("control", linger=0.0),
             Order.DEBUG: ServiceQueue("debug requests", before=parts.ready.wait),
             Order.IN_ORDER: _InOrder(shells, detached),
             Order.COMM: _Comms(shells, parts),

@@ -18,12 +18,13 @@ __all__ = ["ServiceQueue"]
 class ServiceQueue:
     """All methods may be called from any thread and return at once.
 
-    The thread, called `name`, is there while it is needed. It calls `before()` before each request, which may wait.
+    The thread, called `name`, is there while it is needed, and for `linger` seconds more (see `Worker`). It calls
+    `before()` before each request, which may wait.
     """
 
-    def __init__(self, name: str, *, before: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, name: str, *, before: Callable[[], object] = lambda: None, linger: float | None = None) -> None:
         self._before = before
-        self._worker: Worker[Callable[[], None]] = Worker(name, self._serve)
+        self._worker: Worker[Callable[[], None]] = Worker(name, self._serve, linger=linger)
 
     def put(self, request: Request, handler: Handler) -> None:
         """Have `request` answered by `handler`, or refused if there is no thread for it."""

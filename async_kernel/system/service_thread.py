@@ -58,11 +58,13 @@ class ServiceThread(threading.Thread):
 
 class Worker(Generic[T]):
     """Serves items one after another, by `serve(item)`, in a service thread that is there while it is needed: it is
-    started by an item, and ends when none has come for IDLE_SECONDS. `serve` does not raise. Any thread."""
+    started by an item, and ends when none has come for `linger` seconds, by default IDLE_SECONDS. `serve` does not
+    raise. Any thread."""
 
-    def __init__(self, name: str, serve: Callable[[T], object]) -> None:
+    def __init__(self, name: str, serve: Callable[[T], object], *, linger: float | None = None) -> None:
         self._name = name
         self._serve = serve
+        self._linger = linger
         self._items: queue.SimpleQueue[T | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -87,7 +89,7 @@ class Worker(Generic[T]):
     def _run(self) -> None:
         while True:
             try:
-                item = self._items.get(timeout=IDLE_SECONDS)
+                item = self._items.get(timeout=IDLE_SECONDS if self._linger is None else self._linger)
             except queue.Empty:
                 with self._lock:
                     if self._items.empty():

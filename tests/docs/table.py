@@ -17,6 +17,7 @@ ELSEWHERE = {
     'pip install -e ".[all]" --group check --group test --group docs': "what tests/run.py installs",
     "pytest tests/needs -m needs": "a run of its own, of twenty minutes",
     "pytest tests/chaos -m chaos --seed 7": "a run of its own, of some minutes",
+    "pytest tests/beyond -m beyond": "a run of its own, with environments of its own",
     "pytest tests/suites": "a part of CI, and a run of its own",
     "pytest tests/clients": "a part of CI, and a run of its own",
     "pytest tests/libraries -m libraries": "a run of its own, of many minutes",

@@ -75,7 +75,7 @@ def test_no_file_is_run_but_by_the_cell_that_imports_it(kernel: KernelDriver, fo
     assert "6 * 7" in kernel.execute("%history").ok().text()
     assert "loop" in kernel.execute("%timeit -n1 -r1 1").ok().text()
     assert kernel.execute("%%bash\necho $((6 * 7))").ok().text() == "42\n"
-    assert kernel.execute("import anyio\nawait anyio.sleep(0)").ok()
+    assert kernel.execute(f"import {kernel.library}\nawait {kernel.library}.sleep(0)").ok()
     shown = kernel.execute("from IPython.display import HTML, display\ndisplay(HTML('<b>x</b>'))").ok()
     assert shown.contents("display_data")[0]["data"]["text/html"] == "<b>x</b>"
     assert kernel.execute("import comm\ncomm.create_comm(target_name='none')").ok()
