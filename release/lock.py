@@ -26,15 +26,16 @@ class Lock(NamedTuple):
     path: Path
     extras: tuple[str, ...]
     groups: tuple[str, ...]
-    ours: bool = True
-    """Whether the package's own requirements are pinned with them."""
+    source: Path = Path("pyproject.toml")
+    """The file whose requirements are pinned with them: the package's own, or those of an environment without it."""
 
     @property
     def header(self) -> str:
         """The comment at its top."""
+        extras, groups = (", ".join(names) or "none" for names in (self.extras, self.groups))
         return (
-            f"# Pinned and hashed: extras {', '.join(self.extras) or 'none'}; groups {', '.join(self.groups)}.\n"
-            "# Written by release/lock.py; edit pyproject.toml and run it again.\n"
+            f"# Pinned and hashed: extras {extras}; groups {groups}.\n"
+            f"# Written by release/lock.py; edit {self.source.as_posix()} and run it again.\n"
         )
 
 
@@ -44,7 +45,7 @@ LOCKS = (
     Lock(Path("release", "clients-environment.txt"), ("trio", "uvloop", "debugger"), ("clients",)),
     Lock(Path("release", "libraries-environment.txt"), ("trio", "uvloop"), ("libraries",)),
     Lock(Path("release", "gateways-environment.txt"), ("trio", "uvloop", "gateway"), ("gateways",)),
-    Lock(Path("release", "enterprise-environment.txt"), (), ("enterprise",), ours=False),
+    Lock(Path("release", "enterprise-environment.txt"), (), (), source=Path("release", "enterprise-environment.in")),
 )
 
 
@@ -55,7 +56,7 @@ def write(lock: Lock) -> str:
         "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-package", "async-kernel",
         *(f"--extra={extra}" for extra in lock.extras),
         *(f"--group=pyproject.toml:{group}" for group in lock.groups),
-        "--output-file", str(lock.path), *(["pyproject.toml"] if lock.ours else []),
+        "--output-file", str(lock.path), str(lock.source),
     ]  # fmt: skip
     subprocess.run(command, cwd=CHECKOUT, check=True)
     path = CHECKOUT / lock.path

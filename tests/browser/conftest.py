@@ -54,9 +54,9 @@ def need_browser() -> None:
     assert not reason, f"{reason}, and CI has to install what is needed"
 
 
-@pytest.fixture(scope="package")
-def browser(home: Path) -> Iterator[BrowserContext]:
-    """A Chromium with a profile of its own, headless."""
+@contextmanager
+def opened_browser() -> Iterator[BrowserContext]:
+    """A Chromium with a profile of its own, headless. In the thread that has opened it no other loop runs meanwhile."""
     need_browser()
 
     from playwright.sync_api import sync_playwright
@@ -67,6 +67,13 @@ def browser(home: Path) -> Iterator[BrowserContext]:
         yield context
         context.close()
         browser.close()
+
+
+@pytest.fixture(scope="package")
+def browser(home: Path) -> Iterator[BrowserContext]:
+    """The one of the tests of this package."""
+    with opened_browser() as context:
+        yield context
 
 
 @pytest.fixture(scope="package")

@@ -183,7 +183,7 @@ class Lab(FrontEnd):
 
     def _launch(self, display_name: str) -> None:
         notebooks = self.page.locator(".jp-Launcher-section").filter(has_text="Notebook")
-        notebooks.locator(".jp-LauncherCard").filter(has_text=display_name).click()
+        notebooks.locator(f'.jp-LauncherCard[title="{display_name}"]').click()
 
     def _restore(self, path: str) -> None:
         self.page.wait_for_function("window.jupyterapp?.restored.then(() => true)")

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import browser as browser
-from tests.browser.conftest import need_browser
+from tests.browser.conftest import need_browser, opened_browser
 from tests.browser.server import Server
 
 from .desk import Desk
@@ -42,6 +41,13 @@ def typed_in_a_shell() -> list[str]:
     """The commands up to the nursery: not those for who has no Jupyter."""
     shown = [command for block in fences(README) if block.words == ("sh",) for command in commands(block)]
     return [command for command in shown if not command.startswith("python3 ")]
+
+
+@pytest.fixture
+def browser(home: Path) -> Iterator[BrowserContext]:
+    """A Chromium for this test alone: those behind it run loops of their own."""
+    with opened_browser() as context:
+        yield context
 
 
 @pytest.fixture

@@ -171,7 +171,11 @@ def test_beside_children_only_these_are_looked_at(start: Start, monkeypatch: pyt
     monkeypatch.setattr(processes, "real", Noting())
     interrupt_offspring(now)
     looked_at = {int(part) for path in read for part in path.split("/")[2:3] if part.isdecimal()}
-    assert looked_at == {os.getpid(), child.pid}
+    ours = {
+        os.getpid(),
+        *(each.pid for each in psutil.Process().children(recursive=True)),
+    }  # other tests' have some, too
+    assert {os.getpid(), child.pid} <= looked_at <= ours
     assert "/proc" not in read
     assert was_interrupted(child)
 

@@ -27,6 +27,11 @@ def pins(path: Path) -> list[Requirement]:
     return [Requirement(line.removesuffix(" \\")) for line in TEXTS[path].splitlines() if re.match(r"[a-z0-9]", line)]
 
 
+def lines(path: Path) -> list[str]:
+    """The requirements of a file that has one in a line."""
+    return [line for line in (CHECKOUT / path).read_text("utf-8").splitlines() if line and not line.startswith("#")]
+
+
 def asked_for() -> list[tuple[Path, Requirement]]:
     """Every requirement of the package, and of the extras and groups that each lock is made of, with the lock."""
     metadata = project()
@@ -35,7 +40,7 @@ def asked_for() -> list[tuple[Path, Requirement]]:
     for each in lock.LOCKS:
         names = extras if each.extras == ("all",) else each.extras
         lists = [
-            metadata["project"]["dependencies"] if each.ours else [],
+            metadata["project"]["dependencies"] if each.source.suffix == ".toml" else lines(each.source),
             *(extras[name] for name in names),
             *(metadata["dependency-groups"][group] for group in each.groups),
         ]
