@@ -132,7 +132,9 @@ def typed(desk: Mapping[str, str], folder: Path) -> Iterator[str]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(own, encoding="utf-8")
     *before, hub = (INSTEAD.get(command, command) for command in commands())
-    script = "\n".join(["set -eu", *before, f"exec env {hub}"])  # so that it hears the signal, and ends what it has started
+    script = "\n".join(
+        ["set -eu", *before, f"exec env {hub}"]
+    )  # so that it hears the signal, and ends what it has started
     command = [*ENTER, "sh", "-c", COVER, "sh", str(folder), "sh", "-c", script]
     log = folder / "hub.log"
     with log.open("wb") as writes, subprocess.Popen(

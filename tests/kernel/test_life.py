@@ -127,7 +127,7 @@ def test_no_thread_outlives_a_kernel_that_no_client_has_ended(backend: str) -> N
     assert harness.status(cell) == "ok"
     assert harness.ask("list_subshell_request")["status"] == "ok"
     started = set(threading.enumerate()) - before
-    assert {thread.name for thread in started} >= {"control", "asides", "comms"}
+    assert {thread.name for thread in started} >= {"asides", "comms"}  # that of control ends with its last request
     harness.close()
     for thread in started:
         thread.join(DEADLINE)

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from async_kernel.kernel.request import Request
 from async_kernel.streams.descriptors import Capture
+from async_kernel.system import children
 
 from .test_output import FakeOutlet, make_request
 
@@ -49,8 +52,28 @@ class Cells:
         os.write(self.stdout, text.encode())
 
 
+class Alone:
+    """The functions that look for children, which do not see those that other tests have left in this process."""
+
+    def __init__(self) -> None:
+        self._given = children.real
+        self._others = set(self._pids())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._given, name)
+
+    def waitid(self, kind: int, number: int, options: int) -> object:
+        if not set(self._pids()) - self._others:
+            raise ChildProcessError
+        return True
+
+    def _pids(self) -> list[int]:
+        return [child.pid for child in psutil.Process().children()]
+
+
 @pytest.fixture
-def cells() -> Iterator[Cells]:
+def cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cells]:
+    monkeypatch.setattr(children, "real", Alone())
     cells = Cells()
     yield cells
     cells.capture.restore()
