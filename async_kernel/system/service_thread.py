@@ -83,22 +83,27 @@ class Worker(Generic[T]):
             return True
 
     def close(self) -> None:
-        """End the thread, once it has served what was put before."""
-        self._items.put(None)
+        """End the thread, if there is one, once it has served what was put before. What is put later is served all
+        the same."""
+        with self._lock:
+            if self._thread is not None:
+                self._items.put(None)
 
     def _run(self) -> None:
+        linger = IDLE_SECONDS if self._linger is None else self._linger
         while True:
             try:
-                item = self._items.get(timeout=IDLE_SECONDS if self._linger is None else self._linger)
+                item = self._items.get(timeout=linger)
             except queue.Empty:
-                with self._lock:
-                    if self._items.empty():
-                        self._thread = None
-                        return
-            else:
-                if item is None:
-                    return
+                item = None
+            if item is not None:
                 self._serve(item)
+                continue
+            linger = 0.0  # it is to end, but for what has come meanwhile
+            with self._lock:
+                if self._items.empty():
+                    self._thread = None
+                    return
 
 
 def later(seconds: float, function: Callable[..., object], *arguments: object) -> threading.Timer | None:
