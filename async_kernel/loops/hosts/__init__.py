@@ -78,14 +78,10 @@ class Host(ABC):
         """
 
     def dismiss(self) -> None:  # noqa: B027 - a toolkit without nested loops has nothing to do
-        """End main loops nested in `run`: close modal dialogs, so that the code that opened them goes on."""
-
-    def end_nested(self) -> None:
-        """`dismiss`, soon, if code of the guest has nested a main loop and waits in it. Called from any thread.
+        """End main loops nested in `run`: close modal dialogs, so that the code that opened them goes on.
 
         A blocking dialog runs no code of the caller into which an exception could be raised: so it has to go first.
         """
-        self.call_soon_threadsafe(lambda: self.dismiss() if self.guest_depth else None)
 
     def is_handler(self, frame: FrameType) -> bool:
         """Whether the toolkit itself has called the function of `frame`, such as an overridden event handler.
