@@ -9,9 +9,9 @@ together of the same ones in `embedding`.
 from __future__ import annotations
 
 import os
+from functools import partial
 from importlib.util import find_spec
 
-from async_kernel.concurrency.portal import Portal
 from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.parts import Claims, Loader, Loops, interrupting
@@ -66,10 +66,7 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
                 debugger=debugger,
             ) as loader,
             process.serving(kernel, wire, interrupter, loader.before_exit),
+            process.telling_failure(kernel, wire),
         ):
-
-            async def serve(portal: Portal) -> None:
-                await kernel.serve(portal, loader.load)
-
-            process.run(kernel, wire, lambda: process.run_loop(loops.plan(), interrupter, serve))
+            process.run_loop(loops.plan(), interrupter, partial(kernel.serve, load=loader.load))
     return process.status

@@ -155,12 +155,13 @@ class OwnProcess:
 
     # Running
 
-    def run(self, kernel: Kernel, wire: Wire, main: Callable[[], None]) -> None:
-        """Call `main()`, which serves `kernel` until it is shut down. If it fails before that, each client that asks is
-        told why, until the kernel is shut down."""
+    @contextmanager
+    def telling_failure(self, kernel: Kernel, wire: Wire) -> Iterator[None]:
+        """Inside, `kernel` is served until it is shut down. If that fails before, each client that asks is told why,
+        until the kernel is shut down; the exception goes no further."""
         abandon_imports_when(lambda: kernel.closing)  # until all is loaded
         try:
-            main()
+            yield
         except BaseException as error:
             go_on_importing()
             if kernel.closing:  # things that cells left open, such as a nursery, may fail when the loop ends
