@@ -202,39 +202,26 @@ class Interrupter:
                     return
                 pending.append(newest)
                 pause = FIRST_PAUSE
-            self._followed = pending
-            pending = [interrupt for interrupt in pending if self._goes_on(interrupt)]
-
-    def _goes_on(self, interrupt: Interrupt) -> bool:
-        try:
-            return self._go_on(interrupt)
-        except Exception:  # the next one is pursued all the same
-            log.exception("an interrupt was given up")
-            return False
+            self._followed, pending = pending, []
+            for interrupt in self._followed:
+                try:
+                    if self._go_on(interrupt):
+                        pending.append(interrupt)
+                except Exception:  # the next one is pursued all the same
+                    log.exception("an interrupt was given up")
 
     def _go_on(self, interrupt: Interrupt) -> bool:
         """Take the next step. Return whether another one is needed."""
         if interrupt.waited is None and not interrupt.by_signal:
             interrupt.waited = waited_processes(interrupt.work.waits())
-        goes_on = self._step(interrupt)
+        goes_on = self._has_to_end(interrupt) if interrupt.settled else self._try(interrupt)
         # Behind it: to find them takes long beside a C call that holds the GIL.
         if interrupt.delivered or (real.monotonic() > interrupt.offspring_at and not interrupt.settled):
             self._interrupt_offspring(interrupt)
         return goes_on
 
-    def _step(self, interrupt: Interrupt) -> bool:
-        if not interrupt.settled:
-            if interrupt.standstill is not None:  # something beside the work has been hit
-                if interrupt.standstill.is_over():
-                    interrupt.standstill = None
-                elif interrupt.standstill.is_stuck():
-                    interrupt.work.leave()
-                    return False
-            self._try(interrupt)
-            if real.monotonic() > interrupt.tell_at and not interrupt.settled:
-                interrupt.tell_at = math.inf
-                interrupt.work.report()
-            return True
+    def _has_to_end(self, interrupt: Interrupt) -> bool:
+        """Whether an interrupt that is settled has still to be seen to end the work, in a thread that may stand."""
         if interrupt.standstill is None or interrupt.work.finished:
             return False
         # The exception waits for the thread's next bytecode. If the thread does not move, it stands in a C call. If it
@@ -265,13 +252,21 @@ class Interrupter:
         except Exception:  # the interrupt of the work itself goes on
             log.exception("the processes of interrupted work were not interrupted")
 
-    def _try(self, interrupt: Interrupt) -> None:
+    def _try(self, interrupt: Interrupt) -> bool:
+        """Try all that may deliver it. Return whether to try again."""
         work = interrupt.work
+        if interrupt.standstill is not None:  # something beside the work has been hit
+            if interrupt.standstill.is_over():
+                interrupt.standstill = None
+            elif interrupt.standstill.is_stuck():
+                work.leave()
+                return False
         self._let_go()
         holder = stack_of(work.thread).holder
-        for other in self._holders():
-            if other is holder and other is not work and interrupt.is_held_up_by(other):
-                self.interrupt(other)
+        if holder is not None and holder is not work:
+            for other in self._holders():
+                if other is holder and interrupt.is_held_up_by(other):
+                    self.interrupt(other)
         if self._takes_signals(work):
             self._aim = interrupt
             self._wake()
@@ -280,6 +275,10 @@ class Interrupter:
         else:
             self._raise_in_thread(interrupt)
         work.end_wait(interrupt)
+        if real.monotonic() > interrupt.tell_at and not interrupt.settled:
+            interrupt.tell_at = math.inf
+            work.report()
+        return True
 
     def _takes_signals(self, work: Interruptible) -> bool:
         return self._installed and work.thread == threading.main_thread().ident
