@@ -224,7 +224,7 @@ class Loader:
         debugger: Debugger = load_interface(DEBUGGER)(
             interpreter.debuggee,
             lambda msg_type, content: kernel.publish(msg_type, content, {}, ()),
-            lambda function, seconds: visit(kernel.shells.main.portal, function, seconds),
+            lambda function, seconds: visit(kernel.shells.main.bench.portal, function, seconds),
         )
         return debugger
 

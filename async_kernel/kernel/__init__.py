@@ -9,7 +9,8 @@ modules:
     lanes, comm_line     the job waits for its turn; a comm message is also offered beside a cell, and apart in a thread
     aside                a question is offered to the loop of its shell and to the service thread
     job                  the first to take it serves it
-    dispatch             says busy, calls the handler, awaits the rest, replies, says idle
+    bench                the shell serves it, in its loop or in a thread
+    dispatch             says busy, and replies and says idle whatever the handler does
     execution            the request while it is served, as something that an interrupt reaches
     desk                 the handler: asks the interpreter, the comms, the debugger (`ports`)
     request, outlet      output, display and questions meanwhile go back to the client

@@ -50,11 +50,11 @@ class _Aside:
     def is_kept_waiting(self) -> bool:
         """Whether the thread that it was offered to cannot take it."""
         portal = self._portal
-        return portal is not self._lane.portal or (portal is not None and is_held(portal.thread))
+        return portal is not self._lane.bench.portal or (portal is not None and is_held(portal.thread))
 
     def run_at_home(self) -> None:
         """Serve it in the thread of its shell, unless the service thread has taken it."""
-        self._run(Place.BESIDE if self._lane.is_busy else Place.IN_TURN)
+        self._run(Place.BESIDE if self._lane.bench.is_busy else Place.IN_TURN)
 
     def run_apart(self) -> None:
         """Serve it in the service thread, unless that of its shell has taken it."""

@@ -4,8 +4,6 @@ Its turn is its place in the lane, as for any request. While a cell runs it does
 takes it up when the cell awaits, and when nobody has for a short while, since the cell keeps the loop's thread to
 itself, the thread of this line does. One is served at a time, the oldest first. A message for a comm that is not there
 is left for its turn, behind the cells that may open it, and so is what follows for the same comm.
-
-Knows neither loops nor what serving is.
 """
 
 from __future__ import annotations
@@ -14,11 +12,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, NamedTuple
 
+from async_kernel.concurrency.portal import Portal, current_portal
+from async_kernel.concurrency.spawn import spawn_task
+from async_kernel.protocol.messages import Content
 from async_kernel.system.service_thread import IDLE_SECONDS
 
+from .bench import Bench
 from .execution import Execution
 from .job import Job, State
 from .place import Place
@@ -44,26 +47,12 @@ class CommRules(NamedTuple):
 
 
 class CommLine:
-    """All methods may be called from any thread.
+    """The comm messages of the shell that has the `bench`. All methods but `serve_in_turn` may be called from any
+    thread."""
 
-    `is_busy()` says whether a cell runs, `is_held()` whether the loop is kept from going on now. The thread calls
-    `begin(job)`, which gives the execution and must not wait, and then `serve(job)`.
-    """
-
-    def __init__(
-        self,
-        rules: CommRules,
-        *,
-        is_busy: Callable[[], bool],
-        is_held: Callable[[], bool],
-        begin: Callable[[Job], Execution],
-        serve: Callable[[Job], None],
-    ) -> None:
+    def __init__(self, rules: CommRules, bench: Bench) -> None:
         self._rules = rules
-        self._is_busy = is_busy
-        self._is_held = is_held
-        self._begin = begin
-        self._serve = serve
+        self._bench = bench
         self._changed = threading.Condition()  # its lock is over all that follows
         self._waiting: deque[Job] = deque()
         self._served: Job | None = None  # now
@@ -82,32 +71,37 @@ class CommLine:
                 self._start_thread()
             else:
                 self._changed.notify()
+        if self._bench.is_busy:
+            self._bench.call(self._look_for_early)
 
-    def cell_began(self) -> bool:
-        """Note that a cell has begun, in the loop. Whether messages wait that may be served beside it."""
-        if not self._waiting:
-            return False
-        with self._changed:
-            self._loop_answered()
-            self._changed.notify()
-        return True
+    def cell_began(self) -> None:
+        """Note that a cell has begun, beside which messages that wait may be served."""
+        if self._waiting:
+            with self._changed:
+                self._loop_answered()
+                self._changed.notify()
+            self._bench.call(self._look_for_early)
 
-    def loop_answers(self) -> bool:
-        """Note that the loop runs callbacks. Whether there is one to be served beside a cell now."""
-        with self._changed:
-            self._loop_answered()
-            return self._next_early() is not None
+    async def serve_in_turn(self, job: Job, portal: Portal, left: Callable[[Execution], None] | None) -> None:
+        """Serve a message whose turn it is, unless it has been served beside a cell, or is being: then wait for the end
+        of that. `left` as for `Bench.serve`."""
+        freed = portal.event()
 
-    def take_early(self) -> Job | None:
-        """Take the message that is to be served next beside a cell, in the loop; None when there is none."""
-        with self._changed:
-            job = self._next_early()
-            return None if job is None else self._take(job, Place.BESIDE)
+        def tell() -> None:
+            portal.call(freed.set)
 
-    def take(self, job: Job, freed: Callable[[], object]) -> State:
+        while (state := self._take_in_turn(job, tell)) is State.WAITING:
+            served = self._served
+            with self._bench.standing_behind(None if served is None else served.execution):
+                await portal.own_wait(freed.wait)
+            freed = portal.event()
+        if state is State.TAKEN:
+            await self._serve(job, portal, left)
+
+    def _take_in_turn(self, job: Job, freed: Callable[[], object]) -> State:
         """Take a message whose turn it is. TAKEN: the caller is to serve it. DONE: it has been served already.
 
-        WAITING: one is being `served`; `freed()` is called at its end, when this has to be called again.
+        WAITING: one is being served; `freed()` is called at its end, when this has to be called again.
         """
         with self._changed:
             self._turn = None
@@ -120,11 +114,6 @@ class CommLine:
             self._take(job, Place.IN_TURN)
             return State.TAKEN
 
-    @property
-    def served(self) -> Job | None:
-        """The message that is being served now."""
-        return self._served
-
     def withdraw(self, job: Job) -> bool:
         """Take out a message that will not be served; False when it has been, or is being."""
         with self._changed:
@@ -133,23 +122,10 @@ class CommLine:
             self._waiting.remove(job)
             return True
 
-    def done(self, job: Job) -> bool:
-        """Note that a message has been served. Whether others wait."""
-        with self._changed:
-            job.done()
-            if self._served is job:
-                self._served = None
-                self._heard = time.monotonic()
-                self._changed.notify()
-                if self._turn is not None:
-                    self._freed()
-            return bool(self._waiting)
-
-    def leave(self, job: Job) -> None:
-        """Leave the thread that serves `job` to itself, and go on in another."""
-        with self._changed:
-            self._start_thread()
-        self.done(job)
+    def leave(self, execution: Execution) -> None:
+        """Go on without `execution`, whose thread is left to itself."""
+        if (served := self._served) is not None and served.execution is execution:
+            self._done(served)
 
     def close(self) -> None:
         """End the thread, once it has served what it is on."""
@@ -162,6 +138,53 @@ class CommLine:
         if (thread := self._thread) is not None:
             thread.join(seconds)
 
+    # In the loop
+
+    def _look_for_early(self) -> None:
+        """If there is a message to be served beside the cell that awaits, start the task that does."""
+        with self._changed:
+            self._loop_answered()
+            found = self._next_early() is not None
+        if found:
+            self._bench.context.copy().run(spawn_task, self._serve_early)
+
+    async def _serve_early(self) -> None:
+        with self._changed:
+            job = self._next_early()
+            if job is not None:
+                self._take(job, Place.BESIDE)
+        if job is not None:
+            await self._serve(job, current_portal())
+
+    async def _serve(self, job: Job, portal: Portal, left: Callable[[Execution], None] | None = None) -> None:
+        try:
+            await self._bench.serve(job, portal, left=left)
+        finally:
+            self._done(job)
+
+    async def _finish(self, job: Job, rest: Coroutine[Any, Any, Content | None]) -> None:
+        """Await what the thread has left of a message."""
+        try:
+            await self._bench.finish(job, rest)
+        finally:
+            self._done(job)
+
+    # The state
+
+    def _done(self, job: Job) -> None:
+        """Note that a message has been served."""
+        with self._changed:
+            job.done()
+            if self._served is job:
+                self._served = None
+                self._heard = time.monotonic()
+                self._changed.notify()
+                if self._turn is not None:
+                    self._freed()
+            others_wait = bool(self._waiting)
+        if others_wait:
+            self._bench.call(self._look_for_early)
+
     def _take(self, job: Job, place: Place) -> Job:
         job.take(place)
         self._waiting.remove(job)
@@ -169,7 +192,7 @@ class CommLine:
         return job
 
     def _next_early(self) -> Job | None:
-        if self._served is not None or self._turn is not None or not self._is_busy():
+        if self._served is not None or self._turn is not None or not self._bench.is_busy:
             return None
         left: set[str] = set()
         for job in self._waiting:
@@ -183,6 +206,8 @@ class CommLine:
         self._is_stuck = False
         self._heard = time.monotonic()
 
+    # The thread
+
     def _start_thread(self) -> None:
         if self._rules.in_thread() and not self._closed:
             self._thread = threading.Thread(target=self._watch, name="comms", daemon=True)
@@ -194,9 +219,29 @@ class CommLine:
     def _watch(self) -> None:
         while (job := self._take_late()) is not None:
             try:
-                self._serve(job)
+                self._serve_apart(job)
             except BaseException:
                 log.exception("a comm message could not be served")
+
+    def _serve_apart(self, job: Job) -> None:
+        """Serve a message in the calling thread, beside a cell that keeps the loop's to itself."""
+        self._bench.call(self._look_for_early)  # to be heard when the loop runs callbacks again
+        rest: Coroutine[Any, Any, Content | None] | None = None
+        try:
+            rest = self._bench.context.copy().run(self._bench.serve_apart, job)
+        finally:
+            if rest is None:
+                self._done(job)
+        if rest is not None:
+            go_on = partial(spawn_task, partial(self._finish, job, rest))
+            if not self._bench.call(self._bench.context.copy().run, go_on):
+                rest.close()
+
+    def _leave_thread(self, job: Job, execution: Execution) -> None:
+        """Leave the thread that serves `job` to itself, and go on in another."""
+        with self._changed:
+            self._start_thread()
+        self._done(job)
 
     def _take_late(self) -> Job | None:
         """Wait for a message that the loop does not take up, and take it. None once the thread is to end."""
@@ -211,10 +256,10 @@ class CommLine:
                 if patience > 0 and not self._is_stuck:
                     self._changed.wait(patience)
                     continue
-                if not self._is_held():  # on a machine that is busy, a loop that is free may be that late
+                if not self._bench.is_held:  # on a machine that is busy, a loop that is free may be that late
                     self._changed.wait(PATIENCE)
                     continue
                 self._is_stuck = True
-                job.execution = self._begin(job)
+                self._bench.take_apart(job, partial(self._leave_thread, job))
                 return self._take(job, Place.APART)
             return None

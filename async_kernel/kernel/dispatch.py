@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from async_kernel.errors import RequestError
 from async_kernel.protocol.messages import Content
@@ -15,7 +17,7 @@ from async_kernel.system.reserve import spared
 from .place import Place
 from .request import Request, error_content, serving
 
-__all__ = ["Answer", "Handler", "abort", "answer", "begin", "decline", "finish", "give_up", "refuse", "serve"]
+__all__ = ["Answer", "Answering", "Handler", "abort", "answer", "begin", "decline", "give_up", "refuse", "unreadable"]
 
 Answer = Content | Coroutine[Any, Any, Content | None] | None
 """The content of a reply, None for a type that has no reply, or a coroutine that returns one of the two. A coroutine is
@@ -25,72 +27,83 @@ Handler = Callable[[Request, Place], Answer]
 """Serves a request, in the calling thread, at a place."""
 
 
-async def serve(
-    request: Request, handler: Handler, place: Place, before_reply: Callable[[], Awaitable[None]] | None = None
-) -> None:
-    """Serve `request` in the calling task. `before_reply` is awaited when a coroutine of the handler gives an error."""
-    with serving(request):
-        rest = _begin(request, handler, place)
-        if rest is not None:
-            await _finish(request, rest, before_reply)
+class Answering:
+    """Around the serving of a request, in the thread and context that serve it: busy at its begin; at its end the reply
+    with the `content` that it was given, or with an exception of the block, and idle.
+
+    The block may end with a call of `leave`: then all of that is left to another one, which is made with `goes_on`.
+    """
+
+    __slots__ = ("_begins", "_ends", "_request", "_serving", "content")
+
+    def __init__(self, request: Request, *, goes_on: bool = False) -> None:
+        self._request = request
+        self._serving = serving(request)
+        self._begins = not goes_on
+        self._ends = True
+        self.content: Content | None = None
+
+    def __enter__(self) -> Self:
+        self._serving.__enter__()
+        if self._begins:
+            with suppress(MemoryError):  # it is served all the same
+                _busy(self._request)
+        return self
+
+    def leave(self) -> None:
+        """Say nothing at the end."""
+        self._ends = False
+
+    def fail(self, error: BaseException) -> None:
+        """Have `error` be the answer; it is logged unless it was to be expected."""
+        self.content = _error(self._request, error)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the answer is an error that the client has not been told of."""
+        return self.content is not None and self.content.get("status") == "error" and not self._request.replied
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        is_answer = error is not None and self.content is None
+        try:
+            if error is not None and is_answer:
+                self.fail(error)
+        finally:
+            try:
+                if self._ends:
+                    _done(self._request, self.content)
+            finally:
+                self._serving.__exit__(None, None, None)
+        return is_answer
 
 
 def answer(request: Request, handler: Handler, place: Place) -> None:
     """Serve `request` in the calling thread, for a handler that leaves nothing to be awaited."""
-    rest = begin(request, handler, place)
-    if rest is not None:
-        rest.close()
-        give_up(request, RuntimeError(f"{request.msg_type} is answered without a loop, and its handler awaits."))
+    with Answering(request) as answering:
+        given = handler(request, place)
+        if not isinstance(given, dict | None):
+            given.close()
+            raise RuntimeError(f"{request.msg_type} is answered without a loop, and its handler awaits.")
+        answering.content = given
+
+
+def unreadable(request: Request, place: Place) -> Answer:
+    """The handler of a request that could not be read in full: it raises RequestError."""
+    raise RequestError(request.message.problem)
 
 
 def begin(request: Request, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None] | None:
-    """Say busy and call the handler in the calling thread. A coroutine that is returned is left for `finish`."""
-    with serving(request):
-        return _begin(request, handler, place)
-
-
-async def finish(request: Request, rest: Coroutine[Any, Any, Content | None]) -> None:
-    """Await what `begin` has left, and so end the serving of `request`."""
-    with serving(request):
-        await _finish(request, rest, None)
-
-
-def _begin(request: Request, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None] | None:
-    content: Content | None = None
-    rest: Coroutine[Any, Any, Content | None] | None = None
-    try:
-        _busy(request)
-        if request.message.problem:
-            raise RequestError(request.message.problem)
+    """Serve `request` in the calling thread. A coroutine that the handler returns is returned, to be awaited in an
+    `Answering` of the loop, which ends what this one has begun."""
+    with Answering(request) as answering:
         given = handler(request, place)
-        if given is None or isinstance(given, dict):
-            content = given
-        else:
-            rest = given
-    except BaseException as error:
-        content = _error(request, error)
-    finally:
-        if rest is None:
-            _done(request, content)
-    return rest
-
-
-async def _finish(
-    request: Request,
-    rest: Coroutine[Any, Any, Content | None],
-    before_reply: Callable[[], Awaitable[None]] | None,
-) -> None:
-    content: Content | None = None
-    try:
-        try:
-            content = await rest
-        except BaseException as error:
-            content = _error(request, error)
-        failed = content is not None and content.get("status") == "error"
-        if before_reply is not None and failed and not request.replied:
-            await before_reply()
-    finally:
-        _done(request, content)
+        if not isinstance(given, dict | None):
+            answering.leave()
+            return given
+        answering.content = given
+    return None
 
 
 def decline(request: Request, error: BaseException) -> None:

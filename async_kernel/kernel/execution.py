@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
@@ -12,17 +12,15 @@ from async_kernel.concurrency.portal import Reach
 from async_kernel.interrupts.aftermath import reraise_if_caught
 from async_kernel.interrupts.offspring import moment
 from async_kernel.interrupts.target import Interrupt
-from async_kernel.protocol.messages import Content
-from async_kernel.stacks import held_by, stack_of
+from async_kernel.stacks import stack_of
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import later
 
-from .dispatch import Handler, give_up
-from .place import Place
+from .dispatch import give_up
 from .prompts import Prompts
 from .request import Request
 
-__all__ = ["Execution", "ThisThread", "WorkLoop", "execution_on", "is_held", "work"]
+__all__ = ["Execution", "ThisThread", "WorkLoop", "execution_on", "is_held"]
 
 RETURN_SECONDS = 0.25
 """How long a lane waits for its thread, after a cell was given up, before another takes its place: a call that returns
@@ -168,16 +166,6 @@ class Execution:
     def _leave_if_it_waits(self) -> None:
         if execution_on(self.thread) is not self:
             self.leave()
-
-
-def work(execution: Execution, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None]:
-    """Serve the request of an execution, which holds its thread while its own code runs."""
-    return held_by(execution, _call, handler, execution.request, place)
-
-
-async def _call(handler: Handler, request: Request, place: Place) -> Content | None:
-    given = handler(request, place)
-    return given if given is None or isinstance(given, dict) else await given
 
 
 def execution_on(thread: int) -> Execution | None:

@@ -33,18 +33,12 @@ class Interruption:
         self._clocks = clocks
         self._parts = parts
 
-    def meant(self, message: Message | None = None) -> list[Execution]:
-        """The targets of one interrupt (see `targets`); a `message` may name a subshell in its header, or a detached
-        cell in its content. RequestError when there is none of that name, or the cell does not run."""
-        if message is None:
-            return targets(self._states(None))
-        if message.content.get("detached_id"):
-            return self._detached_cell(message.content["detached_id"])
-        return targets(self._states(message.header.subshell_id), self._clocks.sent(message.header))
-
-    def _states(self, subshell_id: str | None) -> list[ShellState[Execution]]:
+    def meant(self, subshell_id: str | None = None, sent: tuple[float, float] | None = None) -> list[Execution]:
+        """The targets of one interrupt (see `targets`), in all shells or in one subshell. RequestError when there is
+        none of that id."""
         lanes = [self._shells.lane(subshell_id)] if subshell_id else self._shells.lanes()
-        return [ShellState(lane.execution, lane.background, lane.idle_since) for lane in lanes]
+        benches = [lane.bench for lane in lanes]
+        return targets([ShellState(bench.execution, bench.background, bench.idle_since) for bench in benches], sent)
 
     def _detached_cell(self, detached_id: str) -> list[Execution]:
         (cell,) = self._detached.states(detached_id)
@@ -60,23 +54,27 @@ class Interruption:
         for execution in self._shells.executions():
             if request is not None and execution.request.message is request.message:  # it may be a captured one
                 return execution
-        return self._shells.main.execution or self._callback()
+        return self._shells.main.bench.execution or self._callback()
 
     def _callback(self) -> Interruptible | None:
         return None if self._parts.given is None else self._parts.given.callback()
 
     def interrupt(self, message: Message | None = None) -> None:
-        """Interrupt the targets of `message`. RequestError when it names a cell or subshell that is not there."""
-        meant, interrupts = self.meant(message), self._interrupts
+        """Interrupt the targets of `message`, which may name a subshell in its header, or a detached cell in its
+        content. RequestError when there is none of that name, or the cell does not run."""
+        subshell_id = None if message is None else message.header.subshell_id
+        detached_id = None if message is None else message.content.get("detached_id")
+        sent = None if message is None else self._clocks.sent(message.header)
+        meant = self._detached_cell(detached_id) if detached_id else self.meant(subshell_id, sent)
+        interrupts = self._interrupts
         if interrupts is None:
             return
-        sent = None if message is None else self._clocks.sent(message.header)
         delay = 0.0 if sent is None else real.time() - sent[1]
         for execution in meant:
             if delay > TELL_SECONDS:
                 execution.report_delay(delay)
             interrupts.interrupt(execution)
-        if message is None or not (message.header.subshell_id or message.content.get("detached_id")):
+        if not (subshell_id or detached_id):
             self._interrupt_callback(interrupts)
 
     def interrupt_all(self) -> None:
@@ -91,7 +89,7 @@ class Interruption:
         return None if self._parts.given is None else self._parts.given.interrupts
 
     def _interrupt_callback(self, interrupts: Interrupts) -> None:
-        callback = self._callback() if self._shells.main.execution is None else None
+        callback = self._callback() if self._shells.main.bench.execution is None else None
         if callback is not None:
             interrupts.interrupt(callback)
 

@@ -36,9 +36,11 @@ class State(Enum):
 
 
 class Job:
-    """`number` counts the arrivals in its lane. An error of a job that `stops` aborts the jobs behind it that
-    `can_abort`. With a `mode` it runs in the background once it is its turn. One that `is_early` may be served before
-    its turn. All methods may be called from any thread."""
+    """An error of a job that `stops` aborts the jobs behind it that `can_abort`. With a `mode` it runs in the
+    background once it is its turn. One that `is_early` may be served before its turn.
+
+    All methods may be called from any thread.
+    """
 
     __slots__ = (
         "_lock",
@@ -60,7 +62,6 @@ class Job:
         request: Request,
         handler: Handler,
         *,
-        number: int = 0,
         stops: bool = False,
         can_abort: bool = False,
         mode: Mode | None = None,
@@ -68,7 +69,8 @@ class Job:
     ) -> None:
         self.request = request
         self.handler = handler
-        self.number = number
+        self.number = 0
+        """Counts the arrivals in its lane."""
         self.stops = stops
         self.can_abort = can_abort
         self.mode = mode

@@ -19,15 +19,15 @@ from .closing import Closing
 from .debugging import Debugging
 from .desk import Desk
 from .detached import Detached
-from .dispatch import abort, decline, refuse
+from .dispatch import abort, decline, refuse, unreadable
 from .interruption import Interruption
 from .late_parts import LateParts
-from .orders import Orders
+from .orders import make_orders
 from .outlet import ChannelOutlet
 from .ports import Parts, RunLoop, Transport
 from .prompts import Prompts
 from .request import Request
-from .routes import ROUTES, Order, Route
+from .routes import ROUTES, Order
 from .shells import Shells
 from .statuses import Statuses
 
@@ -83,7 +83,7 @@ class Kernel:
             debugging=self._debugging,
             closing=self._closing,
         )
-        self._orders = Orders(self.shells, self._detached, parts, self._answered_at_once)
+        self._orders = make_orders(self.shells, self._detached, parts, self._answered_at_once)
 
     # Taking messages in: called by the thread that moves them
 
@@ -99,17 +99,15 @@ class Kernel:
         if channel is Channel.CONTROL:
             self._latest[channel] = request
         try:
-            self._route(request, route, channel)
+            if route is None or route.handler is None:
+                raise RequestError(f"This kernel does not know the message type {request.msg_type!r}.")
+            if channel not in route.channels:
+                there = " or ".join(sorted(route.channels))
+                raise RequestError(f"{request.msg_type} is served on the {there} channel, not on {channel}.")
+            handler = unreadable if message.problem else partial(route.handler, self._desk)
+            self._orders[route.order].put(request, handler)
         except RequestError as error:
             decline(request, error)
-
-    def _route(self, request: Request, route: Route | None, channel: Channel) -> None:
-        if route is None or route.handler is None:
-            raise RequestError(f"This kernel does not know the message type {request.msg_type!r}.")
-        if channel not in route.channels:
-            there = " or ".join(sorted(route.channels))
-            raise RequestError(f"{request.msg_type} is served on the {there} channel, not on {channel}.")
-        self._orders.put(route.order, request, partial(route.handler, self._desk))
         if self._parts.failure is not None:
             self._refuse_queued(self._parts.failure)
 
@@ -181,7 +179,8 @@ class Kernel:
         self._ending()
         for request in self.shells.end():
             abort(request)
-        self._orders.close()
+        for order in self._orders.values():
+            order.close()
         self._debugging.close()
         self.interruption.interrupt_all()
         self._ended.set()

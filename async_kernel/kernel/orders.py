@@ -11,6 +11,7 @@ from async_kernel.protocol.messages import Content
 from .aside import Asides
 from .detached import Detached
 from .dispatch import Handler, answer
+from .job import Job
 from .lanes import Lane
 from .late_parts import LateParts
 from .modes import is_detached, mode_of
@@ -20,38 +21,32 @@ from .routes import Order
 from .service_queue import ServiceQueue
 from .shells import Shells
 
-__all__ = ["Orders"]
+__all__ = ["OrderOfService", "make_orders"]
 
 
-class Orders:
-    """The orders of a kernel. `answered()` is called when a request that is served at once has been answered."""
+class OrderOfService(Protocol):
+    """One order. Both methods are called in the thread that moves messages and return at once."""
 
-    def __init__(self, shells: Shells, detached: Detached, parts: LateParts, answered: Callable[[], object]) -> None:
-        self._queues: dict[Order, _Queue] = {
-            Order.AT_ONCE: _AtOnce(answered),
-            # Its requests are rare. Who deletes a subshell counts the threads, as ipykernel's own test does.
-            Order.CONTROL: ServiceQueue("control", linger=0.0),
-            Order.DEBUG: ServiceQueue("debug requests", before=parts.ready.wait),
-            Order.IN_ORDER: _InOrder(shells, detached),
-            Order.COMM: _Comms(shells, parts),
-            Order.ASIDE: _Asides(shells),
-        }
-
-    def put(self, order: Order, request: Request, handler: Handler) -> None:
-        """Have `request` served by `handler`, in the thread that moves messages. Returns at once. RequestError when
-        there is no shell that could."""
-        self._queues[order].put(request, handler)
+    def put(self, request: Request, handler: Handler) -> None:
+        """Have `request` served by `handler`. RequestError when there is no shell that could."""
 
     def close(self) -> None:
-        """End the threads, each once it has served what was put before. From any thread; returns at once."""
-        for queue in self._queues.values():
-            queue.close()
+        """End the threads, each once it has served what was put before. From any thread."""
 
 
-class _Queue(Protocol):
-    def put(self, request: Request, handler: Handler) -> None: ...
-
-    def close(self) -> None: ...
+def make_orders(
+    shells: Shells, detached: Detached, parts: LateParts, answered: Callable[[], object]
+) -> dict[Order, OrderOfService]:
+    """The orders of a kernel. `answered()` is called when a request that is served at once has been answered."""
+    return {
+        Order.AT_ONCE: _AtOnce(answered),
+        # Its requests are rare. Who deletes a subshell counts the threads, as ipykernel's own test does.
+        Order.CONTROL: ServiceQueue("control", linger=0.0),
+        Order.DEBUG: ServiceQueue("debug requests", before=parts.ready.wait),
+        Order.IN_ORDER: _InOrder(shells, detached),
+        Order.COMM: _Comms(shells, parts),
+        Order.ASIDE: _Asides(shells),
+    }
 
 
 class _AtOnce:
@@ -79,8 +74,9 @@ class _InOrder:
         lane = self._shells.lane(request.message.header.subshell_id)
         if is_detached(request.message) and not request.message.problem:
             handler = self._detached.take(request, handler)
-        stops = _stops_on_error(request.content)
-        lane.put(request, handler, stops=stops, can_abort=True, mode=mode_of(request.message))
+        mode = mode_of(request.message)
+        stops = mode is None and _stops_on_error(request.content)
+        lane.put(Job(request, handler, stops=stops, can_abort=True, mode=mode))
 
     def close(self) -> None:
         """Nothing: the shells end by themselves."""
@@ -95,7 +91,7 @@ class _Comms:
 
     def put(self, request: Request, handler: Handler) -> None:
         lane = self._shells.lane(request.message.header.subshell_id)
-        self._home(request, lane).put_comm(request, handler)
+        self._home(request, lane).put(Job(request, handler, is_early=True))
 
     def close(self) -> None:
         """Nothing: the shells end by themselves."""

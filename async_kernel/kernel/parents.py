@@ -36,7 +36,7 @@ def request_for(parent: Mapping[str, Any]) -> Request | None:
     known = next((each.request for each in (parent, header) if isinstance(each, Parent)), None)
     if known is not None or here is None or header.get("msg_id", "") in ("", here.message.header.msg_id):
         return known or here
-    return here.beside(header)
+    return here.with_header(header)
 
 
 class NamesParents:

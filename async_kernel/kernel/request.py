@@ -186,7 +186,7 @@ class Request:
         """The header of that."""
         return Parent(self, self.message.header._asdict())
 
-    def beside(self, header: Mapping[str, Any]) -> Request:
+    def with_header(self, header: Mapping[str, Any]) -> Request:
         """A request with another header, whose output reaches the same clients: one that is not known any more, or was
         never sent."""
         known = Header(*(str(header.get(name, "")) for name in Header._fields[:-1]))

@@ -45,24 +45,24 @@ class Shells:
     def executions(self) -> list[Execution]:
         """All that goes on: what the shells are working on, the main shell first, then the cells beside them."""
         lanes = self.lanes()
-        in_turn = [execution for lane in lanes if (execution := lane.execution) is not None]
-        return in_turn + [execution for lane in lanes for execution in lane.background]
+        in_turn = [execution for lane in lanes if (execution := lane.bench.execution) is not None]
+        return in_turn + [execution for lane in lanes for execution in lane.bench.background]
 
     @property
     def runs_cell(self) -> bool:
         """Whether a cell runs in its turn, in any shell."""
-        running = [execution for lane in self.lanes() if (execution := lane.execution) is not None]
+        running = [execution for lane in self.lanes() if (execution := lane.bench.execution) is not None]
         return any(execution.request.msg_type == "execute_request" for execution in running)
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is being served, in a lane or beside one."""
-        return any(lane.is_busy for lane in self.lanes())
+        return any(lane.bench.is_busy for lane in self.lanes())
 
     @property
     def idle_since(self) -> float:
         """When the last lane that ended something did so, by `time.time()`."""
-        return max(lane.idle_since for lane in self.lanes())
+        return max(lane.bench.idle_since for lane in self.lanes())
 
     def take(self) -> list[Request]:
         """The requests that nobody will serve, taken out of the queues."""
@@ -76,4 +76,4 @@ class Shells:
         """Wait, for up to so many `seconds`, until what runs in threads of its own has ended and said so."""
         end = real.monotonic() + seconds
         for lane in self.lanes():
-            lane.rests(end - real.monotonic())
+            lane.bench.rests(end - real.monotonic())

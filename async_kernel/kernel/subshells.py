@@ -88,10 +88,10 @@ class Subshells:
         lane = self.lane(subshell_id)
         thread = self._threads.get(subshell_id)
         left = lane.end()
-        self._deleted = (*(one for one in self._deleted if one.is_busy or not one.rests()), lane)
+        self._deleted = (*(one for one in self._deleted if one.bench.is_busy or not one.bench.rests()), lane)
         self._lanes.pop(subshell_id, None)
         self._threads.pop(subshell_id, None)
-        if thread is not None and self._ready.is_set() and not lane.is_busy and lane.rests(END_SECONDS):
+        if thread is not None and self._ready.is_set() and not lane.bench.is_busy and lane.bench.rests(END_SECONDS):
             thread.join(END_SECONDS)
             lane.join(END_SECONDS)
         return left

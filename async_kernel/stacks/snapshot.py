@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from functools import cached_property
+from inspect import iscoroutine
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from .owners import LOOPS, OURS, Owner, module_of, owner_of
 
@@ -264,11 +265,15 @@ def called_by_trio(frame: FrameType) -> tuple[FrameType, Any]:
 _holders: dict[FrameType, object] = {}
 
 
-async def held_by(holder: object, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of awaiting `function(*args, **kwargs)`; a thread that is in there has `holder` as `Stack.holder`."""
+async def held_by(
+    holder: object, function: Callable[P, T | Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """The result of `function(*args, **kwargs)`, awaited if it is a coroutine. A thread that is in there has `holder`
+    as `Stack.holder`."""
     frame = sys._getframe()
     _holders[frame] = holder
     try:
-        return await function(*args, **kwargs)
+        given = function(*args, **kwargs)
+        return await given if iscoroutine(given) else cast("T", given)
     finally:
         del _holders[frame]

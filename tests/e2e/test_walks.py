@@ -88,3 +88,11 @@ def test_the_ways_are_as_long_as_the_page_says(kernel: KernelDriver) -> None:
     assert found.keys() == said.keys(), found
     longer = {name: (found[name], said[name]) for name in found if found[name] > said[name]}
     assert not longer
+
+
+def test_the_steps_that_the_page_lists_are_as_many_as_it_says() -> None:
+    page = (ROOT / "docs" / "explain" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("### Step by step\n")[2].partition("\n## ")[0]
+    said = dict(re.findall(r"^\| (an? [a-z ]+): .* (\d+) \|$", section, re.M))
+    listed = re.findall(r"^(An? [a-z ]+?)(?: \([^)]*\))?:\n\n((?:    .*\n)+)", section, re.M)
+    assert {name.lower(): str(steps.count("->")) for name, steps in listed} == said != {}

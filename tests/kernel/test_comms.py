@@ -291,7 +291,7 @@ def test_a_thread_that_nothing_ends_is_left_to_itself(kernel: Harness) -> None:
     cell = held(kernel, "block gate")
     msg_id = comm(kernel, block="hang")
     kernel.interpreter.wait_for("block hang")
-    (execution,) = kernel.kernel.shells.main.background
+    (execution,) = kernel.kernel.shells.main.bench.background
     execution.leave()
     assert kernel.whats(msg_id) == ["busy", "idle"]
     following = comm(kernel)

@@ -102,7 +102,7 @@ def test_an_interrupt_ends_one_cell(kernel: Harness, interrupts: Interrupting) -
 def test_a_late_interrupt_does_not_hit_the_next_cell(kernel: Harness) -> None:
     first = kernel.execute("await first")
     kernel.interpreter.wait_for("await first")
-    execution = kernel.kernel.shells.main.execution
+    execution = kernel.kernel.shells.main.bench.execution
     assert execution is not None
     late = Interrupt(execution)
     kernel.interpreter.release("first")
@@ -119,7 +119,7 @@ def test_a_late_interrupt_does_not_hit_the_next_cell(kernel: Harness) -> None:
 def test_two_interrupts_of_one_cell_end_one_cell(kernel: Harness, interrupts: Interrupting) -> None:
     first = kernel.execute("forever", stop_on_error=False)
     kernel.interpreter.wait_for("forever")
-    execution = kernel.kernel.shells.main.execution
+    execution = kernel.kernel.shells.main.bench.execution
     assert execution is not None
     both = [Interrupt(execution), Interrupt(execution)]
     for interrupt in both:
@@ -248,7 +248,7 @@ def test_a_cell_that_is_given_up_is_answered_and_the_subshell_goes_on(kernel: Ha
     stuck = kernel.execute("block gate", subshell_id=subshell)
     queued = kernel.execute("ok queued", subshell_id=subshell)
     kernel.interpreter.wait_for("block gate")
-    execution = kernel.kernel.shells.subshells.lane(subshell).execution
+    execution = kernel.kernel.shells.subshells.lane(subshell).bench.execution
     assert execution is not None
     execution.leave()
     assert kernel.reply(stuck)["ename"] == "KeyboardInterrupt"
@@ -272,7 +272,7 @@ def test_a_thread_that_comes_back_keeps_its_subshell(kernel: Harness) -> None:
     for turn in range(3):
         stuck = kernel.execute(f"block {turn}", subshell_id=subshell, stop_on_error=False)
         kernel.interpreter.wait_for(f"block {turn}")
-        execution = lane.execution
+        execution = lane.bench.execution
         assert execution is not None
         overdue: list[object] = []
         execution.when_overdue = overdue.append  # type: ignore[assignment,method-assign]

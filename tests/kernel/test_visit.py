@@ -14,14 +14,16 @@ from .harness import DEADLINE, Harness
 def test_it_is_called_in_the_loops_thread(kernel: Harness) -> None:
     kernel.execute("ok")
     kernel.interpreter.wait_for("ok")
-    assert visit(kernel.kernel.shells.main.portal, threading.get_ident, DEADLINE) == kernel.interpreter.threads["ok"]
+    assert (
+        visit(kernel.kernel.shells.main.bench.portal, threading.get_ident, DEADLINE) == kernel.interpreter.threads["ok"]
+    )
 
 
 def test_what_it_raises_is_raised(kernel: Harness) -> None:
     kernel.execute("ok")
     kernel.interpreter.wait_for("ok")
     with pytest.raises(ZeroDivisionError):
-        visit(kernel.kernel.shells.main.portal, lambda: 1 // 0, DEADLINE)
+        visit(kernel.kernel.shells.main.bench.portal, lambda: 1 // 0, DEADLINE)
 
 
 def test_a_busy_loop_is_not_waited_for_and_does_nothing_later(kernel: Harness) -> None:
@@ -29,7 +31,7 @@ def test_a_busy_loop_is_not_waited_for_and_does_nothing_later(kernel: Harness) -
     kernel.interpreter.wait_for("block gate")
     called: list[int] = []
     with pytest.raises(TimeoutError):
-        visit(kernel.kernel.shells.main.portal, lambda: called.append(1), 0.01)
+        visit(kernel.kernel.shells.main.bench.portal, lambda: called.append(1), 0.01)
     kernel.interpreter.release("gate")
     assert kernel.status(cell) == "ok"
     assert kernel.status(kernel.execute("ok")) == "ok"
