@@ -97,7 +97,8 @@ class Desk:
 
     async def _execute(self, request: Request) -> Content:
         content = request.content
-        interpreter, scopes = self._interpreter, self._parts.get().cell_scopes
+        parts = self._parts.get()
+        interpreter = parts.interpreter
         silent = _field(content, "silent", False)
         metadata = request.message.metadata
         timeout = metadata.get("timeout", interpreter.timeout)
@@ -105,7 +106,7 @@ class Desk:
             raise RequestError(f"The timeout in the metadata of the request has to be a number, not {timeout!r:.80}.")
         after: list[Callable[[], object] | None] = []
         try:
-            for scope in (self._debugging.around_cell, *scopes):
+            for scope in (self._debugging.around_cell, *parts.cell_scopes):
                 after.append(scope(request))
             after.append(self._interruption.deadline(request, timeout))
             reply = await interpreter.execute(

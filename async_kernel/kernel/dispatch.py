@@ -15,7 +15,7 @@ from async_kernel.system.real import real
 from async_kernel.system.reserve import spared
 
 from .place import Place
-from .request import Request, error_content, serving
+from .request import Request, error_content, put_down, take_up
 
 __all__ = ["Answer", "Answering", "Handler", "abort", "answer", "begin", "decline", "give_up", "refuse", "unreadable"]
 
@@ -34,17 +34,16 @@ class Answering:
     The block may end with a call of `leave`: then all of that is left to another one, which is made with `goes_on`.
     """
 
-    __slots__ = ("_begins", "_ends", "_request", "_serving", "content")
+    __slots__ = ("_before", "_begins", "_ends", "_request", "content")
 
     def __init__(self, request: Request, *, goes_on: bool = False) -> None:
         self._request = request
-        self._serving = serving(request)
         self._begins = not goes_on
         self._ends = True
         self.content: Content | None = None
 
     def __enter__(self) -> Self:
-        self._serving.__enter__()
+        self._before = take_up(self._request)
         if self._begins:
             with suppress(MemoryError):  # it is served all the same
                 _busy(self._request)
@@ -75,7 +74,7 @@ class Answering:
                 if self._ends:
                     _done(self._request, self.content)
             finally:
-                self._serving.__exit__(None, None, None)
+                put_down(self._before)
         return is_answer
 
 

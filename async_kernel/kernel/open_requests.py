@@ -15,19 +15,21 @@ class OpenRequests:
     def __init__(self) -> None:
         self._requests: set[Request] = set()
         self._changed = threading.Condition()
+        self._is_waited_for = False  # hardly ever: then the others need no lock
 
     def add(self, request: Request) -> None:
         """Note that `request` is said to be busy."""
-        with self._changed:
-            self._requests.add(request)
+        self._requests.add(request)
 
     def discard(self, request: Request) -> None:
         """Note that `request` was said to be idle, or that nobody waits for that any more."""
-        with self._changed:
-            self._requests.discard(request)
-            self._changed.notify_all()
+        self._requests.discard(request)
+        if self._is_waited_for:
+            with self._changed:
+                self._changed.notify_all()
 
     def wait_for_none(self, seconds: float) -> bool:
         """Wait, for up to so many `seconds`, until there are none; return whether there are none."""
         with self._changed:
+            self._is_waited_for = True
             return self._changed.wait_for(lambda: not self._requests, seconds)
