@@ -35,12 +35,14 @@ def start(settings: Settings) -> int:
         from async_kernel.gateway.handing_over import hand_over
 
         settings = hand_over(settings, os.environ)
-    if settings.start_interface != DEFAULT_INTERFACE:
+    ours = settings.start_interface == DEFAULT_INTERFACE
+    if not ours:
         heed_interrupts()
     elif makes_new(settings.connection_file):
         make_plan(settings)
     interface = load_interface(settings.start_interface)
-    gc.enable()  # which `__main__` has switched off
+    if not ours:
+        gc.enable()  # which `__main__` has switched off; ours does that when all is imported
     return interface(settings) or 0
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from async_kernel import launcher
 from async_kernel.errors import UsageError
 from async_kernel.launcher import load_interface, make_plan, start
 from async_kernel.settings import Settings
@@ -83,6 +84,18 @@ def test_an_interface_of_the_users_own_has_its_garbage_collected(monkeypatch: py
     finally:
         gc.enable()
     assert seen == [True]
+
+
+def test_ours_looks_for_no_garbage_before_all_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first collection after that is one of all objects: 4 of the 60 ms before the first reply."""
+    seen: list[bool] = []
+    monkeypatch.setattr(launcher, "load_interface", lambda path: lambda settings: seen.append(gc.isenabled()))
+    gc.disable()
+    try:
+        start(Settings())
+    finally:
+        gc.enable()
+    assert seen == [False]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

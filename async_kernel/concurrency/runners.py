@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import wraps
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -81,7 +80,7 @@ def _replace(owner: Any, name: str, new: Function) -> Callable[[], object]:
 
 
 @runs_user_calls
-class _AtImport(MetaPathFinder):
+class _AtImport:
     """Calls `patch` with a module of the table as soon as it was imported."""
 
     def __init__(self, patch: Callable[[ModuleType], None]) -> None:

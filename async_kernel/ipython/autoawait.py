@@ -17,9 +17,8 @@ from IPython.core.async_helpers import _asyncio_runner, _trio_runner
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magics.basic import AsyncMagics
 
-from async_kernel.ipython.awaiting import AwaitMagics
+from async_kernel.ipython.awaited_calls import AwaitMagics
 
 __all__ = ["OWN_LOOP", "AutoAwaitMagics", "awaits", "inner_runner"]
 
@@ -74,6 +73,8 @@ class AutoAwaitMagics(Magics):
         them in a loop within the kernel's, which waits meanwhile. So does a function that takes a coroutine and returns
         its result, by its name or its dotted path.
         """
+        from IPython.core.magics.basic import AsyncMagics
+
         name = parameter_s.strip()
         if name in _LIBRARIES and find_spec(name) is None:
             raise UsageError(f"{name} is not installed. Install it with: {sys.executable} -m pip install {name}")

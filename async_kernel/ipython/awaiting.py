@@ -1,8 +1,7 @@
 """Magics over code that awaits: `%time`, `%timeit`, `%prun`, each with `%%`, and `%%capture`.
 
-IPython's own run the code before they return, which code that awaits cannot. `AwaitMagics` looks for calls of them in
-the syntax tree of a cell and, where their code awaits, puts an awaited call of `AwaitingMagics` in their place. What
-awaits nothing stays with IPython. Options and output are IPython's.
+IPython's own run the code before they return, which code that awaits cannot. What awaits nothing stays with IPython.
+Options and output are IPython's. Few cells need it, so it is imported with the first that does: see `awaited_calls`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from async_kernel.ipython.capture import capturing
 from async_kernel.stacks import callers, runs_user_code
 from async_kernel.stacks.snapshot import variables
 
-__all__ = ["AwaitMagics", "AwaitingMagics"]
+__all__ = ["AwaitingMagics"]
 
 WORTH_TELLING = 0.1
 """Seconds from which on IPython tells how long parsing and compiling took."""
@@ -39,46 +38,6 @@ DEFAULT_RUNS = 7
 """Of %timeit; it has always been more than the standard library's."""
 
 _Scope = dict[str, Any]
-
-
-class AwaitMagics(ast.NodeTransformer):
-    """Has those magics awaited that await. One of `shell.ast_transformers`."""
-
-    def __init__(self, shell: InteractiveShell) -> None:
-        self._shell = shell
-        self._magics = AwaitingMagics(shell)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Put an awaited call in the place of `get_ipython().run_cell_magic("time", "", "await …")`."""
-        self.generic_visit(node)
-        match node:
-            case ast.Call(
-                func=ast.Attribute(
-                    value=ast.Call(func=ast.Name(id="get_ipython"), args=[]) as shell,
-                    attr="run_line_magic" | "run_cell_magic",
-                ),
-                args=[ast.Constant(value=str(name)), ast.Constant(value=str(line)), *rest],
-                keywords=[],
-            ):
-                cell = next((arg.value for arg in rest if isinstance(arg, ast.Constant)), None)
-                if not isinstance(cell, str | None):
-                    return node
-                if self._shell.autoawait and self._magics.awaits(name, line, cell):
-                    runner = ast.Attribute(ast.Attribute(shell, "awaiting_magics", ast.Load()), name, ast.Load())
-                    return ast.copy_location(ast.Await(ast.Call(runner, node.args[1:], [])), node)
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Leave it: nothing can be awaited there."""
-        return node
-
-    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
-        """Leave it: nothing can be awaited there."""
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Leave it: nothing can be awaited there."""
-        return node
 
 
 class _Timing(NamedTuple):
@@ -97,10 +56,10 @@ class AwaitingMagics:
         self._shell = shell
 
     def awaits(self, name: str, line: str, cell: str | None) -> bool:
-        """Whether a call of the magic `name` has code that awaits. False for the names of other magics."""
+        """Whether a call of the magic `name`, which is one of these, has code that awaits."""
         magic = self._shell.find_cell_magic(name) if cell is not None else self._shell.find_line_magic(name)
         owner = getattr(magic, "__self__", None)
-        if name not in ("time", "timeit", "prun", "capture") or type(owner) is not ExecutionMagics:
+        if type(owner) is not ExecutionMagics:
             return False  # not IPython's: somebody has put another in its place
         try:
             pieces = getattr(self, f"_code_of_{name}")(line, cell)

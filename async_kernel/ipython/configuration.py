@@ -7,7 +7,6 @@ the rules of traitlets; `check` tries that before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -115,6 +114,8 @@ def _validate(section: str, trait: TraitType[Any, Any], value: object) -> None:
 
 
 def _unknown(section: str, name: str, classes: Mapping[str, type[Configurable]]) -> UsageError:
+    from difflib import get_close_matches
+
     if section in classes:
         near = get_close_matches(name, classes[section].class_trait_names(config=True), 1)
     else:

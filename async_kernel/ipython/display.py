@@ -53,7 +53,7 @@ class KernelDisplayHook(NamesParents, DisplayHook):
         cell = current_cell()
         if cell is None:
             return bool(super().quiet())
-        return bool(self.semicolon_at_end_of_expression(cell.code))
+        return ";" in cell.code and bool(self.semicolon_at_end_of_expression(cell.code))
 
     def write_output_prompt(self) -> None:
         """Nothing: the front end draws the prompt."""

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import gc
 from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["let_go"]
+if TYPE_CHECKING:
+    from IPython.core.displayhook import DisplayHook
+
+__all__ = ["forget_results", "let_go"]
 
 _NEEDED = (BuiltinFunctionType, FunctionType, ModuleType, type, str, bytes, int, float, complex, type(None))
 """Types of values that others use, and that have no `__del__` of their own."""
+
+
+def forget_results(hook: DisplayHook, namespace: dict[str, Any]) -> None:
+    """Let go of the results that IPython keeps: `Out`, and the last three. The names that they have stay.
+
+    As its own `flush` does, which looks through all objects besides: that is done once, when the names are gone.
+    """
+    results = namespace.get("_oh")
+    if results is not None:
+        results.clear()
+    hook._ = hook.__ = hook.___ = ""
 
 
 def let_go(namespace: dict[str, object], module: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from traitlets import HasTraits, TraitError
@@ -73,6 +72,8 @@ def set_attributes(target: object, attributes: Mapping[str, Any]) -> None:
 
 def _check(owner: object, name: str, path: str) -> None:
     if name.startswith("_") or not hasattr(owner, name):
+        from difflib import get_close_matches
+
         known = list(owner.trait_names()) if isinstance(owner, HasTraits) else []
         near = get_close_matches(name, [*known, *(n for n in dir(owner) if not n.startswith("_"))], n=1)
         raise UsageError(f"The shell has no attribute {path}.", f"Did you mean {near[0]}?" if near else "")

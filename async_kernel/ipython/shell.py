@@ -12,8 +12,9 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.display_trap import DisplayTrap
@@ -33,7 +34,7 @@ from async_kernel.ipython.display import CellPayloads, KernelDisplayHook, Kernel
 from async_kernel.ipython.facade import KernelFacade, end_kernel, parent_message
 from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history_file import DelayedSave, HistoryManager
-from async_kernel.ipython.letting_go import let_go
+from async_kernel.ipython.letting_go import forget_results, let_go
 from async_kernel.ipython.line_numbers import keep_line_numbers
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.plain_cells import PlainCells
@@ -46,6 +47,9 @@ from async_kernel.kernel.request import Request, adopt, current_request, find_re
 from async_kernel.protocol.messages import Content
 from async_kernel.stacks import runs_user_code
 from async_kernel.system.reserve import make_room
+
+if TYPE_CHECKING:
+    from async_kernel.ipython.awaiting import AwaitingMagics
 
 __all__ = ["ZMQInteractiveShell"]
 
@@ -230,7 +234,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
 
     def init_magics(self) -> None:
         """Add the magics that only a kernel has, and await those of IPython's whose code awaits."""
-        from async_kernel.ipython.awaiting import AwaitingMagics, AwaitMagics
+        from async_kernel.ipython.awaited_calls import AwaitMagics
         from async_kernel.ipython.directives import DirectiveMagics, take_directive
         from async_kernel.ipython.files_beside import FilesBeside
         from async_kernel.ipython.magics import KernelMagics
@@ -240,9 +244,15 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
         self.input_transformers_cleanup.insert(0, take_directive)
         manager = self.input_transformer_manager
         manager.token_transformers = keep_line_numbers(manager.token_transformers)
-        self.awaiting_magics = AwaitingMagics(self)
         self.ast_transformers += [AwaitMagics(self), FilesBeside()]
         self._plain_cells = PlainCells(self)
+
+    @cached_property
+    def awaiting_magics(self) -> AwaitingMagics:
+        """The magics whose code awaits."""
+        from async_kernel.ipython.awaiting import AwaitingMagics
+
+        return AwaitingMagics(self)
 
     def transform_cell(self, raw_cell: str) -> str:
         """Make Python code of a cell, as IPython does."""
@@ -463,8 +473,8 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
             self.user_module, self.user_ns = emptied, vars(emptied)
         else:  # IPython would take the names away in any order
             if self.displayhook.do_full_cache:
-                self.displayhook.flush()
-                self.displayhook.do_full_cache = False  # nothing is left, and each flush looks through all objects
+                forget_results(self.displayhook, self.user_ns)
+                self.displayhook.do_full_cache = False  # nothing is left, and a flush looks through all objects
             let_go(self.user_ns, name)
         try:
             self.atexit_operations()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
 from async_kernel.errors import HostUnavailableError, MissingPackageError, UsageError
@@ -219,6 +218,8 @@ def _mapping(name: str, value: Mapping[str, Any] | None) -> dict[str, Any]:
 def _known(kind: str, names: Iterable[str], known: tuple[str, ...], where: str = "") -> None:
     for name in names:
         if name not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, known, 1)
             choice = ", ".join(known)
             raise UsageError(

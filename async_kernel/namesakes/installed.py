@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -24,7 +23,7 @@ __all__ = ["Installed", "become", "rest_of"]
 _loaded: dict[str, ModuleType | None] = {}
 
 
-class Installed(MetaPathFinder):
+class Installed:
     """The last finder of `sys.meta_path`: finds a module of ipykernel that has no namesake in the installed one.
 
     It looks anew each time: `%pip install ipykernel` takes effect at once. ModuleNotFoundError with the next step where

@@ -7,6 +7,7 @@ The modules are named by strings: a standby knows no more of the interface than 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -44,6 +45,7 @@ ALWAYS = (
     "ctypes",
     "getpass",
     "unicodedata",
+    *(("resource",) if sys.platform != "win32" else ()),
 )
 """Roots: their own imports come with them."""
 
