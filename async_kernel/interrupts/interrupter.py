@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries to deliver an interrupt: doubled from the first to the longest."""
 
+HAND_OVER = 0.0005
+"""Seconds after which the helper thread may ask for the GIL, instead of Python's 5 ms: a loop in Python code would keep
+it for as long as the reply to the interrupt may take in all."""
 
 JOIN_SECONDS = 1.0
 """How long the helper thread has to end."""
@@ -76,6 +79,7 @@ class Interrupter:
         self._thread: threading.Thread | None = None
         self._followed: list[Interrupt] = []  # those that the helper thread pursues
         self._has_lock = False  # the helper thread has just been given the GIL
+        self._handing_over: tuple[float, float] | None = None  # the switch interval before, and ours
         self._previous: Any = None
         self._tell_dropped: Callable[[sys.UnraisableHookArgs], Any] = sys.__unraisablehook__
         self._installed = False
@@ -177,7 +181,25 @@ class Interrupter:
 
     def _pursue(self, interrupt: Interrupt) -> None:
         self._start()
+        self._ask_soon()
         self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
+
+    def _ask_soon(self) -> None:
+        """Until the helper thread has the GIL, let threads ask for it soon. Takes no lock: two at once see the same
+        interval before, or ours; at worst the thread asks as late as all others do."""
+        usual = sys.getswitchinterval()
+        if usual > HAND_OVER and self._handing_over is None:
+            sys.setswitchinterval(HAND_OVER)
+            self._handing_over = usual, sys.getswitchinterval()
+
+    def _ask_as_usual(self) -> bool:
+        """Undo that; whether it was done."""
+        handing_over, self._handing_over = self._handing_over, None
+        if handing_over is None:
+            return False
+        if sys.getswitchinterval() == handing_over[1]:  # else a cell has set it since
+            sys.setswitchinterval(handing_over[0])
+        return True
 
     def _start(self) -> None:
         if self._thread is None:
@@ -198,6 +220,8 @@ class Interrupter:
             except queue.Empty:
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
+                if self._ask_as_usual():
+                    self._has_lock = False  # not for as long as it has to be: see `_raise_in_thread`
                 if newest is None:
                     return
                 pending.append(newest)

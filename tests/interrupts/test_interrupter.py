@@ -237,6 +237,46 @@ def test_code_that_spins_in_the_main_thread_is_interrupted(
         assert work.marked == 1
 
 
+def spin_with_the_gil() -> None:
+    """What user code may look like: a loop that nothing ends and that never waits."""
+    while True:
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
+def test_a_loop_in_python_keeps_the_gil_no_longer_than_it_has_to(
+    interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that delivers asks for it soon; the interval is what it was when that is done."""
+    monkeypatch.setattr("async_kernel.interrupts.target.PATIENCE", 3600.0)  # spares this test's own code
+    interrupting.wake = signal_main_thread
+    work = interrupting.work = Work()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(DEADLINE / 2)
+    try:
+        began = time.monotonic()
+        interrupting.interrupter.interrupt(work)
+        with pytest.raises(KeyboardInterrupt):
+            function_in("async_kernel.kernel.lanes")(lambda: enter(spin_with_the_gil))
+        assert time.monotonic() - began < DEADLINE / 4
+        assert sys.getswitchinterval() == DEADLINE / 2
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_an_interval_that_was_set_meanwhile_stays(interrupting: Interrupting) -> None:
+    before = sys.getswitchinterval()
+    try:
+        interrupting.interrupter._ask_soon()
+        assert sys.getswitchinterval() < before
+        sys.setswitchinterval(0.25)
+        assert interrupting.interrupter._ask_as_usual()
+        assert sys.getswitchinterval() == 0.25
+        assert not interrupting.interrupter._ask_as_usual()
+    finally:
+        sys.setswitchinterval(before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be interrupted alone on Windows")
 def test_the_processes_of_the_work_are_interrupted_with_it(
     interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
