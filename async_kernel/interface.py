@@ -64,6 +64,7 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
                 outer=[process.hearing],
                 inner=[process.guarding],
                 debugger=debugger,
+                later=process.later,
             ) as loader,
             process.serving(kernel, wire, interrupter, loader.before_exit),
             process.telling_failure(kernel, wire),

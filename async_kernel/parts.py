@@ -22,6 +22,7 @@ from async_kernel.launcher import load_interface, make_plan
 from async_kernel.settings import Settings
 from async_kernel.system.abandoned_imports import go_on_importing
 from async_kernel.system.main_thread import wake_main_thread
+from async_kernel.system.service_thread import Later, later
 
 if TYPE_CHECKING:
     from async_kernel.interrupts.callbacks import Callback
@@ -115,6 +116,7 @@ class Loader:
 
     `outer` and `inner` are the scopes around each cell that the process has to give, outside and inside those of the
     parts. `debugger` says that there is one to offer. Cells run in `namespace`, by default in a module of their own.
+    `later` waits for what is done some time after the start.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Loader:
         inner: Sequence[CellScope] = (),
         debugger: bool = False,
         namespace: dict[str, Any] | None = None,
+        later: Later = later,
     ) -> None:
         self._settings = settings
         self._kernel = kernel
@@ -141,6 +144,7 @@ class Loader:
         self._inner = inner
         self._debugger = debugger
         self._namespace = namespace
+        self._later = later
         self._undo = ExitStack()
         self._interpreter: Interpreter | None = None
         self._leave_cells: Callable[[], None] = lambda: None
@@ -179,7 +183,7 @@ class Loader:
             attributes["shell.gui_host"] = host.gui
         if self._claims.names:
             self._undo.callback(load_interface(NAMESAKES)(self._connection_file))
-        interpreter: Interpreter = load_interface(INTERPRETER)(attributes, self._namespace)
+        interpreter: Interpreter = load_interface(INTERPRETER)(attributes, self._namespace, self._later)
         self._interpreter = interpreter
         kernel = self._kernel
         comms = load_interface(COMMS)(kernel.publish, lambda: kernel.shells.runs_cell, kernel.serves)

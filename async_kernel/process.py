@@ -26,7 +26,9 @@ from async_kernel.system.end_signals import take_end_signals
 from async_kernel.system.ending import Ending
 from async_kernel.system.guardian import Guardian
 from async_kernel.system.parent_watch import watch_parent
-from async_kernel.system.watch import Watch
+from async_kernel.system.real import real
+from async_kernel.system.service_thread import begin
+from async_kernel.system.watch import Planned, Watch
 from async_kernel.transport.connection_file import say_where
 from async_kernel.wire import Wire
 
@@ -96,6 +98,10 @@ class OwnProcess:
     def end_soon(self) -> None:
         """The process ends within GRACE, whatever still holds it. Any thread; returns at once."""
         self._ending.come_within(GRACE)
+
+    def later(self, seconds: float, function: Callable[[], object]) -> Planned:
+        """Call `function()` in a thread of its own so many seconds from now: until then there is none."""
+        return self._watch.at(real.monotonic() + seconds, partial(begin, function))
 
     @contextmanager
     def serving(

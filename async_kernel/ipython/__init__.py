@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from async_kernel.errors import AsyncKernelError, StdinNotAllowedError
+from async_kernel.system.service_thread import Later, later
 
 if TYPE_CHECKING:
     from async_kernel.ipython.interpreter import IPythonInterpreter
@@ -18,13 +19,13 @@ __all__ = ["create_interpreter", "stdin_refusal"]
 
 
 def create_interpreter(
-    attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None
+    attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None, later: Later = later
 ) -> IPythonInterpreter:
     """Make the interpreter of a kernel: imports IPython, loads the user's IPython profile, runs its startup files.
 
     `attributes` are settings of the command line, for example `{"shell.xmode": "Plain", "history.hist_file":
     ":memory:"}`; they outrank the profile. Cells run in `namespace`, or in a `__main__` of their own, which one kernel
-    of a process can have. In a cell `get_ipython()` gives the shell of its kernel; IPython and libraries that ask it
+    of a process can have. `later` calls in a thread of its own a function that may wait for a moment. In a cell `get_ipython()` gives the shell of its kernel; IPython and libraries that ask it
     know one shell for the process: that of the first kernel and, when it was closed, of the latest.
 
     AsyncKernelError when the process has an IPython that is no kernel's, such as that of a terminal.
@@ -39,7 +40,7 @@ def create_interpreter(
             "This process has an IPython already, which is no kernel's.",
             "Start the kernel in a process without one; in a terminal, with `python` instead of `ipython`.",
         )
-    return IPythonInterpreter(attributes, namespace)
+    return IPythonInterpreter(attributes, namespace, later)
 
 
 def stdin_refusal() -> type[StdinNotAllowedError]:

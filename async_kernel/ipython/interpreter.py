@@ -23,6 +23,7 @@ from async_kernel.ipython.transcript import CellRecord
 from async_kernel.kernel.place import Place
 from async_kernel.kernel.request import current_request
 from async_kernel.protocol.messages import Content
+from async_kernel.system.service_thread import Later, later
 
 if TYPE_CHECKING:
     from async_kernel.ipython.asking_jedi import JediWarmth
@@ -34,9 +35,14 @@ class IPythonInterpreter:
     """Runs cells with IPython. One serves a shell and its subshells: they share the namespace, each cell has its own
     number, payload and errors. `shell` is `get_ipython()`."""
 
-    def __init__(self, attributes: Mapping[str, Any] | None = None, namespace: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        attributes: Mapping[str, Any] | None = None,
+        namespace: dict[str, Any] | None = None,
+        later: Later = later,
+    ) -> None:
         self.shell: ZMQInteractiveShell = start_shell(attributes or {}, namespace)
-        self._preparation = Preparation()
+        self._preparation = Preparation(later)
         self._warmth: JediWarmth | None = None
         mark_entries()
 

@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 
-from async_kernel.system.service_thread import later
+from async_kernel.system.service_thread import Later, later
 
 __all__ = ["PAUSE_SECONDS", "Preparation", "importing", "prepare"]
 
@@ -26,7 +26,7 @@ NEEDED = ("stack_data", "pygments.formatters.terminal256", "pygments.styles")
 class Preparation:
     """Imports it in a thread of its own, a moment from now. `close()` leaves it, if it has not begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, later: Later = later) -> None:
         self._timer = later(PAUSE_SECONDS, prepare)
 
     def close(self) -> None:

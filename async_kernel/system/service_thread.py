@@ -10,13 +10,14 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from operator import call
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from async_kernel.errors import NoThreadError
 
-__all__ = ["IDLE_SECONDS", "ServiceThread", "Worker", "later"]
+__all__ = ["IDLE_SECONDS", "Later", "Planned", "ServiceThread", "Worker", "begin", "later"]
 
 T = TypeVar("T")
 
@@ -106,14 +107,38 @@ class Worker(Generic[T]):
                     return
 
 
+class Planned(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Have it not made, if it has not begun. Any thread."""
+
+
+class Later(Protocol):
+    """Calls a function in a thread, so many seconds from now, as `later` does."""
+
+    def __call__(self, seconds: float, function: Callable[[], object], /) -> Planned | None:
+        """What cancels the call; None when it will not be made."""
+
+
+def begin(function: Callable[[], object]) -> None:
+    """Call `function()` in a thread of its own; where none is to be had, not at all."""
+    with suppress(NoThreadError):
+        ServiceThread(_name(function), function).start()
+
+
 def later(seconds: float, function: Callable[..., object], *arguments: object) -> threading.Timer | None:
     """Call `function(*arguments)` in a thread after so many seconds; returns the function that cancels it. None when no
     thread is to be had: then it is not called."""
     timer = threading.Timer(seconds, function, arguments)
     timer.daemon = True
-    timer.name = f"later: {getattr(function, '__name__', function)}"
+    timer.name = _name(function)
     try:
         timer.start()
     except RuntimeError:
         return None
     return timer
+
+
+def _name(function: Callable[..., object]) -> str:
+    return f"later: {getattr(function, '__name__', function)}"

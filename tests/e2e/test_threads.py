@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from .driver import KernelDriver, wait_until
+
+StartKernel = Callable[..., KernelDriver]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,6 +46,13 @@ def test_an_idle_kernel_has_few_threads_and_each_has_a_name(kernel: KernelDriver
     expected = set(listed()) - LIBZMQ
     assert set(found) == (expected if sys.platform != "win32" else set(found)), found
     assert len(found) == len(set(found))
+
+
+def test_the_first_cell_finds_no_thread_that_waits_for_a_moment(start_kernel: StartKernel) -> None:
+    """What is done some time after the start has a thread when its time has come, and the watch waits for that."""
+    kernel = start_kernel()
+    timers = "[each.name for each in threading.enumerate() if isinstance(each, threading.Timer)]"
+    assert kernel.value(timers.replace("threading.", "__import__('threading').")) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the threads of C libraries are listed in /proc")
