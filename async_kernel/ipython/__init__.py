@@ -25,8 +25,9 @@ def create_interpreter(
 
     `attributes` are settings of the command line, for example `{"shell.xmode": "Plain", "history.hist_file":
     ":memory:"}`; they outrank the profile. Cells run in `namespace`, or in a `__main__` of their own, which one kernel
-    of a process can have. `later` calls in a thread of its own a function that may wait for a moment. In a cell `get_ipython()` gives the shell of its kernel; IPython and libraries that ask it
-    know one shell for the process: that of the first kernel and, when it was closed, of the latest.
+    of a process can have. `later` has something done in a thread, some time after the start. In a cell `get_ipython()`
+    gives the shell of its kernel; IPython and libraries that ask it know one shell for the process: that of the first
+    kernel and, when it was closed, of the latest.
 
     AsyncKernelError when the process has an IPython that is no kernel's, such as that of a terminal.
     """

@@ -89,6 +89,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
 
     user_module: ModuleType
     user_ns: dict[str, Any]
+    ns_table: dict[str, dict[str, Any]]
     display_trap: Any
     builtin_trap: Any
     events: Any
@@ -463,30 +464,38 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
 
     def close(self) -> None:
         """Store the history, stop its thread, remove temporary files and undo the shell's changes to the process."""
-        module = self.user_module
-        name, previous = module.__name__, self._orig_sys_modules_main_mod
         self.save()
         if self._lent is not None:  # IPython clears the namespace at its end; this one is the program's
             for ours in self.user_ns_hidden.keys() - self._lent:
                 self.user_ns.pop(ours, None)
-            emptied = ModuleType(name)
-            self.user_module, self.user_ns = emptied, vars(emptied)
+            self._give_up_namespace()
         else:  # IPython would take the names away in any order
             if self.displayhook.do_full_cache:
                 forget_results(self.displayhook, self.user_ns)
                 self.displayhook.do_full_cache = False  # nothing is left, and a flush looks through all objects
-            let_go(self.user_ns, name)
+            let_go(self.user_ns, self.user_module.__name__, self._give_up_namespace)
         try:
             self.atexit_operations()
         finally:
             leave(self)
-            if sys.modules.get(name) is module:
-                if previous is not None:
-                    sys.modules[name] = previous
-                else:
-                    del sys.modules[name]
             if getattr(sys.excepthook, "__self__", None) is self:
                 sys.excepthook = sys.__excepthook__
+
+    def _give_up_namespace(self) -> None:
+        """Have an empty one instead, and give `__main__` back."""
+        module = self.user_module
+        name, previous = module.__name__, self._orig_sys_modules_main_mod
+        emptied = ModuleType(name)
+        self.user_module, self.user_ns = emptied, vars(emptied)
+        self.ns_table = {**self.ns_table, "user_global": vars(emptied), "user_local": vars(emptied)}
+        self.user_ns_hidden.clear()
+        self.set_completer_frame()
+        self.last_execution_result = None
+        if sys.modules.get(name) is module:
+            if previous is not None:
+                sys.modules[name] = previous
+            else:
+                del sys.modules[name]
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)

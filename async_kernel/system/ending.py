@@ -130,10 +130,8 @@ class Ending:
                 with suppress(Exception):
                     stream.flush()
             real.exit(status)
-        # Rings of objects that cells have left go now. While Python takes itself apart it looks through all objects
-        # several times, which takes more than a second once a completion has brought in jedi: it is to find none.
-        with suppress(Exception):  # of a callback of `gc`
-            gc.collect()
+        # While Python takes itself apart it looks through all objects several times, which takes more than a second
+        # once a completion has brought in jedi: it is to find none. Those that cells have left went with the shell.
         gc.freeze()
 
     # The deeds of the watch
