@@ -176,14 +176,20 @@ class HistoryManager(of_ipython.HistoryManager):
         session = self._session
         with self.db:
             for line in inputs:
-                self.db.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (session, *line))
+                self.db.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (session, *map(_storable, line)))
             for line in outputs:
-                self.db.execute("INSERT INTO output_history VALUES (?, ?, ?)", (session, *line))
+                self.db.execute("INSERT INTO output_history VALUES (?, ?, ?)", (session, *map(_storable, line)))
 
     def _tell(self, error: HistoryUnavailableError) -> None:
         if not self._told:
             self._told = True
             _log.warning("%s: %s", self.hist_file, error)
+
+
+def _storable(value: object) -> object:
+    """Text with half a surrogate pair, which SQLite refuses, with its escape instead: one such line would keep all
+    others from being written."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
 class DelayedSave:

@@ -191,6 +191,18 @@ def test_a_damaged_file_is_moved_away(open_history: Open, tmp_path: Path) -> Non
     assert len(list(tmp_path.glob("*corrupt*"))) == 1
 
 
+def test_a_line_that_is_no_text_keeps_no_other_from_being_written(open_history: Open, tmp_path: Path) -> None:
+    """Half a surrogate pair, as a front end may send it, cannot be stored: SQLite keeps text in UTF-8."""
+    manager = open_history()
+    manager.store_inputs(1, "before")
+    manager.store_inputs(2, "half = '\ud800'")
+    manager.store_inputs(3, "after")
+    assert manager.save()
+    assert stored(tmp_path / "history.sqlite") == ["before", r"half = '\ud800'", "after"]
+    manager.store_output(3)
+    assert manager.save()
+
+
 def test_lines_that_somebody_else_has_written_begin_a_new_session(open_history: Open, tmp_path: Path) -> None:
     manager = open_history()
     for text in ("first", "second"):
