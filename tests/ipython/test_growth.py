@@ -25,13 +25,14 @@ async def many(start):
         assert reply["status"] == "ok", reply
 
 def visible():
-    shell, seen = interpreter.shell, 0
+    # Each object once: a name stands in two namespaces, a line in the list and under its name.
+    shell = interpreter.shell
     history = shell.history_manager
-    for lines in (history.input_hist_raw, history.input_hist_parsed):
-        seen += sys.getsizeof(lines) + sum(map(sys.getsizeof, lines))
-    for names in (shell.user_ns, shell.user_ns_hidden):
-        seen += sys.getsizeof(names) + sum(sys.getsizeof(name) for name in names if name.startswith("_i"))
-    return seen + sum(sys.getsizeof(number) for number in (shell.execution_count,))
+    lists, names = [history.input_hist_raw, history.input_hist_parsed], [shell.user_ns, shell.user_ns_hidden]
+    seen = [*lists, *names, shell.execution_count]
+    seen += [line for lines in lists for line in lines]
+    seen += [name for each in names for name in each if name.startswith("_i")]
+    return sum(sys.getsizeof(one) for one in {{id(one): one for one in seen}}.values())
 
 async def main():
     tracemalloc.start()
