@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .kernels import LOOPS
+from .kernels import LOOPS, PYTHON
 
 HERE = Path(__file__).parent
 
@@ -19,9 +21,14 @@ ROWS = 20
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, metavar="N", help="tests/chaos: what is taken at random")
+    parser.addoption("--python", default=sys.executable, metavar="PATH", help="tests/chaos: whose kernel is attacked")
     parser.addoption(
         "--long", action="store_true", help="tests/chaos: every row on each loop, and as much as hours take"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    PYTHON[:] = [config.getoption("--python", sys.executable)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,8 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     tables: dict[str, list[pytest.Item]] = {}
     for item in here:
-        if item.get_closest_marker("table"):
-            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        if table := item.get_closest_marker("table"):
+            name = str(table.args[0]) if table.args else item.nodeid.partition("[")[0]
+            tables.setdefault(name, []).append(item)
     left = []
     for name, rows in tables.items():
         chance = random.Random(f"{config.getoption('--seed', 1)} {name}")
@@ -47,6 +55,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"chaos: --seed={config.getoption('--seed', 1)}{' --long' if config.getoption('--long', False) else ''}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say the figures that tests have noted."""
+    reports = [
+        one for several in terminalreporter.stats.values() for one in several if isinstance(one, pytest.TestReport)
+    ]
+    figures = [
+        f"{report.outcome}  {report.nodeid.partition('::test_')[2]}: {value}"
+        for report in reports
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for line in sorted(figures):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

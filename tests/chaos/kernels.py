@@ -13,7 +13,17 @@ from tests.needs.kernel import Kernel, Subject
 from tests.needs.subjects import ours
 from tests.needs.wire import Missed
 
-__all__ = ["LOOPS", "SECONDS", "ends", "leaves_nothing", "one_answer", "refuses_to_start", "serves", "subject"]
+__all__ = [
+    "LOOPS",
+    "PYTHON",
+    "SECONDS",
+    "ends",
+    "leaves_nothing",
+    "one_answer",
+    "refuses_to_start",
+    "serves",
+    "subject",
+]
 
 LOOPS = ("asyncio", "trio")
 
@@ -21,14 +31,18 @@ SECONDS = 40.0
 """For any single wait: far above what is usual, because machines that run tests are busy."""
 
 
+PYTHON = [sys.executable]
+"""The interpreter whose kernel is attacked: `--python` names another."""
+
 PATIENT = "from async_kernel import process; process.GRACE = 30.0; del process"
 """For machines so busy that an end in good order takes longer than the usual time."""
 
 
 def subject(loop: str, wrap: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Subject:
     """This project's kernel on a loop; `wrap` is what starts it, for example `["prlimit", "--nofile=64"]`."""
-    kernel = ours(sys.executable, loop)
-    return kernel._replace(argv=[*wrap, *kernel.argv], env={**kernel.env, **(env or {})}, before=PATIENT)
+    kernel = ours(PYTHON[0], loop)
+    before = PATIENT if PYTHON[0] == sys.executable else ""  # another version may have no such name
+    return kernel._replace(argv=[*wrap, *kernel.argv], env={**kernel.env, **(env or {})}, before=before)
 
 
 def one_answer(kernel: Kernel, request: str) -> None:
