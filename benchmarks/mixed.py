@@ -23,17 +23,21 @@ from tests.needs.wire import Missed
 SAMPLES = 200
 """Of a run."""
 
+NAMES = 100
+"""Of values, and of functions: the names of a notebook. Each completion lists them, so that of thousands more a run
+would mostly measure that."""
+
 SECONDS = 60.0
 """After which a request counts as lost."""
 
 CELLS = (
-    "value_{n} = {n}",
+    "value_{name} = {n}",
     "{n} * 2",
     "print({n})",
     "for i in range(100): print(i)",
     "display({n})",
     "raise ValueError({n})",
-    "def function_{n}(a):\n    return a + {n}\nfunction_{n}(1)",
+    "def function_{name}(a):\n    return a + {n}\nfunction_{name}(1)",
     "import subprocess; subprocess.run(['true'])",
 )
 
@@ -90,7 +94,7 @@ def one_request(kernel: Kernel, chance: random.Random, number: int) -> float:
     client = kernel.client
     kind = chance.random()
     if kind < 0.6:
-        request = client.execute(chance.choice(CELLS).format(n=number))
+        request = client.execute(chance.choice(CELLS).format(n=number, name=number % NAMES))
     elif kind < 0.9:
         channel, msg_type, content = chance.choice(QUESTIONS)
         request = client.send(channel, msg_type, content)
