@@ -62,13 +62,21 @@ class Context:
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._opened: list[zmq.Socket[bytes]] = []
+        self._plain: list[tcp.socket] = []
 
     def socket(self, kind: int) -> zmq.Socket[bytes]:
         self._opened.append(self._context.socket(kind))
         return self._opened[-1]
 
+    def keep(self, connection: tcp.socket) -> tcp.socket:
+        """Leave a plain connection open until the end."""
+        self._plain.append(connection)
+        return connection
+
     def close(self) -> None:
         self._context.destroy(linger=0)
+        for each in self._plain:
+            each.close()
 
 
 @pytest.fixture
@@ -160,7 +168,8 @@ def plain(kernel: Kernel, channel: str) -> tcp.socket:
 
 def subscribe_at_length(kernel: Kernel, context: Context) -> None:
     for number in range(100):
-        with plain(kernel, "iopub") as one, suppress(OSError):
+        one = context.keep(plain(kernel, "iopub"))  # what has not been read when it is closed would be dropped
+        with suppress(OSError):
             one.sendall(b"\x02" + (1_000_001).to_bytes(8, "big") + b"\x01" + bytes([number]) * 1_000_000)
 
 
@@ -425,15 +434,10 @@ def test_11_what_hangs_runs_the_exit_functions(loop: str, note: Note) -> None:
         assert ran
 
 
-def own_file(folder: Path) -> None:
-    (folder / "kernel.json").unlink()
-
-
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGQUIT", "SIGUSR1", "SIGALRM", "SIGKILL"])
 def test_12_signals_leave_nothing(loop: str, note: Note, name: str) -> None:
-    with Kernel(subject(loop), prepare=own_file, connect=False) as kernel:
-        written = kernel.client.wait(lambda: whole(kernel.connection_file), SECONDS, "the connection file")
-        kernel.reconnect(written)
+    """Of its own connection file: `test_kills`."""
+    with Kernel(subject(loop)) as kernel:
         kernel.need("import subprocess; child = subprocess.Popen(['sleep', '300'])")
         family = kernel.children()
         kernel.process.send_signal(signal.Signals[name])
@@ -441,23 +445,9 @@ def test_12_signals_leave_nothing(loop: str, note: Note, name: str) -> None:
         _, left = psutil.wait_procs(family, 3)
         for one in left:
             one.kill()
-        end = time.monotonic() + 3
-        while kernel.connection_file.exists() and time.monotonic() < end:
-            time.sleep(0.01)
-        file = kernel.connection_file.exists()
-        note(f"status {kernel.process.returncode}, {len(left)} children left, the file {'left' if file else 'gone'}")
+        note(f"status {kernel.process.returncode}, {len(left)} children left")
         assert not left
-        assert not file
         assert kernel.process.returncode == (0 if name == "SIGHUP" else -signal.Signals[name])
-
-
-def whole(file: Path) -> dict[str, Any] | None:
-    """The content of a connection file, once its ports stand in it."""
-    with suppress(OSError, ValueError):
-        content: dict[str, Any] = json.loads(file.read_text())
-        if content.get("shell_port"):
-            return content
-    return None
 
 
 def test_12_sockets_in_files(loop: str, note: Note) -> None:
