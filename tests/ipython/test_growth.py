@@ -34,15 +34,18 @@ def visible():
     seen += [name for each in names for name in each if name.startswith("_i")]
     return sum(sys.getsizeof(one) for one in {{id(one): one for one in seen}}.values())
 
+def beyond():
+    interpreter.shell.history_manager.save()  # what waits a second to be written is no growth
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0] - visible()
+
 async def main():
     tracemalloc.start()
     await many(0)
     await many({CELLS})
-    gc.collect()
-    before = tracemalloc.get_traced_memory()[0] - visible()
+    before = beyond()
     await many(2 * {CELLS})
-    gc.collect()
-    return tracemalloc.get_traced_memory()[0] - visible() - before
+    return beyond() - before
 
 print(json.dumps(asyncio.run(main())))
 """
