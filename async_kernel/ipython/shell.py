@@ -36,6 +36,7 @@ from async_kernel.ipython.gui import enable_gui, matplotlib_backend
 from async_kernel.ipython.history_file import DelayedSave, HistoryManager
 from async_kernel.ipython.letting_go import forget_results, let_go
 from async_kernel.ipython.line_numbers import keep_line_numbers
+from async_kernel.ipython.other_library import point_to_asyncio
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.plain_cells import PlainCells
 from async_kernel.ipython.preparation import prepare
@@ -370,6 +371,8 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
             shown = interruption(value) or value
             if request is not None and request.reason and type(shown) is KeyboardInterrupt and not shown.args:
                 shown.args = (request.reason,)
+        with suppress(Exception):  # of an exception's own methods
+            point_to_asyncio(shown)
         if has_group(shown):
             self._get_exc_info((type(shown), shown, tb))  # where %tb and %debug look
             self._showtraceback(type(shown), shown, plain_traceback(shown))

@@ -189,3 +189,21 @@ def test_a_task_that_cancels_the_kernels_own_does_not_end_the_kernel(kernel: Ker
         assert kernel.execute("6 * 7").ok().result == "42"
         kernel.execute(leave).ok()
     assert kernel.execute(f"await {kernel.library}.sleep(0.001) or 42").ok().result == "42"
+
+
+@pytest.mark.parametrize(
+    "code", ["import asyncio\nawait asyncio.sleep(0)", "import asyncio\nasyncio.get_running_loop()"]
+)
+def test_code_for_asyncio_on_trio_is_told_so(kernel: KernelDriver, code: str) -> None:
+    cell = kernel.execute(code)
+    if kernel.library == "asyncio":
+        cell.ok()
+    else:
+        assert cell.status == "error"
+        assert "".join(cell.reply["traceback"]).count("This kernel runs trio, and this code is for asyncio.") == 1
+        assert "".join(kernel.execute("%tb").contents("error")[-1:][0]["traceback"]).count("This kernel runs trio") == 1
+
+
+def test_other_errors_on_trio_are_as_they_are(kernel: KernelDriver) -> None:
+    for code in ("1 / 0", "raise TypeError('wrong')", "raise RuntimeError('no loop')"):
+        assert "This kernel runs" not in "".join(kernel.execute(code).reply["traceback"])
