@@ -4,9 +4,9 @@
 
 `test-environment.txt` is the environment of the tests, `suites-environment.txt` that of the suites of other projects
 (tests/suites), `clients-environment.txt` that of clients (tests/clients), `libraries-environment.txt` that of
-libraries (tests/libraries), `gateways-environment.txt` and `enterprise-environment.txt` those of gateways
-(tests/beyond). All are for all systems and Pythons that the project supports (markers say which); no line
-names an index, so whoever installs from one chooses where from:
+libraries (tests/libraries), `gateways-environment.txt` and `enterprise-environment.txt` those of gateways and
+`ray-environment.txt` that of ray (tests/beyond). All are for all systems and Pythons that the project supports (markers
+say which); no line names an index, so whoever installs from one chooses where from:
 `pip install --require-hashes -r release/test-environment.txt`, then `pip install --no-deps -e .`.
 """
 
@@ -45,6 +45,7 @@ LOCKS = (
     Lock(Path("release", "clients-environment.txt"), ("trio", "uvloop", "debugger"), ("clients",)),
     Lock(Path("release", "libraries-environment.txt"), ("trio", "uvloop"), ("libraries",)),
     Lock(Path("release", "gateways-environment.txt"), ("trio", "uvloop", "gateway"), ("gateways",)),
+    Lock(Path("release", "ray-environment.txt"), ("trio", "uvloop"), ("ray",)),
     Lock(Path("release", "enterprise-environment.txt"), (), (), source=Path("release", "enterprise-environment.in")),
 )
 

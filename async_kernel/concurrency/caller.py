@@ -27,6 +27,7 @@ class Caller:
         page = await io.call_soon(fetch, url)          # see Pending: awaited in any task,
         page = main.call_soon(fetch, url).result()     # or waited for in a plain thread
         text = await Caller.to_thread(read, path)      # in a worker thread, beside all loops
+        sums = await Caller.to_executor(pool, add_up, table)  # in a process, or in a cluster
 
     Without an argument it is the loop that runs in the calling thread and, where none does, that of the main thread
     (RuntimeError when none is known there: a program without a kernel makes a Caller in its main loop first).
@@ -120,6 +121,24 @@ class Caller:
                 "Use call_soon, for example of Caller.get('io')."
             )
         return call_in_worker(function, args, kwargs)
+
+    @staticmethod
+    def to_executor(executor: Executor, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
+        """Have an executor run `function(*args, **kwargs)`: one of the standard library, or one that leads to a
+        cluster, such as dask's `client.get_executor()` or ipyparallel's `view.executor`.
+
+            number = await Caller.to_executor(client.get_executor(), work, 7)
+
+        From any thread, at once; raises what `executor.submit` raises. Where the function runs, which context it
+        finds there, and whether it can be cancelled once it has begun is the executor's matter. TypeError for a
+        coroutine function.
+        """
+        if iscoroutinefunction(function):
+            raise TypeError(
+                f"{function!r} is a coroutine function: executors run plain ones.\n"
+                "Use call_soon, for example of Caller.get('io')."
+            )
+        return Pending.of(executor.submit(function, *args, **kwargs))
 
     def executor(self) -> Executor:
         """A new `concurrent.futures.Executor`, for `loop.run_in_executor` and libraries that want one: functions run in

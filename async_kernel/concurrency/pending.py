@@ -51,6 +51,20 @@ class Pending(Future[T]):
         self._wakers: list[Callable[[], object]] = []
         self.add_done_callback(_wake)  # no method: that would be a cycle of references
 
+    @classmethod
+    def of(cls, future: Future[T]) -> Pending[T]:
+        """What a future of others comes to, to be awaited in any loop: that of an executor, ipyparallel's
+        `AsyncResult`, ray's `ref.future()`, each a `concurrent.futures.Future`.
+
+            number = await Pending.of(view.apply_async(work))
+
+        From any thread, at once. Its exception is the future's own, and `cancel` cancels the future: False where that
+        cannot be cancelled. TypeError for other futures, such as asyncio's, which belong to one loop.
+        """
+        if not isinstance(future, Future):
+            raise TypeError(f"{future!r} is no concurrent.futures.Future: await it in the loop that it belongs to.")
+        return _PendingElsewhere(future)
+
     # For who waits
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -175,6 +189,34 @@ class Pending(Future[T]):
         finally:
             with suppress(ValueError):
                 self._wakers.remove(waker)
+
+
+class _PendingElsewhere(Pending[T]):
+    """A pending that follows a future of others; nobody else begins or ends it."""
+
+    def __init__(self, future: Future[T]) -> None:
+        super().__init__()
+        self._future: Future[T] | None = future  # until it is done: each of the two holds the other
+        future.add_done_callback(self._take_over)
+
+    def cancel(self) -> bool:
+        future = self._future
+        if future is not None:
+            future.cancel()  # and ends this one, if it can be
+        return self.cancelled()
+
+    def running(self) -> bool:
+        future = self._future
+        return future is not None and future.running()
+
+    def _take_over(self, future: Future[T]) -> None:
+        self._future = None
+        if future.cancelled():
+            self.end_cancelled()
+        elif (error := future.exception()) is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(future.result())
 
 
 def _wake(pending: Future[Any]) -> None:

@@ -16,6 +16,7 @@ from .fences import PAGES, Fence, name_of, with_output
 
 ELSEWHERE = {
     "docs/guides/callers.md": "tests/e2e/test_callers.py, on asyncio, uvloop and trio",
+    "docs/guides/clusters.md": "tests/e2e/test_clusters.py and tests/beyond/test_ray.py, on asyncio, uvloop and trio",
     "docs/guides/hosts.md": "tests/e2e/test_hosts.py; they need windows",
 }
 """Pages whose examples are executed by other tests."""
