@@ -72,9 +72,9 @@ def interrupted(client: BlockingKernelClient) -> str:
             return str(message["content"]["ename"])
 
 
-def shut_down(client: BlockingKernelClient) -> bool:
+def shut_down(client: BlockingKernelClient, restart: bool = False) -> bool:
     """Ask the kernel to end."""
-    client.shutdown(reply=True, timeout=DEADLINE)
+    client.shutdown(restart, reply=True, timeout=DEADLINE)
     return True
 
 

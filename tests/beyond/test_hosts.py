@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import zmq
 
 from ..conftest import BACKENDS
 from .link import ADDRESSES, Link
+from .rest import gone
 
 DEADLINE = 60.0
 
@@ -73,7 +76,9 @@ class Pair:
         return path
 
     def _start_kernel(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "async_kernel", "-f", str(self.write("kernel")), *BACKENDS[self._backend]]
+        words = [sys.executable, "-m", "async_kernel", "-f", str(self.write("kernel")), *BACKENDS[self._backend]]
+        start = shlex.join(words)
+        command = ["sh", "-c", f"{start} && exec {start}"]  # a launcher, which starts it once again
         return self.link.start(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=self.folder)
 
     def begin(self, what: str, **arguments: Any) -> None:
@@ -113,13 +118,34 @@ def is_encrypted(pair: Pair) -> bool:
     return "curve_publickey" in pair.info
 
 
+SHOWS = """
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(os.getpid(), child.pid)
+"""
+
+
+def processes(pair: Pair) -> list[int]:
+    """The kernel, and a child that a cell starts."""
+    (cell,) = pair.do("run", codes=[SHOWS])
+    assert cell["status"] == "ok"
+    return [int(word) for word in cell["text"].split()]
+
+
 def test_a_life_and_the_words_on_the_wire(pair: Pair) -> None:
     assert pair.do("ready")
     (cell,) = pair.do("run", codes=[f"print({SECRET!r})"])
     assert cell == {"text": f"{SECRET}\n", "idle": 1, "status": "ok"}
     assert pair.do("interrupted") == "KeyboardInterrupt"
+    first = processes(pair)
+    assert pair.do("shut_down", restart=True)
+    asyncio.run(gone(*first))
+    assert pair.do("ready")
+    second = processes(pair)
+    assert not {*first} & {*second}
     assert pair.do("shut_down")
     assert pair.kernel.wait(DEADLINE) == 0
+    asyncio.run(gone(*second))
     wire = b"".join(pair.link.seen)
     assert len(wire) > 5000
     readable = [word for word in (SECRET, "execute_request", "kernel_info", "session", "kkkk") if word.encode() in wire]
