@@ -109,12 +109,12 @@ def serves(process: psutil.Process, kernel: int) -> bool:
     return bool(words) and words[-1] == str(kernel) and any("comm_port.py" in word for word in words)
 
 
-async def send(channels: WebSocketClientConnection, code: str) -> str:
+async def send(channels: WebSocketClientConnection, code: str, **metadata: Any) -> str:
     """Send a cell; its id."""
     header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "beyond", "version": "5.3",
               "username": "", "date": "2026-01-01T00:00:00Z"}  # fmt: skip
     content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
-    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell",
+    message = {"header": header, "parent_header": {}, "metadata": metadata, "content": content, "channel": "shell",
                "buffers": []}  # fmt: skip
     await channels.write_message(json.dumps(message))
     return header["msg_id"]
