@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -74,7 +73,7 @@ class ChannelOutlet:
         self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
     ) -> Callable[[str], object]:
         """What sends text of the stream `name`."""
-        return partial(self._transport.gather, (parent, name), self._build_stream, begun)
+        return self._transport.writer((parent, name), self._build_stream, begun)
 
     def _build_stream(self, key: tuple[Message, str], text: str) -> list[Buffer]:
         parent, name = key

@@ -56,16 +56,15 @@ class Transport(Protocol):
         """Send output of the request `parent` on iopub, in order with `send`. Of output, gathered text included, a part
         may be dropped when subscribers do not take it; then `build((parent, "stderr"), note)` is sent in its place."""
 
-    def gather(
+    def writer(
         self,
         key: tuple[Message, str],
         build: Callable[[tuple[Message, str], str], Sequence[Buffer]],
         begun: Callable[[list[str]], None] | None,
-        text: str,
-    ) -> None:
-        """Send text on iopub, in order with `send`. Neighbouring texts with equal keys may leave together, as one
-        message, whose frames `build(key, text)` makes. For each message `begun(pieces)` is called once, with the list
-        to which its texts are appended."""
+    ) -> Callable[[str], object]:
+        """What sends text on iopub, in order with `send`; to be kept, as it is quick. Neighbouring texts with equal
+        keys may leave together, as one message, whose frames `build(key, text)` makes. For each message
+        `begun(pieces)` is called once, with the list to which its texts are appended."""
 
     def barrier(self, reached: Callable[[], None]) -> None:
         """Call `reached()`, in any thread, once everything that has arrived until now was delivered."""

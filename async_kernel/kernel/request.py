@@ -30,6 +30,7 @@ __all__ = [
     "find_request",
     "follow_fallback",
     "follow_latest",
+    "following",
     "lent",
     "put_down",
     "serving",
@@ -299,7 +300,6 @@ class Parent(dict[str, Any]):
 
 _current: ContextVar[Request | None] = ContextVar("async_kernel_request", default=None)
 _fallback: list[Request] = []
-_followers: WeakSet[threading.Thread] | None = None  # made when there is one: most kernels never pay for looking
 _served: WeakSet[threading.Thread] = WeakSet()  # see `follow_latest`
 
 _elsewhere: Callable[[str, Content], None] | None = None
@@ -309,15 +309,26 @@ sources: list[Callable[[], None]] = []
 message but a status is published, to have it say that first. Callable from any thread; none raises."""
 
 
-def current_request() -> Request | None:
-    """The request that the calling context works on, or None outside any."""
-    return _current.get()
+class Following:
+    """The `threads` that belong to the fallback whatever their context says; None before there is one, so that most
+    kernels never pay for looking."""
+
+    __slots__ = ("threads",)
+
+    def __init__(self) -> None:
+        self.threads: WeakSet[threading.Thread] | None = None
+
+
+following = Following()
+
+current_request: Callable[[], Request | None] = _current.get
+"""The request that the calling context works on, or None outside any."""
 
 
 def find_request() -> Request | None:
     """The current request, else the one that code without a context of its own belongs to (see `set_fallback`)."""
     request = _current.get()
-    if request is not None and (_followers is None or threading.current_thread() not in _followers):
+    if request is not None and (following.threads is None or threading.current_thread() not in following.threads):
         return request.heir() if request.ended and threading.current_thread() in _served else request
     return _fallback[0] if _fallback else None
 
@@ -330,10 +341,9 @@ def set_fallback(request: Request | None) -> None:
 
 def follow_fallback(thread: threading.Thread) -> None:
     """Let everything that `thread` does belong to the request that `set_fallback` named last."""
-    global _followers
-    if _followers is None:
-        _followers = WeakSet()
-    _followers.add(thread)
+    if following.threads is None:
+        following.threads = WeakSet()
+    following.threads.add(thread)
 
 
 def follow_latest(thread: threading.Thread) -> None:

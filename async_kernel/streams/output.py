@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import TextIO
+from weakref import WeakSet
 
 from async_kernel.kernel.parents import NamesParents
-from async_kernel.kernel.request import Request, find_request
+from async_kernel.kernel.request import Request, current_request, find_request, following
 from async_kernel.stacks import calls_checkpoint
 
 from .descriptors import Capture
@@ -32,6 +33,19 @@ class RequestStream(NamesParents, io.TextIOBase):
     `descriptor`, by default that of the original.
     """
 
+    __slots__ = (
+        "_binary",
+        "_capture",
+        "_descriptor",
+        "_echo",
+        "_last",
+        "_line",
+        "_name",
+        "_original",
+        "_to",
+        "_written",
+    )
+
     def __init__(
         self,
         name: str,
@@ -49,8 +63,9 @@ class RequestStream(NamesParents, io.TextIOBase):
         self._line: list[str] = []  # of a forked child
         self._name = name
         self._original = original
-        self._echo = echo
+        self._echo = original if echo else None
         self._binary = _BinaryFace(self)
+        _all.add(self)
 
     @property
     def name(self) -> str:
@@ -87,34 +102,40 @@ class RequestStream(NamesParents, io.TextIOBase):
     @calls_checkpoint
     def write(self, text: str) -> int:
         """Write `text`; return its length. Never blocks."""
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if is_child():
-            self._write_in_child(text)
-        elif text:
+        # In full, and what it looks at in slots: a cell that prints in a loop is mostly here.
+        to = self._to  # once: other threads write, too
+        request = current_request()
+        if to is None or to[0] is not request or request.ended or following.threads or text.__class__ is not str:
+            if not isinstance(text, str):
+                raise TypeError(f"write() argument must be str, not {type(text).__name__}")
             request = find_request()
-            if request is not None:
-                # The separators and the end of `print` follow at once: nothing can have come between.
-                if self._capture is not None and text != " " and (text != "\n" or self._last[-1] == "\n"):
-                    now = monotonic()
-                    if self._capture.busy or now - self._written > UNBROKEN_SECONDS:
-                        self._capture.bring_in()
-                    self._written = now
-                self._last = text
-                to = self._to
-                if to is None or to[0] is not request:  # both at once: other threads write, too
-                    to = self._to = request, request.writer(self._name)
-                to[1](text)
-                if self._echo and self._original is not None:
-                    self._original.write(text)
-                if request.checkpoint is not None:
-                    request.checkpoint()
-            elif self._original is not None:
-                self._original.write(text)
+            if request is None or is_child():
+                self._write_elsewhere(text)
+                return len(text)
+            if to is None or to[0] is not request:
+                to = self._to = request, request.writer(self._name)
+        if not text:
+            return 0
+        # The separators and the end of `print` follow at once: nothing can have come between.
+        if text != " " and (text != "\n" or self._last[-1] == "\n") and self._capture is not None:
+            now = monotonic()
+            if now - self._written > UNBROKEN_SECONDS or self._capture.busy:
+                self._capture.bring_in()
+            self._written = now
+        self._last = text
+        to[1](text)
+        if self._echo is not None:
+            self._echo.write(text)
+        if request.checkpoint is not None:
+            request.checkpoint()
         return len(text)
 
-    def _write_in_child(self, text: str) -> None:
-        """A forked child has no thread that would send anything: its lines go the way of any child's output."""
+    def _write_elsewhere(self, text: str) -> None:
+        if not is_child():
+            if self._original is not None:
+                self._original.write(text)
+            return
+        # A forked child has no thread that would send anything: its lines go the way of any child's output.
         self._line.append(text)
         if "\n" in text:
             self._flush_in_child()
@@ -178,3 +199,16 @@ class _BinaryFace(io.RawIOBase):
 
     def close(self) -> None:
         pass
+
+
+_all: WeakSet[RequestStream] = WeakSet()
+
+
+def _forget_writers() -> None:
+    """In a forked child, where they lead to nobody."""
+    for stream in tuple(_all):
+        stream._to = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_writers)

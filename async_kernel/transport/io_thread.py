@@ -22,6 +22,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import Any
 from weakref import WeakSet
@@ -139,12 +140,12 @@ class IOThread:
         self._outbox.put(Output(parent, frames, build))
         self._push(OUTBOX_MESSAGES)
 
-    def gather(
-        self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None, text: str
-    ) -> None:
-        """Send text on iopub, alone or with its neighbours of the same key; `begun` is told of each new message."""
-        if self._outbox.gather(key, build, begun, text):
-            self._push(OUTBOX_MESSAGES)
+    def writer(
+        self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None
+    ) -> Callable[[str], object]:
+        """What sends text on iopub, alone or with its neighbours of the same key; `begun` is told of each new
+        message."""
+        return self._outbox.writer(key, build, begun, partial(self._push, OUTBOX_MESSAGES))
 
     def barrier(self, reached: Callable[[], None]) -> None:
         """Call `reached()` in the I/O thread once everything that had arrived at the sockets was delivered."""

@@ -41,17 +41,20 @@ class MemoryTransport:
         """Keep one message of output."""
         self.send(Channel.IOPUB, frames)
 
-    def gather(
+    def writer(
         self,
         key: tuple[Message, str],
         build: Callable[[tuple[Message, str], str], Sequence[Buffer]],
         begun: Callable[[list[str]], None] | None,
-        text: str,
-    ) -> None:
-        """Keep text as a message of its own."""
-        if begun is not None:
-            begun([text])
-        self.send(Channel.IOPUB, build(key, text))
+    ) -> Callable[[str], object]:
+        """What keeps each text as a message of its own."""
+
+        def write(text: str) -> None:
+            if begun is not None:
+                begun([text])
+            self.send(Channel.IOPUB, build(key, text))
+
+        return write
 
     def barrier(self, reached: Callable[[], None]) -> None:
         """Reached at once: nothing is under way in memory."""

@@ -52,27 +52,23 @@ SOON_SECONDS = 0.001
 class Text:
     """Text under way: a piece, and the pieces that joined it while it waited. It may be dropped."""
 
-    __slots__ = ("batch", "build", "followed", "has_line", "key", "pieces", "since", "size")
+    __slots__ = ("batch", "build", "count", "has_line", "key", "pieces", "since", "size", "taken")
 
-    def __init__(self, key: tuple[Message, str], text: str, build: Build) -> None:
+    def __init__(self, key: tuple[Message, str], pieces: list[str], build: Build) -> None:
         self.key = key
-        self.pieces = [text]
-        self.size = len(text)
+        self.pieces = pieces
+        self.size = sum(map(len, pieces))
         self.build = build
-        self.has_line = text.endswith("\n")  # a whole one, which may be due soon
+        self.has_line = pieces[-1].endswith("\n")  # a whole one, which may be due soon
         self.batch = key[0].content.get("allow_stdin") is False
-        self.followed = False  # by something else, so that nothing may join it any more
+        self.taken = False  # it is being sent: what is appended from now on may have come too late
+        self.count = 0  # how many pieces are, once it was taken
         self.since = real.monotonic()
 
     @property
     def parent(self) -> Message:
         """The request that it belongs to."""
         return self.key[0]
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing is to join it any more."""
-        return self.followed or self.size >= GATHER_CHARACTERS
 
     @property
     def due(self) -> float:
@@ -87,8 +83,20 @@ class Text:
         return BATCH_GATHER_SECONDS if self.batch else GATHER_SECONDS
 
     def frames(self) -> Sequence[Buffer]:
-        """The message that it has become."""
-        return self.build(self.key, "".join(self.pieces))
+        """The message that it has become, once it was taken."""
+        return self.build(self.key, "".join(self.pieces[: self.count]))
+
+    def take(self) -> None:
+        """Have what is appended from now on be no part of it."""
+        self.taken = True  # first: whoever has not seen this has appended before the next line
+        self.count = len(self.pieces)
+
+    def strays(self) -> list[str]:
+        """Take out the pieces that came too late."""
+        late: list[str] = []
+        while len(self.pieces) > self.count:
+            late.append(self.pieces.pop())
+        return late[::-1]
 
 
 class Output:
@@ -121,10 +129,10 @@ class Outbox:
     """A queue of items. It is true while any wait, and as long as there are."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # of text; reentrant: a signal handler may print while its thread prints
+        self._lock = threading.RLock()  # of text that is taken; reentrant: a signal handler may print
         self._items: deque[Item] = deque()
         self._ahead: deque[Plain] = deque()
-        self._open: Text | None = None  # the last of the items, while further text may join it
+        self._open: Text | None = None  # the last of the items, while text may join it: nothing has followed it
         self._last_text = 0.0  # when text was taken out, and whose
         self._last_key: tuple[Message, str] | None = None
 
@@ -141,36 +149,63 @@ class Outbox:
         if isinstance(item, Plain) and item.channel is Channel.CONTROL:
             self._ahead.append(item)
             return
-        # Without the lock: a cell that prints without an end has it most of the time, and takes it again at once.
         self._items.append(item)
-        opened = self._open
-        if opened is not None:
-            opened.followed = True
+        self._open = None
 
-    def gather(
-        self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None, text: str
-    ) -> bool:
-        """Put in text; `begun` is called with the pieces of each new item. False when it has joined a waiting item, and
-        whoever takes out knows when that is due. The end of a first line, which may make it due soon, gives True as
-        well."""
-        # In full, without the methods that would say it, nor `with`, which takes longer than all the rest: a cell that
-        # prints in a loop is mostly here.
+    def writer(
+        self,
+        key: tuple[Message, str],
+        build: Build,
+        begun: Callable[[list[str]], None] | None,
+        changed: Callable[[], object],
+    ) -> Callable[[str], None]:
+        """What puts in text of a key. `begun` is called with the pieces of each new item, `changed` when there is one,
+        or one has its first whole line, which may make it due soon. Of all else whoever takes out knows when it is due.
+
+        A cell that prints in a loop does little but call this, so that a piece costs an append, with no lock: it is
+        appended first, and then looked whether that was too late. This rests on an append being one step, as it is
+        under the GIL and on a list of an interpreter without it, and on each thread's steps being seen in their order.
+        """
+
+        def write(text: str) -> None:
+            opened = self._open
+            if opened is None or (opened.key is not key and opened.key != key) or opened.size >= GATHER_CHARACTERS:
+                self._begin(Text(key, [text], build), begun)
+                changed()
+                return
+            try:
+                opened.pieces.append(text)
+            finally:  # also when a signal handler of the user's raises behind the append
+                if opened.taken:
+                    self._begin_again(opened, begun)
+                    changed()
+            opened.size += len(text)  # of two threads at once one may not count: it is about the length anyway
+            if not opened.has_line and text.endswith("\n"):
+                opened.has_line = True
+                changed()
+
+        return write
+
+    def _begin(self, text: Text, begun: Callable[[list[str]], None] | None) -> None:
+        if begun is not None:
+            begun(text.pieces)
+        try:
+            # In this order: a message that another thread puts in between the two must not be overtaken by text that
+            # this thread writes after it.
+            self._open = text
+            self._items.append(text)
+        except BaseException:  # of a signal handler: nothing may join what nobody is going to send
+            self._open = None
+            raise
+
+    def _begin_again(self, taken: Text, begun: Callable[[list[str]], None] | None) -> None:
+        """Put in once more the pieces that came too late."""
         lock = self._lock
         try:
             lock.acquire()
-            opened = self._open
-            if opened is not None and opened.key == key and opened.size < GATHER_CHARACTERS and not opened.followed:
-                opened.pieces.append(text)
-                opened.size += len(text)
-                if opened.has_line:
-                    return False
-                opened.has_line = text.endswith("\n")
-                return opened.has_line
-            self._open = Text(key, text, build)
-            if begun is not None:
-                begun(self._open.pieces)
-            self._items.append(self._open)
-            return True
+            late = taken.strays()
+            if late:  # else another thread's call has put them in
+                self._begin(Text(taken.key, late, taken.build), begun)
         finally:
             try:  # noqa: SIM105, a function more in which a signal handler may raise
                 lock.release()
@@ -186,14 +221,17 @@ class Outbox:
             return self._ahead.popleft()
         item = self._items[0]
         if isinstance(item, Text):
-            if item is self._open:  # an item that is closed stays closed, so this needs no lock
-                wait = 0.0 if item.closed else self._wait_of(item) if patience is None else patience
+            if item is self._open and item.size < GATHER_CHARACTERS:
+                wait = self._wait_of(item) if patience is None else patience
                 if wait > 0:
                     return wait
-                if not self._lock.acquire(blocking=False):  # see `put`
-                    return SOON_SECONDS
+            if not self._lock.acquire(blocking=False):  # who has it may be waiting for the GIL
+                return SOON_SECONDS
+            try:
                 if item is self._open:
                     self._open = None
+                item.take()
+            finally:
                 self._lock.release()
             self._last_text, self._last_key = real.monotonic(), item.key
         return self._items.popleft()

@@ -42,7 +42,16 @@ from async_kernel.interrupts.interrupter import Interrupter
 from async_kernel.kernel.comm_line import CommLine
 from async_kernel.transport.outbox import Outbox
 note(Queue, "put", "cell", "IOThread._hand_over")
-note(Outbox, "gather", "print", "RequestStream.write")
+usual_writer = Outbox.writer
+
+def noting_writer(*arguments):
+    usual = usual_writer(*arguments)
+    def write(text):
+        walks.setdefault("print", []).append([*chain("RequestStream.write", sys._getframe(1)), usual.__qualname__])
+        return usual(text)
+    return write
+
+Outbox.writer = noting_writer
 note(CommLine, "put", "comm", "IOThread._hand_over")
 note(Interrupter, "interrupt", "interrupt", "IOThread._hand_over")
 

@@ -200,13 +200,15 @@ def test_a_forked_child_writes_to_the_process(outlet: FakeOutlet) -> None:
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as original:
         stream = RequestStream("stdout", original)
+        stream.write("before")
+        before = [*outlet.written]
         child = os.fork()
         if child == 0:
             status = 1
             try:
                 stream.write("from the child")
                 stream.flush()
-                status = 0 if outlet.written == [] else 2
+                status = 0 if outlet.written == before else 2
             finally:
                 os._exit(status)
         _, status = os.waitpid(child, 0)
@@ -214,7 +216,7 @@ def test_a_forked_child_writes_to_the_process(outlet: FakeOutlet) -> None:
         assert end.read() == "from the child"
     assert os.waitstatus_to_exitcode(status) == 0
     stream.write("the parent goes on")
-    assert outlet.written == [("stdout", "the parent goes on")]
+    assert outlet.written == [("stdout", "before"), ("stdout", "the parent goes on")]
 
 
 def test_the_stream_of_the_process_stays(capfd: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ class Wire:
 
     def print(self, text: str, key: tuple[Message, str] = (MESSAGE, "stdout")) -> None:
         """Send text."""
-        self.io.gather(key, build, None, text)
+        self.io.writer(key, build, None)(text)
 
     def publish(self, text: bytes) -> None:
         """Send a message on iopub."""
@@ -400,7 +400,7 @@ def test_a_reply_on_control_overtakes_output(wire: Wire) -> None:
         return build(key, text)
 
     with wire.sending():
-        wire.io.gather((MESSAGE, "stdout"), build_then, None, "text\n")
+        wire.io.writer((MESSAGE, "stdout"), build_then, None)("text\n")
         wire.publish(b"behind it")
         wire.io.send(Channel.CONTROL, [identity, b"reply"])
     assert receive(client) == [b"reply"]
@@ -418,7 +418,7 @@ def test_what_arrives_is_taken_in_before_output_is_sent(wire: Wire) -> None:
     with wire.sending():
         wire.io._ring()
         wait_until(lambda: wire.io._wanted)  # the I/O thread is about to look at what arrives, not behind that
-        wire.io.gather((MESSAGE, "stdout"), build_then, None, "text\n")
+        wire.io.writer((MESSAGE, "stdout"), build_then, None)("text\n")
         client.send(b"interrupt")
         socket = wire.io._sockets.by_channel[Channel.CONTROL]
         assert socket.poll(round(DEADLINE * 1000))
