@@ -169,7 +169,7 @@ class Backlog:
 
 def size_of(frames: Sequence[Buffer]) -> int:
     """The bytes of the frames."""
-    return sum(frame.nbytes if isinstance(frame, memoryview) else len(frame) for frame in frames)
+    return sum([len(frame) if type(frame) is bytes else memoryview(frame).nbytes for frame in frames])
 
 
 def _missing(messages: int, size: int, kind: str) -> str:

@@ -61,6 +61,16 @@ OUTBOX_MESSAGES = 4
 are made of it: without a bound a cell that prints without an end fills the memory, and its reply, which leaves behind
 what it printed, comes seconds after an interrupt has ended it."""
 
+BURST_MESSAGES = 8
+BURST_SECONDS = 0.001
+"""From so many displays on that follow each other so soon, they leave together: taking the turn and looking for news
+cost as much as a message. Those of a usual cell leave at once, whatever keeps the GIL behind them."""
+
+BATCH_MESSAGES = 16
+BATCH_BYTES = 1 << 16
+BATCH_SECONDS = 0.002
+"""How many messages of a burst leave together; a longer one makes them leave; and how soon the last of them do."""
+
 PATIENCE_SECONDS = 0.1
 """How long who puts output in waits for others. It may hold a lock that they wait for in a signal handler or `__del__`:
 a logging handler's, or one of the user's."""
@@ -98,6 +108,9 @@ class IOThread:
         self._pushing: set[int] = set()  # the threads that are in _push, and that of the I/O
         self._room = threading.Lock()  # released when somebody has sent, for who waits in _leave_sending
         self._room_wanted = False
+        self._shown = -inf  # when the latest display came, and how many had followed each other by then
+        self._burst = 0
+        self._looks_again = False  # the I/O thread does soon, for what a burst has left
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
         self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
@@ -136,9 +149,21 @@ class IOThread:
         self._outbox.put(Plain(channel, frames))
 
     def show(self, parent: Message, frames: Sequence[Buffer], build: Build) -> None:
-        """Send output of `parent` on iopub."""
-        self._outbox.put(Output(parent, frames, build))
-        self._push(OUTBOX_MESSAGES)
+        """Send output of `parent` on iopub, in a burst of it with its neighbours."""
+        item = Output(parent, frames, build)
+        self._outbox.put(item)
+        now = real.monotonic()
+        self._burst = self._burst + 1 if now - self._shown < BURST_SECONDS else 0
+        self._shown = now
+        if self._burst < BURST_MESSAGES or len(self._outbox) >= BATCH_MESSAGES or item.size > BATCH_BYTES:
+            self._push(OUTBOX_MESSAGES)
+        elif not self._looks_again:  # else the I/O thread is going to, and finds it
+            self._looks_again = True
+            try:
+                self._ring()
+            except BaseException:  # of a signal handler: see there
+                self._looks_again = False
+                raise
 
     def writer(
         self, key: tuple[Message, str], build: Build, begun: Callable[[list[str]], None] | None
@@ -339,7 +364,12 @@ class IOThread:
         if not self._turn.acquire(blocking=False):
             return SOON_SECONDS
         try:
+            self._looks_again = False  # first: who puts something in from now on is seen below, or rings
+            waiting = bool(self._outbox)
             pause = self._drain(SEND_SECONDS)
+            if waiting and self._burst >= BURST_MESSAGES:
+                self._looks_again = True
+                pause = BATCH_SECONDS if pause is None else min(pause, BATCH_SECONDS)
             return SOON_SECONDS if self._has_news() else pause  # see _push
         finally:
             self._give_up_turn()

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import inf
 from typing import Any
 
 import pytest
@@ -639,3 +640,55 @@ def test_few_sockets_are_looked_at_for_a_request(wire: Wire, monkeypatch: pytest
         client.send_multipart([b"request"])
         wire.wait_delivered(number)
     assert looks <= 4 * 50, "4: ZMQ's descriptor also speaks of other things than messages"
+
+
+def test_displays_of_a_burst_leave_in_batches_in_order_the_last_by_itself(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(io_thread, "BURST_SECONDS", inf)  # on a busy machine they are further apart
+    subscriber = wire.subscribe()
+    pushes: list[float] = []
+    push = wire.io._push
+
+    def counted(most: float = inf) -> None:
+        pushes.append(most)
+        push(most)
+
+    monkeypatch.setattr(wire.io, "_push", counted)
+    numbers = [b"%d" % number for number in range(500)]
+    for number in numbers:
+        wire.io.show(MESSAGE, [b"display", number], build)
+    assert [receive(subscriber)[1] for _ in numbers] == numbers
+    assert len(pushes) <= io_thread.BURST_MESSAGES + 1 + len(numbers) // io_thread.BATCH_MESSAGES
+
+
+def test_a_few_displays_leave_at_once(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cell may keep the GIL behind them."""
+    monkeypatch.setattr(io_thread, "BURST_SECONDS", inf)
+    pushes: list[float] = []
+    monkeypatch.setattr(wire.io, "_push", pushes.append)
+    for _ in range(io_thread.BURST_MESSAGES):
+        wire.io.show(MESSAGE, [b"display", b"text"], build)
+    assert len(pushes) == io_thread.BURST_MESSAGES
+
+
+def test_a_large_display_of_a_burst_waits_for_no_other(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(io_thread, "BURST_SECONDS", inf)
+    pushes: list[float] = []
+    monkeypatch.setattr(wire.io, "_push", pushes.append)
+    for _ in range(io_thread.BURST_MESSAGES + 1):
+        wire.io.show(MESSAGE, [b"display", b"text"], build)
+    before = len(pushes)
+    wire.io.show(MESSAGE, [b"display", bytes(io_thread.BATCH_BYTES)], build)
+    assert len(pushes) == before + 1
+
+
+def test_text_behind_a_burst_follows_it(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(io_thread, "BURST_SECONDS", inf)
+    subscriber = wire.subscribe()
+    for _ in range(io_thread.BURST_MESSAGES + 3):
+        wire.io.show(MESSAGE, [b"display", b"one"], build)
+    wire.print("text\n")
+    for _ in range(io_thread.BURST_MESSAGES + 3):
+        assert receive(subscriber)[1] == b"one"
+    assert receive_text(subscriber, 5) == [b"text\n"]
