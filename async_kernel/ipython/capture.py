@@ -50,9 +50,9 @@ class _CapturedRequest(Request):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._behind, name)
 
-    def heir(self) -> Request:
-        """The heir of the request behind it: output of later cells is not kept back."""
-        return self._behind.heir()
+    def heir(self, *, serves: bool) -> Request:
+        """The heir of the request behind it for what works for others: output of later cells is not kept back."""
+        return self._behind.heir(serves=True) if serves else self
 
     def writer(self, name: str) -> Callable[[str], object]:
         """Keeps text, or passes it on."""

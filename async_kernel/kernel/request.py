@@ -165,11 +165,13 @@ class Request:
         """Whether its answers go to one of these: whether it came to their kernel."""
         return self._outlet in outlets
 
-    def heir(self) -> Request:
-        """The request that the output of what outlives this one, and may work for others, belongs to: this one until
-        it has ended, then the latest cell of its shell."""
-        latest = self.turn.latest if self.ended and self.turn is not None else None
-        return self if latest is None else latest
+    def heir(self, *, serves: bool) -> Request:
+        """The request that the output of what this one has started belongs to: this one until it has ended. Then it is
+        the latest cell of its shell, if the writer works for others (`serves`), and in a batch run, whose clients drop
+        what comes for a cell that has ended."""
+        if not self.ended or self.turn is None or self.turn.latest is None:
+            return self
+        return self.turn.latest if serves or self.message.is_of_batch else self
 
     def as_dict(self) -> dict[str, Any]:
         """The message as the dict that jupyter_client makes of one, which is what users' callbacks know."""
@@ -329,7 +331,7 @@ def find_request() -> Request | None:
     """The current request, else the one that code without a context of its own belongs to (see `set_fallback`)."""
     request = _current.get()
     if request is not None and (following.threads is None or threading.current_thread() not in following.threads):
-        return request.heir() if request.ended and threading.current_thread() in _served else request
+        return request.heir(serves=threading.current_thread() in _served) if request.ended else request
     return _fallback[0] if _fallback else None
 
 

@@ -45,3 +45,9 @@ class Message(NamedTuple):
     identities: tuple[bytes, ...] = ()
     buffers: Sequence[Buffer] = ()
     problem: str = ""
+
+    @property
+    def is_of_batch(self) -> bool:
+        """Whether nobody is there to be asked for input: so nbclient says it, and all that is made of it, and no front
+        end before which somebody sits."""
+        return self.content.get("allow_stdin") is False

@@ -347,8 +347,7 @@ class Capture:
             return
         text = pipe.decoder.decode(data, final=not data)
         if text:
-            request = pipe.request.heir() if pipe.lent else pipe.request
-            request.stream(pipe.name, text)
+            pipe.request.heir(serves=pipe.lent).stream(pipe.name, text)
 
     def _close_write_end(self, pipe: _Pipe) -> None:
         if pipe.write_end >= 0:

@@ -38,9 +38,8 @@ LINE_SECONDS = 0.002
 prints is one message, which leaves with its reply."""
 
 BATCH_GATHER_SECONDS = 0.2
-"""The same for requests that may ask for no input, and there for the first line too. These are batch runs: nobody
-watches, and nbclient keeps each message as an output of its own, so that a notebook would change from run to run with
-the speed of its prints."""
+"""The same in a batch run, and there for the first line too: nobody watches, and nbclient keeps each message as an
+output of its own, so that a notebook would change from run to run with the speed of its prints."""
 
 GATHER_CHARACTERS = 1 << 18
 """The length that makes gathered text leave before its time is up, and about the longest that one message holds."""
@@ -60,7 +59,7 @@ class Text:
         self.size = sum(map(len, pieces))
         self.build = build
         self.has_line = pieces[-1].endswith("\n")  # a whole one, which may be due soon
-        self.batch = key[0].content.get("allow_stdin") is False
+        self.batch = key[0].is_of_batch
         self.taken = False  # it is being sent: what is appended from now on may have come too late
         self.count = 0  # how many pieces are, once it was taken
         self.since = real.monotonic()

@@ -40,6 +40,7 @@ def test_help(run: Run, words: list[str]) -> None:
         ["-a", "con"],
         ["-a", "x", "--backend=curio"],
         ["-a", "x", "--shell.timeout=soon"],
+        ["-a", "x", "--backend_options={'use_uvloop':"],
         ["-a", "x", "--IPCompleter.use_jedy=False"],
         ["-a", "x", "--IPCompleter.use_jedi=perhaps"],
         ["-a", "x", "--folder=$NO_SUCH_VARIABLE"],

@@ -28,6 +28,10 @@ DEADLINE = 20.0
 """Seconds that any single wait may take; far above what is usual, because machines that run tests are busy."""
 
 
+STARTS = 3
+"""How often a kernel is started, at most, when a port that was chosen for it is taken before it has bound it."""
+
+
 class DeadlineError(AssertionError):
     """What was waited for did not come in time."""
 
@@ -83,6 +87,7 @@ class KernelDriver:
         self.library = "trio" if backend == "trio" else "asyncio"
         self.folder = folder
         self.manager = KernelManager(kernel_name=spec)
+        self._start_again: Callable[[], object]
         self.client: BlockingKernelClient
         self.process: subprocess.Popen[bytes]
         self.expects_stderr = False
@@ -104,6 +109,7 @@ class KernelDriver:
 
         In `env` a value of None takes the variable away. `encryption` is the policy of jupyter_client.
         """
+        self._start_again = lambda: self.launch(env, arguments, encryption=encryption, transport=transport)
         self.manager.transport_encryption = encryption
         if transport == "ipc":
             self.manager.transport, self.manager.ip = transport, str(self.folder / "ipc")
@@ -126,11 +132,25 @@ class KernelDriver:
 
     def wait_ready(self) -> Self:
         """Wait until the kernel answers and what it publishes arrives."""
-        self.client.wait_for_ready(timeout=DEADLINE)
+        for starts_left in reversed(range(STARTS)):
+            try:
+                self.client.wait_for_ready(timeout=DEADLINE)
+                break
+            except RuntimeError:  # it has died
+                if not starts_left or "Address already in use" not in self.stderr():
+                    raise
+                self._launch_anew()
         wait_until(self._is_heard, "a publication")
         self._replies.clear()
         self._published.clear()
         return self
+
+    def _launch_anew(self) -> None:
+        """Start the kernel with other ports: those that jupyter_client has found are anybody's until they are bound."""
+        self._let_go()
+        self._log.unlink()
+        self.manager = KernelManager(kernel_name=self.manager.kernel_name)
+        self._start_again()
 
     def _is_heard(self) -> bool:
         """Whether what is published for a cell arrives: what was published before the kernel knew of us does not."""
@@ -167,10 +187,13 @@ class KernelDriver:
             if not self.expects_stderr:
                 assert self.stderr() == "", f"on stdout or stderr of the process:\n{self.stderr()}"
         finally:
-            self.client.stop_channels()
-            self.manager.shutdown_kernel(now=True)
-            self.manager.cleanup_resources()
-            self.client.context.term()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        self.manager.cleanup_resources()
+        self.client.context.term()
 
     def send_signal(self, signum: int) -> None:
         """Send a signal to the process."""
@@ -261,7 +284,7 @@ class KernelDriver:
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": False,  # as in a batch run; True as from a front end before which somebody sits
             "stop_on_error": True,
         }
         return self.send("execute_request", fields | content, header=header)

@@ -55,7 +55,7 @@ def test_a_task_prints_into_the_cell_that_started_it(kernel: KernelDriver) -> No
         "trio": "go, done = trio.Event(), trio.Event()\nmanager = trio.open_nursery()\n"
         "nursery = await manager.__aenter__()\nnursery.start_soon(work)",
     }[kernel.library]
-    starting = kernel.start(work.format(kernel.library) + begin)
+    starting = kernel.start(work.format(kernel.library) + begin, allow_stdin=True)
     kernel.finish(starting).ok()
     second = kernel.execute("go.set(); await done.wait(); print('from the second cell')").ok()
     assert second.text() == "from the second cell\n"

@@ -80,7 +80,7 @@ def test_a_call_prints_and_displays_into_the_cell_that_made_it(kernel: KernelDri
 def test_also_when_that_cell_has_ended(kernel: KernelDriver, io: str) -> None:
     kernel.execute("go_on = threading.Event()").ok()
     code = "late = io.call_later(0.01, lambda: (go_on.wait(20), print('late')))"
-    message = kernel.start(code)
+    message = kernel.start(code, allow_stdin=True)
     kernel.finish(message)
     assert kernel.execute("go_on.set(); await late").ok().text() == ""
     kernel.wait_printed(message, "late")

@@ -176,7 +176,7 @@ def test_the_exception_of_a_callback_is_shown_in_its_cell(gui: KernelDriver) -> 
 def test_an_async_handler_of_a_button_runs_as_a_task(gui: KernelDriver) -> None:
     code = "import {0}\nasync def handler():\n    await {0}.sleep(0.01)\n    print('handled')\n    1 / 0"
     code = code.format(gui.library)
-    making = gui.start(f"{code}\non_click(handler)")
+    making = gui.start(f"{code}\non_click(handler)", allow_stdin=True)
     gui.finish(making).ok()
     gui.execute("click()").ok()
     gui.wait_printed(making, "handled")

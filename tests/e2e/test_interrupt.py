@@ -152,7 +152,7 @@ def test_a_cell_that_awaits_is_interrupted_beside_what_keeps_its_loop_busy(
     created = kernel.request("create_subshell_request", channel="control")["content"]
     header = {"subshell_id": created["subshell_id"]} if place == "subshell" else None
     for name, code in BESIDE[kernel.library].items():
-        left = kernel.start(BURN + code, header=header)
+        left = kernel.start(BURN + code, header=header, allow_stdin=True)
         assert kernel.reply(left)["content"]["status"] == "ok"
         awaits = f"print('in'); begun.append(1); await {kernel.library}.sleep(600)"
         running = kernel.start(awaits, header=header)
@@ -175,7 +175,7 @@ def test_a_system_task_of_trio_that_keeps_the_loop_is_spoken_of(
     header, other = (subshell, None) if place == "subshell" else (None, subshell)
     code = "import trio\nasync def hold():\n    while not begun: await trio.sleep(0.01)\n    print('in'); burn(60)\n"
     code += "import contextvars\ntrio.lowlevel.spawn_system_task(hold, context=contextvars.copy_context())"
-    left = kernel.start(BURN + code, header=header)
+    left = kernel.start(BURN + code, header=header, allow_stdin=True)
     running = kernel.start("begun.append(1); await trio.sleep(600)", header=header)
     kernel.wait_printed(left, "in")
     by_message(kernel)

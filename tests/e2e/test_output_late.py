@@ -129,7 +129,9 @@ YOURS_IN_PROCESSES = {
 
 
 @pytest.mark.parametrize("started", [*YOURS, *(pytest.param(name, marks=posix) for name in YOURS_IN_PROCESSES)])
-def test_what_a_cell_starts_itself_speaks_in_that_cell(kernel: KernelDriver, started: str) -> None:
+@pytest.mark.parametrize("in_batch", [False, True], ids=["in a front end", "in batch"])
+def test_what_a_cell_starts_itself_speaks_in_that_cell(kernel: KernelDriver, started: str, in_batch: bool) -> None:
+    """In a batch run it speaks in the cell that runs then: the client drops what comes for an earlier one."""
     kernel.execute(
         "go, said, path = threading.Event(), threading.Event(), pathlib.Path('asked')\n"
         "def speak():\n    go.wait(10)\n    print('said')\n    said.set()\n"
@@ -137,12 +139,35 @@ def test_what_a_cell_starts_itself_speaks_in_that_cell(kernel: KernelDriver, sta
         "    path.unlink()\n"
         "waiting = 'while [ ! -e asked ]; do sleep 0.01; done; echo said; rm asked'"
     ).ok()
-    cell = kernel.start((YOURS | YOURS_IN_PROCESSES)[started])
+    cell = kernel.start((YOURS | YOURS_IN_PROCESSES)[started], allow_stdin=not in_batch)
     assert kernel.finish(cell).ok().text() == ""
     ask = "go.set(); said.wait(10)" if started in YOURS else "path.touch()\nwhile path.exists(): time.sleep(0.01)"
     other = kernel.start(f"{ask}\nprint('asked')")
-    kernel.wait_printed(cell, "said")
-    assert kernel.finish(other).ok().text() == "asked\n"
+    if in_batch:
+        assert kernel.finish(other).ok().text() == "said\nasked\n"
+    else:
+        kernel.wait_printed(cell, "said")
+        assert kernel.finish(other).ok().text() == "asked\n"
+
+
+def test_in_a_batch_run_so_do_displays_and_tasks(kernel: KernelDriver) -> None:
+    start = {
+        "asyncio": "event = asyncio.Event()\ntask = asyncio.ensure_future(speak())",
+        "trio": "event = trio.Event()\nnursery = await trio.open_nursery().__aenter__()\nnursery.start_soon(speak)",
+    }[kernel.library]
+    kernel.execute(
+        f"import {kernel.library}\nasync def speak():\n"
+        "    await event.wait()\n    print('said')\n    shown.update('changed')\n    display('displayed')\n"
+        f"shown = display('first', display_id='shown')\n{start}"
+    ).ok()
+    cell = kernel.execute(f"event.set()\nawait {kernel.library}.sleep(0.1)").ok()
+    assert cell.text() == "said\n"
+    shown = [
+        content["data"]["text/plain"]
+        for name in ("update_display_data", "display_data")
+        for content in cell.contents(name)
+    ]
+    assert shown == ["'changed'", "'displayed'"]
 
 
 @posix

@@ -36,7 +36,8 @@ SAYING = {
 @pytest.mark.parametrize("thread", [False, True])
 def test_output_goes_to_the_cell_that_is_named(kernel: KernelDriver, means: str, *, thread: bool) -> None:
     """That is an earlier cell; then back to the one that runs."""
-    first = kernel.start(f"import json, sys, threading\n{SAYING[means]}\nfirst = get_ipython().get_parent('shell')")
+    name = f"import json, sys, threading\n{SAYING[means]}\nfirst = get_ipython().get_parent('shell')"
+    first = kernel.start(name, allow_stdin=True)
     kernel.finish(first).ok()
     code = "def run():\n    print('before')\n    say('for the first', first)\n    print('after')\n"
     code += "t = threading.Thread(target=run)\nt.start()\nt.join()" if thread else "run()"

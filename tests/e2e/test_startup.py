@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,14 @@ def test_what_most_cells_never_need_is_not_imported_for_the_first(start_kernel: 
     kernel = start_kernel(backend)
     imported = kernel.value(f"[name for name in {SPARED} if name in __import__('sys').modules]")
     assert imported == (["sniffio"] if backend == "trio" else [])
+
+
+def test_where_a_port_was_taken_tests_start_the_kernel_again(specs: Mapping[str, str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taker:
+        driver = KernelDriver(specs["asyncio"], "asyncio", tmp_path)
+        driver.manager.iopub_port, driver.manager.cache_ports = taker.getsockname()[1], False
+        driver.launch()
+        try:
+            assert driver.wait_ready().execute("6 * 7").result == "42"
+        finally:
+            driver.close()

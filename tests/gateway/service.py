@@ -21,6 +21,9 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 DEADLINE = 30.0
 
+PORTS = "20000..30000"
+"""A range below the ports that systems choose: there another process might listen at once when a kernel has ended."""
+
 
 class Gateway:
     """A gateway that starts kernels by a command, as a context manager."""
@@ -49,7 +52,7 @@ class Gateway:
         """As the gateway fills it in: the lines of the PEM between the first and the last."""
         return "".join(self._private.publickey().export_key("PEM").decode().splitlines()[1:-1])
 
-    def fill_in(self, argv: Sequence[str], kernel_id: str, port_range: str = "0..0") -> list[str]:
+    def fill_in(self, argv: Sequence[str], kernel_id: str, port_range: str = PORTS) -> list[str]:
         """The argv of a spec with all that a gateway fills in."""
         fields = {
             "{response_address}": self.response_address,

@@ -83,13 +83,4 @@ DIFFERENCES = (
         here="%%task  %%thread",
         there="%%system  %%time",
     ),
-    Difference(
-        "web",
-        ("the standard library's client",),
-        Kind.DIFFERENT,
-        "A server in a thread of yours prints into the cell that started the thread. nbclient, which runs these cells, "
-        "drops that once the cell has ended.",
-        here='"stdout": "b\'\\"thread',
-        there="in a thread of the server",
-    ),
 )

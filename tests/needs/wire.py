@@ -132,7 +132,7 @@ class Client:
         *,
         metadata: Content | None = None,
         subshell: str | None = None,
-        allow_stdin: bool = False,
+        allow_stdin: bool = True,
         stop_on_error: bool = True,
     ) -> str:
         """Send an execute_request and return its id."""

@@ -142,7 +142,7 @@ def _(subject: Subject) -> Outcome:
 @probe(26, "input-refused", "input() is a clear error where the front end allows none, in threads too")
 def _(subject: Subject) -> Outcome:
     with Kernel(subject) as kernel:
-        cell = kernel.run("input('q ')", 5)
+        cell = kernel.run("input('q ')", 5, allow_stdin=False)
         if not _says_so(cell.error):
             raise Missed(f"gave {cell.error or 'ok'}")
         cell = kernel.run(
@@ -150,6 +150,7 @@ def _(subject: Subject) -> Outcome:
             "    except BaseException as e: got.append(repr(e))\n"
             "t = threading.Thread(target=ask, daemon=True); t.start(); t.join(3); print(got)",
             10,
+            allow_stdin=False,
         )
         if not _says_so(cell.text):
             raise Missed(f"a thread got {cell.text!r}")
