@@ -116,7 +116,7 @@ class Loader:
 
     `outer` and `inner` are the scopes around each cell that the process has to give, outside and inside those of the
     parts. `debugger` says that there is one to offer. Cells run in `namespace`, by default in a module of their own.
-    `later` waits for what is done some time after the start.
+    `later` waits until things are due that come some time after the start.
     """
 
     def __init__(

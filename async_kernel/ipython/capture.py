@@ -51,7 +51,7 @@ class _CapturedRequest(Request):
         return getattr(self._behind, name)
 
     def heir(self, *, serves: bool) -> Request:
-        """The heir of the request behind it for what works for others: output of later cells is not kept back."""
+        """That of the request behind it, for a writer that works for others: output of later cells is not kept back."""
         return self._behind.heir(serves=True) if serves else self
 
     def writer(self, name: str) -> Callable[[str], object]:

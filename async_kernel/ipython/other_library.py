@@ -1,4 +1,4 @@
-"""A word to whoever runs code of asyncio in a kernel on trio: what he is told otherwise does not say what to do."""
+"""A word to whoever runs code of asyncio in a kernel on trio: the errors of the two libraries name no way out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench of a shell: what the shell works on now, and in which loop.
+"""The bench of a shell: the work that the shell has now, and its loop.
 
 Each request that is served there, in its turn or in the background, is an execution, which an interrupt reaches. Knows
 no queues and no order.
@@ -149,7 +149,7 @@ class Bench:
             self._leave(execution)
 
     async def finish(self, job: Job, rest: Coroutine[Any, Any, Content | None]) -> None:
-        """Await in the loop what a thread has left of a job."""
+        """Await in the loop the rest of a job that a thread began."""
         portal = current_portal()
         with Answering(job.request, goes_on=True) as answering:
             execution = job.execution = Execution(job.request, portal, self._prompts, None)

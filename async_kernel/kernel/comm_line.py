@@ -163,7 +163,7 @@ class CommLine:
             self._done(job)
 
     async def _finish(self, job: Job, rest: Coroutine[Any, Any, Content | None]) -> None:
-        """Await what the thread has left of a message."""
+        """Await the rest of a message that the thread began."""
         try:
             await self._bench.finish(job, rest)
         finally:

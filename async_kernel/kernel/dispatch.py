@@ -95,7 +95,7 @@ def unreadable(request: Request, place: Place) -> Answer:
 
 def begin(request: Request, handler: Handler, place: Place) -> Coroutine[Any, Any, Content | None] | None:
     """Serve `request` in the calling thread. A coroutine that the handler returns is returned, to be awaited in an
-    `Answering` of the loop, which ends what this one has begun."""
+    `Answering` of the loop, which ends the work that this one has begun."""
     with Answering(request) as answering:
         given = handler(request, place)
         if not isinstance(given, dict | None):

@@ -31,7 +31,7 @@ class OrderOfService(Protocol):
         """Have `request` served by `handler`. RequestError when there is no shell that could."""
 
     def close(self) -> None:
-        """End the threads, each once it has served what was put before. From any thread."""
+        """End the threads, each once it has served all that was put before. From any thread."""
 
 
 def make_orders(

@@ -166,7 +166,7 @@ class Request:
         return self._outlet in outlets
 
     def heir(self, *, serves: bool) -> Request:
-        """The request that the output of what this one has started belongs to: this one until it has ended. Then it is
+        """The request that output belongs to, of all that this one has started: this one until it has ended. Then it is
         the latest cell of its shell, if the writer works for others (`serves`), and in a batch run, whose clients drop
         what comes for a cell that has ended."""
         if not self.ended or self.turn is None or self.turn.latest is None:

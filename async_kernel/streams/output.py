@@ -102,7 +102,7 @@ class RequestStream(NamesParents, io.TextIOBase):
     @calls_checkpoint
     def write(self, text: str) -> int:
         """Write `text`; return its length. Never blocks."""
-        # In full, and what it looks at in slots: a cell that prints in a loop is mostly here.
+        # In full, and with its state in slots: a cell that prints in a loop is mostly here.
         to = self._to  # once: other threads write, too
         request = current_request()
         if to is None or to[0] is not request or request.ended or following.threads or text.__class__ is not str:

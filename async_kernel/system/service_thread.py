@@ -84,8 +84,8 @@ class Worker(Generic[T]):
             return True
 
     def close(self) -> None:
-        """End the thread, if there is one, once it has served what was put before. What is put later is served all
-        the same."""
+        """End the thread, if there is one, once it has served all that was put before. An item that is put later is
+        served all the same."""
         with self._lock:
             if self._thread is not None:
                 self._items.put(None)
@@ -100,7 +100,7 @@ class Worker(Generic[T]):
             if item is not None:
                 self._serve(item)
                 continue
-            linger = 0.0  # it is to end, but for what has come meanwhile
+            linger = 0.0  # it is to end, but for items that have come meanwhile
             with self._lock:
                 if self._items.empty():
                     self._thread = None

@@ -110,7 +110,7 @@ class IOThread:
         self._room_wanted = False
         self._shown = -inf  # when the latest display came, and how many had followed each other by then
         self._burst = 0
-        self._looks_again = False  # the I/O thread does soon, for what a burst has left
+        self._looks_again = False  # the I/O thread does soon, for the rest of a burst
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
         self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows

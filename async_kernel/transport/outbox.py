@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
@@ -60,7 +60,7 @@ class Text:
         self.build = build
         self.has_line = pieces[-1].endswith("\n")  # a whole one, which may be due soon
         self.batch = key[0].is_of_batch
-        self.taken = False  # it is being sent: what is appended from now on may have come too late
+        self.taken = False  # it is being sent: a piece that is appended from now on may have come too late
         self.count = 0  # how many pieces are, once it was taken
         self.since = real.monotonic()
 
@@ -86,7 +86,7 @@ class Text:
         return self.build(self.key, "".join(self.pieces[: self.count]))
 
     def take(self) -> None:
-        """Have what is appended from now on be no part of it."""
+        """Have pieces that are appended from now on be no part of it."""
         self.taken = True  # first: whoever has not seen this has appended before the next line
         self.count = len(self.pieces)
 
@@ -128,7 +128,7 @@ class Outbox:
     """A queue of items. It is true while any wait, and as long as there are."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # of text that is taken; reentrant: a signal handler may print
+        self._lock = threading.RLock()  # of text that begins or is taken; reentrant: a signal handler may print
         self._items: deque[Item] = deque()
         self._ahead: deque[Plain] = deque()
         self._open: Text | None = None  # the last of the items, while text may join it: nothing has followed it
@@ -188,14 +188,19 @@ class Outbox:
     def _begin(self, text: Text, begun: Callable[[list[str]], None] | None) -> None:
         if begun is not None:
             begun(text.pieces)
+        lock = self._lock
         try:
+            # Two threads that begin at once would else stand in the queue in one order, and be joined in the other.
+            lock.acquire()
             # In this order: a message that another thread puts in between the two must not be overtaken by text that
             # this thread writes after it.
             self._open = text
             self._items.append(text)
-        except BaseException:  # of a signal handler: nothing may join what nobody is going to send
+        except BaseException:  # of a signal handler: nothing may join a message that nobody is going to send
             self._open = None
             raise
+        finally:
+            _release(lock)
 
     def _begin_again(self, taken: Text, begun: Callable[[list[str]], None] | None) -> None:
         """Put in once more the pieces that came too late."""
@@ -206,10 +211,7 @@ class Outbox:
             if late:  # else another thread's call has put them in
                 self._begin(Text(taken.key, late, taken.build), begun)
         finally:
-            try:  # noqa: SIM105, a function more in which a signal handler may raise
-                lock.release()
-            except RuntimeError:  # a signal handler of the user's has raised while its thread waited for the lock
-                pass
+            _release(lock)
 
     def take(self, patience: float | None = None) -> Item | float:
         """The next item, or the seconds after which to ask again. There has to be one.
@@ -244,3 +246,10 @@ class Outbox:
     def _wait_of(self, text: Text) -> float:
         quiet = 0.0 if text.key != self._last_key else self._last_text + text.gathered
         return max(text.due, quiet) - real.monotonic()
+
+
+def _release(lock: Any) -> None:
+    try:  # noqa: SIM105, a function more in which a signal handler may raise
+        lock.release()
+    except RuntimeError:  # a signal handler of the user's has raised while its thread waited for the lock
+        pass
