@@ -31,7 +31,7 @@ DECADES: Final = 2  # to each side
 def picture(results: Mapping[str, Any]) -> str:
     """The SVG. Right of the middle line a kernel is worse than ours, left of it better; "" without figures of ours."""
     values = results["medians"]
-    rows = [figure for figure in FIGURES if figure.better and values.get(OURS, {}).get(figure.name)]
+    rows = [figure for figure in FIGURES if figure.better and values.get(OURS, {}).get(figure.name, 0) > 0]
     if not rows:
         return ""
     kernels = [name for name in COLORS if name in values]
@@ -59,8 +59,8 @@ def picture(results: Mapping[str, Any]) -> str:
 
 def times_worse(figure: Figure, values: Mapping[str, float], ours: Mapping[str, float]) -> float | None:
     """How many times worse than ours a figure is: 2.0 for twice as long, or half as many a second."""
-    value = values.get(figure.name)
-    if not value:
+    value = values.get(figure.name, 0)
+    if value <= 0:  # memory may have shrunk: no multiple says how much better that is
         return None
     ratio = value / ours[figure.name]
     return 1 / ratio if figure.better == "higher" else ratio

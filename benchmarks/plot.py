@@ -1,9 +1,9 @@
 """The results as a picture: a panel for each figure, a bar for each kernel.
 
-    python benchmarks/plot.py build/benchmarks/results.json docs/images/benchmarks.svg
+    python benchmarks/plot.py build/benchmarks/results.json results.svg
 
-`run.py` writes one beside its results. It knows the shape of the results, and imports nothing outside the standard
-library; the picture is an SVG of some kilobytes, whose text is text.
+`run.py` writes one beside its results, `page.py` one beside the page. It knows the shape of the results, and imports
+nothing outside the standard library; the picture is an SVG of some kilobytes, whose text is text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from figures import FIGURES, Figure
 
-__all__ = ["svg"]
+__all__ = ["shown", "svg"]
 
 SHOWN: Final = ("start_info", "start_execute", "roundtrip_reply", "prints_rate", "logging_rate", "memory")
 """The figures that have a panel; the table has all."""
@@ -36,8 +36,7 @@ OTHERS: Final = "#9aa4b1"
 def svg(results: Mapping[str, Any]) -> str:
     """The picture of `results.json`."""
     values: Mapping[str, Mapping[str, float]] = results["medians"]
-    figures = [figure for name in SHOWN for figure in FIGURES if figure.name == name]
-    panels = [figure for figure in figures if any(figure.name in kernel for kernel in values.values())]
+    panels = shown(results)
     height = HEAD + len(values) * BAR + 24
     rows = -(-len(panels) // COLUMNS)
     machine = results["machine"]
@@ -54,6 +53,12 @@ def svg(results: Mapping[str, Any]) -> str:
         lines.append("</g>")
     lines += [text(8, size[1] - 8, 11, below), "</svg>"]
     return "\n".join(lines) + "\n"
+
+
+def shown(results: Mapping[str, Any]) -> list[Figure]:
+    """The figures that have a panel: those of `SHOWN` that some kernel gave."""
+    figures = [figure for name in SHOWN for figure in FIGURES if figure.name == name]
+    return [figure for figure in figures if any(figure.name in kernel for kernel in results["medians"].values())]
 
 
 def panel(figure: Figure, values: Mapping[str, float]) -> Iterator[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,12 +20,12 @@ from typing import Final
 
 import environments
 import figures
+import page
 
 __all__ = ["main"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "build" / "benchmarks"
-PAGE: Final = ROOT / "docs" / "compare" / "benchmarks.md"
 
 
 def names(text: str) -> list[str]:
@@ -43,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--kernels", type=names, default=known, help=f"kernels, of {', '.join(known)}")
     made.add_argument("--quick", action="store_true", help="small amounts: to see that all works, not to publish")
     made.add_argument("--instructions", action="store_true", help="count those of a request too, with valgrind")
-    made.add_argument("--publish", action="store_true", help="put table and picture into docs/compare")
+    made.add_argument("--publish", action="store_true", help="write docs/compare/benchmarks.md from the results")
     return made
 
 
@@ -79,19 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     path.write_text(json.dumps(plan, indent=1), encoding="utf-8")
     status = measure(path)
     if options.publish:
-        publish()
+        page.publish(json.loads((FOLDER / "results.json").read_text(encoding="utf-8")))
     return status
-
-
-def publish() -> None:
-    """Put the results into the page of the docs, with the machine and the date."""
-    shutil.copy(FOLDER / "results.svg", PAGE.with_suffix(".svg"))
-    table = (FOLDER / "results.md").read_text(encoding="utf-8")
-    PAGE.write_text(
-        "```{include} ../../benchmarks/README.md\n```\n\n## The results\n\n"
-        f"![Each figure as a multiple of ours]({PAGE.stem}.svg)\n\n{table}",
-        encoding="utf-8",
-    )
 
 
 def measure(plan: Path) -> int:

@@ -190,7 +190,7 @@ def main(arguments: Sequence[str]) -> int:
     (session.folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (session.folder / "results.md").write_text(report.markdown(results), encoding="utf-8")
     (session.folder / "results.svg").write_text(plot.svg(results), encoding="utf-8")
-    (session.folder / "results.svg").write_text(picture.picture(results), encoding="utf-8")
+    (session.folder / "ratios.svg").write_text(picture.picture(results), encoding="utf-8")
     print(report.terminal(results))
     return 1 if session.failures or session.not_measured else 0
 

@@ -52,6 +52,7 @@ html_css_files = ["site.css"]
 html_logo = "_static/logo.svg"
 html_favicon = "_static/logo.svg"
 html_show_sphinx = False
+html_show_copyright = False  # the license says it
 html_copy_source = False
 html_theme_options = {
     "navigation_with_keys": True,
@@ -79,7 +80,10 @@ def read_page(app: Sphinx, page: str, source: list[str]) -> None:
 
     def included(found: re.Match[str]) -> str:
         file = (folder / found[1]).resolve()
-        return LINK.sub(lambda link: moved(link, file.parent), file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if source[0].startswith("# "):  # the page has a title of its own
+            text = text.partition("\n")[2]
+        return LINK.sub(lambda link: moved(link, file.parent), text)
 
     def moved(link: re.Match[str], base: Path) -> str:
         target = (base / link[1]).resolve()

@@ -25,12 +25,12 @@ class Change(NamedTuple):
 
 _ROWS: dict[str, list[tuple[str, ...]]] = {
     "Replaced functions": [
-        ("threading.Thread.start", "hands the cell on to the thread, so that its output appears there"),
+        ("threading.Thread.start", "passes the current cell to the thread, so that its output appears under that cell"),
         ("concurrent.futures._base.Future.add_done_callback", "the same for callbacks"),
         ("concurrent.futures.thread.ThreadPoolExecutor.submit", "the same for jobs of a pool"),
         (
             "_posixsubprocess.fork_exec, subprocess._fork_exec",
-            "gives programs that will work for later cells pipes of their own",
+            "gives programs that work for later cells, too, their own pipes",
             "--no-kernel.capture_fd",
         ),
         (
@@ -40,17 +40,17 @@ _ROWS: dict[str, list[tuple[str, ...]]] = {
         ),
         (
             "faulthandler.enable, faulthandler.register, faulthandler.dump_traceback_later",
-            "write to the log of the server, since a cell cannot show what its dead process says",
+            "write to the log of the server, because a dead process can show nothing in a cell",
             "--no-kernel.capture_fd",
         ),
         ("builtins.input, getpass.getpass", "ask in the front end"),
-        ("builtins.get_ipython", "IPython's; finds the shell of the calling cell"),
-        ("sys.displayhook", "shows results through the cell that they belong to; for the time of a cell"),
-        ("sys.unraisablehook", "hears of an interrupt that C code has dropped"),
+        ("builtins.get_ipython", "finds the shell of the calling cell"),
+        ("sys.displayhook", "shows each result in its own cell; replaced only while a cell runs"),
+        ("sys.unraisablehook", "notices an interrupt that C code has dropped"),
         (
             "asyncio.run, asyncio.runners.run, asyncio.runners.Runner.run, "
             "asyncio.base_events.BaseEventLoop.run_until_complete, asyncio.base_events.BaseEventLoop.run_forever",
-            "work while the kernel's loop runs: it is set aside meanwhile",
+            "work although the kernel's loop is running, which is suspended meanwhile",
         ),
         ("uvloop.run, uvloop.Loop.run_until_complete, uvloop.Loop.run_forever", "the same"),
         ("anyio.run, trio.run, trio._core.run", "the same"),
@@ -62,16 +62,16 @@ _ROWS: dict[str, list[tuple[str, ...]]] = {
         ("comm.create_comm, comm.get_comm_manager", "comms go through this kernel"),
         (
             "pygments.lexers.python.PythonLexer.__init_subclass__",
-            "lexers of tracebacks share their tables: a traceback is there in a quarter of the time",
+            "lexers of tracebacks share their tables: a traceback takes a quarter of the time",
         ),
     ],
     "Signals": [
         ("SIGINT", "interrupts the running cell"),
-        ("SIGTERM, SIGHUP", "shut the kernel down in good order"),
+        ("SIGTERM, SIGHUP", "shut the kernel down"),
         ("SIGURG", "wakes the main thread out of a system call when an interrupt came at the wrong moment"),
     ],
     "Streams and file descriptors": [
-        ("sys.stdout, sys.stderr", "write to the cell that the writing code belongs to"),
+        ("sys.stdout, sys.stderr", "write to the cell that the running code belongs to"),
         (
             "descriptors 1 and 2",
             "lead into a pipe of the running cell, for C code and child processes (not on Windows)",
@@ -91,7 +91,7 @@ _ROWS: dict[str, list[tuple[str, ...]]] = {
         ),
         (
             'a finder at the end of sys.meta_path, and sys.modules["ipykernel"]',
-            "libraries that look for ipykernel find what they look for",
+            "libraries that look for ipykernel find it",
         ),
         (
             "async_kernel_start.pth in site-packages",

@@ -116,14 +116,26 @@ def remove_kernel_spec(
 
 
 def get_kernel_dir(prefix: str = "", *, folder: str = "", user: bool = False) -> Path:
-    """The kernels folder that `-a` writes to: `get_kernel_dir("/env") == Path("/env/share/jupyter/kernels")`."""
+    """Return the kernels folder that `async-kernel -a` writes to, whether it exists or not.
+
+    `get_kernel_dir("/env") == Path("/env/share/jupyter/kernels")`; `prefix`, `folder` and `user` are the options of
+    these names, and without one of them it is the folder of this environment.
+
+    Raises `UsageError` for more than one of them, and for a variable that is not defined.
+    """
     command = parse(["-a", "async", *_place_words(prefix, folder, user)])
     assert isinstance(command, Add)
     return Path(locations_for(Surroundings.here()).resolve(command.place).folder)
 
 
 def make_argv(kernel_name: str = "async", *, fullpath: bool = False, **settings: Any) -> list[str]:
-    """The argv of a spec with these settings: `make_argv(backend="trio")[-1] == "--backend=trio"`."""
+    """Return the argv of a kernel spec with these settings, as `async-kernel -a` writes it.
+
+    `make_argv(backend="trio")[-1] == "--backend=trio"`. It begins with `python`; with
+    `fullpath`, with the path of this interpreter.
+
+    Raises `UsageError` for settings that the command line would refuse.
+    """
     command = parse(["-a", kernel_name, *_setting_words(settings)])
     assert isinstance(command, Add)
     return list(argv_of(command.settings, Surroundings.here().executable if fullpath else "python"))

@@ -19,12 +19,12 @@ PACKAGES = Path(__file__).with_name("package-lock.json")
 HEAD = """\
 # Clients
 
-Each of these clients does in the tests what stands beside it, with this kernel, on the backends that are named:
-`pytest tests/clients`. The Python packages are installed together, in one environment, with the kernel in it; only
-jupyter_console is in the environment of the tests, and driven in `tests/e2e/test_clients.py`.
-`python -m tests.clients` writes this page.
+These programs were run with this kernel. `pytest tests/clients` installs them and makes each one do the things in the
+last column, on the backends that are named. The Python packages share one environment with the kernel. jupyter_console
+is tested in the environment of the other tests, by `tests/e2e/test_clients.py`. `python -m tests.clients` writes this
+page.
 
-| client | version | for | on | shown |
+| client | version | purpose | on | tested |
 |---|---|---|---|---|
 """
 

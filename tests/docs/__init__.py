@@ -10,4 +10,9 @@ examples, `test_reference` holds the reference against the code. A fence says by
     python error          a cell that fails; the `text` fence is the last line of its traceback
     python program        a program
     python config         a configuration file of Jupyter's
+    text                  what is printed, what `async-kernel doctor` says (`test_trouble`), or the content of a file
+    json, dockerfile      the content of a file; `test_reference` compares the spec
+
+No other fence is allowed, and no block that is only indented: nobody would run it. Commands within sentences are read:
+`test_commands` has `async-kernel ...` parsed, and looks for the file or module that `python` and `pytest` are given.
 """

@@ -11,10 +11,13 @@ __all__ = ["PAGES", "ROOT", "Fence", "fences", "name_of", "with_output"]
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *ROOT.glob("CONTRIBUTING.md")])
+ABOVE = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "benchmarks/README.md")
+"""Pages above the folder of the docs; a source distribution has some of them only."""
+
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *filter(Path.exists, (ROOT / name for name in ABOVE))])
 """Every page that readers are sent to."""
 
-FENCE = re.compile(r"^```(?P<words>[\w ]*)\n(?P<text>.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```(?P<words>[^`\n]*)\n(?P<text>.*?)^```$", re.M | re.S)
 
 
 class Fence(NamedTuple):

@@ -43,6 +43,24 @@ ELSEWHERE = {
     "hub-env/bin/pip install jupyterhub jupyterlab": HUB,
     "npm install --global configurable-http-proxy": HUB,
     "PATH=$PWD/hub-env/bin:$PATH jupyterhub": HUB,
+    "python benchmarks/run.py": "a run of its own, of half an hour",
+    "python benchmarks/run.py --publish": "the same; tests/docs/test_plot.py has the page written",
+    "JUPYTER_DEFAULT_PROVISIONER_NAME=async-warm jupyter lab": (
+        "serves until it is stopped; tests/warm/test_life.py starts kernels by this provisioner"
+    ),
+    "docker build --file deploy/Containerfile --tag registry.example/async-kernel:1 .": (
+        "no Docker engine; tests/packaging/test_deploy.py reads the file"
+    ),
+    "python -m build --sdist": "tests/packaging/test_distributions.py builds it",
+    "rattler-build build --recipe recipe/recipe.yaml --variant-config recipe/conda_build_config.yaml": (
+        "needs the channels of conda; tests/conda/recipe.py builds the recipe"
+    ),
+    "python -m pip install --require-hashes -r release/test-environment.txt": (
+        "downloads all of it; tests/packaging/test_lock.py holds the file against the metadata"
+    ),
+    "python -m pip install --no-deps -e .": "changes the environment; " + INSTALLS,
+    "python release/release.py 0.2.0 --check": "tests/packaging/test_release.py, on a clone",
+    "python release/release.py 0.2.0": "tests/packaging/test_release.py, on a clone",
     "conda install pip": "no conda here; tests/conda/test_environment.py installs the package of the recipe",
     "sudo /opt/science/bin/async-kernel -a async --prefix=/usr/local": (
         "writes into the system; and without sudo it is what tests/kernelspec/test_locations.py writes"

@@ -17,6 +17,7 @@ import async_kernel
 from async_kernel import errors
 from async_kernel.command.changes import CHANGES, Change
 from async_kernel.kernel.routes import ROUTES, Order
+from async_kernel.kernelspec import get_kernel_dir, make_argv
 from async_kernel.loops.hosts import Host
 from tests.e2e.driver import KernelDriver, wait_until
 
@@ -164,7 +165,7 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
 def public() -> Iterator[tuple[str, object]]:
     """Every public function, class and method that the page of the API shows."""
     things = [getattr(async_kernel, name) for name in async_kernel.__all__ if name != "__version__"]
-    things += [Host, *(getattr(errors, name) for name in errors.__all__)]
+    things += [Host, get_kernel_dir, make_argv, *(getattr(errors, name) for name in errors.__all__)]
     for thing in things:
         yield thing.__name__, thing
         if isinstance(thing, type):
@@ -187,20 +188,35 @@ def examples(thing: object) -> list[str]:
 PLAIN = [name for name in async_kernel.__all__ if name != "__version__"]
 
 
-@pytest.mark.parametrize("name", PLAIN)
+SHOWN = {
+    **{name: getattr(async_kernel, name) for name in PLAIN},
+    "get_kernel_dir": get_kernel_dir,
+    "make_argv": make_argv,
+    "Host": Host,
+}
+"""What the page of the API shows, but the errors."""
+
+
+@pytest.mark.parametrize("name", SHOWN)
 def test_a_public_name_has_an_example_that_python_can_read(name: str) -> None:
-    found = examples(getattr(async_kernel, name))
+    found = examples(SHOWN[name])
     assert found, f"{name} has no example"
     for example in found:
         compile(example, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-@pytest.mark.parametrize("name", [name for name in PLAIN if inspect.isfunction(getattr(async_kernel, name))])
+@pytest.mark.parametrize("name", [name for name, thing in SHOWN.items() if inspect.isfunction(thing)])
 def test_a_public_function_says_what_it_returns_and_raises(name: str) -> None:
-    function = getattr(async_kernel, name)
+    function = SHOWN[name]
     text = inspect.getdoc(function) or ""
     assert "Raises" in text
     assert function.__annotations__["return"] in ("None", None) or re.search("return", text, re.I)
+
+
+def test_every_name_of_the_page_of_the_api_is_held_to_that() -> None:
+    page = (REFERENCE / "api.md").read_text(encoding="utf-8")
+    directed = re.findall(r"^\.\. auto(?:class|function):: \S+\.(\w+)$", page, re.M)
+    assert sorted(directed) == sorted(SHOWN)
 
 
 def test_the_site_links_each_name_to_its_source() -> None:

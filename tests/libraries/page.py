@@ -18,13 +18,14 @@ PAGE = ROOT / "docs" / "moving-from-ipykernel.md"
 HEAD = """\
 # Moving from ipykernel
 
-Notebooks, libraries and front ends need no change. Install the package into the environment of the notebook, choose
-the kernel `async` in the front end, or make a spec of your own: [the command line](reference/command-line.md).
-ipykernel may stay installed beside it, and need not.
+Notebooks, libraries and front ends work without changes. [Install the package](guides/install.md) into the environment
+of the notebook, and choose the kernel **async** in the front end. You can keep ipykernel installed or remove it.
 
-The tables are those of the tests, which run the same cells and suites under both kernels; so they are true. Which test
-holds which part of it stands in [held by tests](compare/drop-in.md).
-`python -m tests.libraries` writes this page.
+To use this kernel for notebooks that ask for `python3`, see
+[Make it the default kernel](guides/install.md#make-it-the-default-kernel).
+
+The tests run the same cells and test suites with both kernels. The tables below come from these tests, and
+`python -m tests.libraries` writes this page. [Held by tests](compare/drop-in.md) lists the tests for each point.
 """
 
 SAME = """\
@@ -34,29 +35,28 @@ SAME = """\
   history, completion by jedi, `Out`, `%pip`.
 - **The protocol**: the messages of ipykernel's own tests, [with the differences below](compare/suites.md), and
   [the clients](compare/clients.md) that people use.
-- **What libraries ask for** to recognise a notebook, and what they import from `ipykernel`:
+- **Names of ipykernel** by which libraries recognise a notebook, or that they import:
   [libraries that look for ipykernel](guides/libraries.md).
 - **Widgets, figures, tables, progress bars, processes, servers in tasks**: each of these cells was executed under
-  ipykernel {version} and under this kernel, on {backends}, and what it showed was compared: text, displays, results,
+  ipykernel {version} and under this kernel, on {backends}, and the results were compared: text, displays, results,
   errors, comms with the state of every widget.
 
-| in the cells | cells | that differ |
+| libraries in the cells | cells | cells that differ |
 |---|---|---|
 """
 
 BETTER = """\
 ## Better
 
-- **Interrupts** end what awaits as well as what computes, and spare the tasks beside it:
+- **The stop button** ends cells that await as well as cells that compute, and leaves background tasks alone:
   [interrupts](guides/interrupts.md).
-- **Loops within the loop**: `asyncio.run` and libraries that call it work in a cell, without `nest_asyncio`:
-  [await in cells](guides/tasks.md#await-in-cells).
-- **Widgets live while a cell runs**, and so do completion and tooltips:
-  [beside a running cell](guides/beside.md).
-- **Output stays with the cell that it comes from**, also that of tasks, threads, C code and other programs, and nothing
-  is lost to a slow reader: [output](guides/output.md).
-- **trio, uvloop, and the windows of tk and Qt**, each a kernel of its own:
-  [the command line](reference/command-line.md), [hosts](guides/hosts.md).
+- **Nested loops**: `asyncio.run` and libraries that call it work in a cell, without `nest_asyncio`: [await in
+  cells](guides/tasks.md#await-in-cells).
+- **Widgets, completion and tooltips work while a cell runs**: [while a cell runs](guides/beside.md).
+- **Output stays in the cell that it comes from**, including output of tasks, threads, C code and other programs. A slow
+  client loses none of it: [output](guides/output.md).
+- **Kernels on trio and uvloop, and with windows of Tk and Qt**: [the command line](reference/command-line.md),
+  [hosts](guides/hosts.md).
 - **The debugger** stops in cells that await, and an interrupt ends a stopped cell: [debugging](guides/debugging.md).
 - **Child processes end** with the kernel: [exit](guides/exit.md).
 """
@@ -68,7 +68,7 @@ DIFFERENT = """\
 NOT_YET = """\
 ## Not yet
 
-What is missing beside this stands in [known limitations](reference/limits.md).
+[Known limitations](reference/limits.md) lists other gaps.
 """
 
 

@@ -117,12 +117,14 @@ def page(seen: Seen) -> str:
     lines = [
         "# What users need, and which kernel serves it",
         "",
-        f"Written by `python tests/needs/peers.py`, from what was seen from {dates[0]} to {dates[-1]}: "
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}. "
-        "Each kernel ran in an environment of its own, as a black box, one at a time.",
+        "Each row is a need of users, checked by several small tests, called *probes*. Every probe was run with every "
+        "kernel, one kernel at a time, each in its own environment. `python tests/needs/peers.py` runs them and writes "
+        f"this page. These results are from {dates[0]} to {dates[-1]}, on {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores, CPython {platform.python_version()}.",
         "",
-        "**n/m**: n of m probes did what the row asks for, in whatever time. A time is the median of those that name a "
-        "limit; *slow* counts those that went past it. *MiB* is how much more memory the kernel had at its peak.",
+        "**n/m** means that n of m probes succeeded. The time is the median of the probes that have a time limit, and "
+        "*slow* is the number of probes that exceeded it. *MiB* is how much memory the kernel used in addition, at its "
+        "peak.",
         "",
         "| row | need | " + " | ".join(names) + " |",
         "|---|---|" + "---|" * len(names),
@@ -132,7 +134,13 @@ def page(seen: Seen) -> str:
         in_row = [one.name for one in every if one.row == row]
         cells = [_summary([seen[name][one] for one in in_row if one in seen[name]]) for name in names]
         lines.append(f"| {row} | {title} | " + " | ".join(cells) + " |")
-    lines += ["", "## Probe by probe", "", "Empty: not put to this kernel, or not applicable to its backend.", ""]
+    lines += [
+        "",
+        "## Probe by probe",
+        "",
+        "An empty cell: the probe was not run with this kernel, or does not apply to its backend.",
+        "",
+    ]
     for row, title in ROWS.items():
         lines += [f"### {row}: {title}", "", "| probe | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
         for one in every:

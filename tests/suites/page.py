@@ -15,9 +15,10 @@ PAGE = ROOT / "docs" / "compare" / "suites.md"
 HEAD = """\
 # Suites of other projects
 
-These suites were written for other kernels and clients. The tests fetch them from the package index, unchanged and
-pinned, and run them under this kernel: `pytest tests/suites`. Every test that is not in these tables has to pass, and
-every test that is has to end as it says; so the tables are true. `python -m tests.suites --page` writes this page.
+Other projects wrote these test suites for their own kernels and clients. `pytest tests/suites` downloads them from the
+package index, unchanged and in a fixed version, and runs them with this kernel. A test that is not in the tables below
+must pass, and a test that is in a table must end as the table says. `python -m tests.suites --page` writes this page
+from the same tables.
 """
 
 

@@ -23,6 +23,21 @@ ErrorSink = Callable[[type[BaseException], BaseException, TracebackType | None],
 class Host(ABC):
     """A toolkit's main loop. Made, run and closed on the main thread.
 
+    A host of your own derives from it, and `--host_options={'host_class': 'package.module:Class'}` names it:
+
+        class ToolkitHost(Host):
+            def run(self):
+                toolkit.main()
+
+            def stop(self):
+                toolkit.quit()
+
+            def call_soon_threadsafe(self, callback):
+                toolkit.post(callback)
+
+            def step(self, timeout):
+                toolkit.process_events(timeout)
+
     The guest's life is a series of short callbacks that it asks for by `call_soon` and `call_soon_threadsafe`. They
     run in the order in which they were asked for, must not starve the toolkit's own events when each asks for the
     next, and run in nested main loops (a modal dialog) too. They do not raise.
@@ -67,12 +82,12 @@ class Host(ABC):
         """Have the main loop call `callback` soon. Called from any thread, before, during and after `run`."""
 
     def call_soon(self, callback: Callable[[], object]) -> None:
-        """The same from the main thread, where there may be a quicker way."""
+        """Have the main loop call `callback` soon. Called on the main thread; override it if there is a quicker way."""
         self.call_soon_threadsafe(callback)
 
     @abstractmethod
     def step(self, timeout: float) -> None:
-        """Serve the toolkit's events for a moment, from code that blocks the main thread, so that windows live.
+        """Process the toolkit's events for a moment, from code that blocks the main thread, so that windows respond.
 
         Waits at most `timeout` seconds for the first event; a callback given to `call_soon_threadsafe` ends the wait.
         """
@@ -84,7 +99,7 @@ class Host(ABC):
         """
 
     def is_handler(self, frame: FrameType) -> bool:
-        """Whether the toolkit itself has called the function of `frame`, such as an overridden event handler.
+        """Return whether the toolkit itself has called the function of `frame`, such as an overridden event handler.
 
         Asked by a signal handler: no function of the toolkit may be called.
         """
