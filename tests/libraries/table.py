@@ -31,6 +31,16 @@ DIFFERENCES = (
     ),
     Difference(
         "browser",
+        ("playwright: a page in a later cell",),
+        Kind.BETTER,
+        "What a task prints is shown in the cell that runs then, also when an earlier one has started it. There it is "
+        "lost in a batch run.",
+        here="the page says hello",
+        there='"stdout": "A page in it 3',
+        backends=("asyncio",),
+    ),
+    Difference(
+        "browser",
         ("playwright: a page by its synchronous API, in a later cell",),
         Kind.BETTER,
         "The synchronous API of playwright works in cells. There it is refused.",
@@ -82,5 +92,15 @@ DIFFERENCES = (
         "There are two magics more, `%%task` and `%%thread`.",
         here="%%task  %%thread",
         there="%%system  %%time",
+    ),
+    Difference(
+        "web",
+        ("httpx: from a later cell",),
+        Kind.BETTER,
+        "What a task prints, or a thread that it has started, is shown in the cell that runs then, also when an "
+        "earlier one has started it. There it is lost in a batch run.",
+        here="in a thread of the server",
+        there="]\nthread",
+        backends=("asyncio",),
     ),
 )
