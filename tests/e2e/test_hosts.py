@@ -153,7 +153,7 @@ def test_windows_live_while_a_cell_asks_for_input(gui: KernelDriver) -> None:
 
 
 def test_callbacks_print_and_display_into_the_cell_that_made_them(gui: KernelDriver) -> None:
-    making = gui.start("later(lambda: (print('printed'), display('displayed')), 100)")
+    making = gui.start("later(lambda: (print('printed'), display('displayed')), 100)", allow_stdin=True)
     assert gui.reply(making)["content"]["status"] == "ok"  # what the callback publishes may come before `idle`
     other = gui.execute(f"import {gui.library}; print('other'); await {gui.library}.sleep(0.2)").ok()
     assert other.text() == "other\n"
@@ -164,7 +164,7 @@ def test_callbacks_print_and_display_into_the_cell_that_made_them(gui: KernelDri
 
 
 def test_the_exception_of_a_callback_is_shown_in_its_cell(gui: KernelDriver) -> None:
-    making = gui.start("def fail():\n    return 1 / 0\non_click(fail)")
+    making = gui.start("def fail():\n    return 1 / 0\non_click(fail)", allow_stdin=True)
     gui.finish(making).ok()
     gui.execute("click()").ok()
     trace = wait_error(gui, making, "ZeroDivisionError")

@@ -94,6 +94,16 @@ DIFFERENCES = (
         there="%%system  %%time",
     ),
     Difference(
+        "tools",
+        ("asyncio: that later cell",),
+        Kind.BETTER,
+        "What a task prints is shown in the cell that runs then, also when an earlier one has started it. There it is "
+        "lost in a batch run.",
+        here='"stdout": "waited 300',
+        there='"stdout": ""',
+        backends=("asyncio",),
+    ),
+    Difference(
         "web",
         ("httpx: from a later cell",),
         Kind.BETTER,
