@@ -34,7 +34,7 @@ def shelled(kernel: KernelDriver) -> dict[str, dict[str, str]]:
     return places
 
 
-PRELUDE = """
+PRELUDE = '''
 import asyncio, multiprocessing, os, subprocess, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -61,14 +61,24 @@ def wait_for(*names):
     print("in")
 
 def say_when(*names):
+    """Say so once the cell stands, too: between the start of the work and the wait for it nothing is waited for."""
     import threading
-    threading.Thread(target=wait_for, args=names).start()
+    cell = threading.get_ident()
+    def wait():
+        place = None
+        frame = sys._current_frames()[cell]
+        while place != (frame, frame.f_lasti) or not all(map(os.path.exists, names)):
+            place = frame, frame.f_lasti
+            time.sleep(0.03)
+            frame = sys._current_frames()[cell]
+        wait_for(*names)
+    threading.Thread(target=wait).start()
 
 SLEEP = [sys.executable, "-c", "import time; open('a', 'w'); time.sleep(60)"]
 SERVER = "import signal, time\\n"
 SERVER += "for one in (signal.SIGINT, signal.SIGUSR1): signal.signal(one, lambda *_: print(_[0]))\\n"
 SERVER += "print('up')\\nwhile True: time.sleep(60)"
-"""
+'''
 
 OWN = {
     "executor": "say_when('a', 'b')\nwith ProcessPoolExecutor(2) as pool: list(pool.map(work, 'ab'))",

@@ -103,5 +103,5 @@ def test_the_steps_that_the_page_lists_are_as_many_as_it_says() -> None:
     page = (ROOT / "docs" / "explain" / "architecture.md").read_text(encoding="utf-8")
     section = page.partition("### Step by step\n")[2].partition("\n## ")[0]
     said = dict(re.findall(r"^\| (an? [a-z ]+): .* (\d+) \|$", section, re.M))
-    listed = re.findall(r"^(An? [a-z ]+?)(?: \([^)]*\))?:\n\n((?:    .*\n)+)", section, re.M)
+    listed = re.findall(r"^(An? [a-z ]+?)(?: \([^)]*\))?:\n\n```text\n(.*?)```$", section, re.M | re.S)
     assert {name.lower(): str(steps.count("->")) for name, steps in listed} == said != {}
