@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -23,6 +24,7 @@ __all__ = [
     "refuses_to_start",
     "serves",
     "subject",
+    "wait_for_end",
 ]
 
 LOOPS = ("asyncio", "trio")
@@ -103,3 +105,19 @@ def _left(kernel: Kernel) -> list[str]:
             if own and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(f"{process.pid} {process.name()}")
     return found
+
+
+def wait_for_end(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until processes have ended, and return those that have not. Ended are those, too, that their parent or the
+    first process of the system has not asked after: it may do so a second later, which is no deed of the kernel's."""
+    end = time.monotonic() + seconds
+    while (left := [one for one in processes if _runs(one)]) and time.monotonic() < end:
+        time.sleep(0.01)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -37,7 +37,7 @@ from tests.needs.kernel import Kernel
 from tests.needs.wire import Missed
 
 from .faults import THREADS
-from .kernels import SECONDS, ends, serves, subject
+from .kernels import SECONDS, ends, serves, subject, wait_for_end
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="/proc, limits and signals of Linux"),
@@ -336,7 +336,7 @@ def test_6_the_parent_is_killed_while_c_code_holds_the_gil(loop: str, note: Note
             kernel.client.wait((kernel.folder / "held").exists, SECONDS, "the C call")
             kernel.process.kill()
             began = time.perf_counter()
-            _, left = psutil.wait_procs(family, 10)
+            left = wait_for_end(family, 10)
             took.append(time.perf_counter() - began)
             for one in left:
                 one.kill()
@@ -416,7 +416,7 @@ def test_11_a_busy_pool(loop: str, note: Note) -> None:
                 kernel.client.wait((kernel.folder / f"spins {number}").exists, SECONDS, "a worker that computes")
             family = kernel.children()
             took[kind] = kernel.shutdown(SECONDS)
-            _, left = psutil.wait_procs(family, 1)
+            left = wait_for_end(family, 1)
             note(f"{kind}: {took[kind]:.2f} s, {len(left)} left")
             assert not left
             assert (kernel.folder / "gone").exists(), "the exit function"
@@ -442,7 +442,7 @@ def test_12_signals_leave_nothing(loop: str, note: Note, name: str) -> None:
         family = kernel.children()
         kernel.process.send_signal(signal.Signals[name])
         kernel.client.wait(lambda: not kernel.alive(), SECONDS, "the end")
-        _, left = psutil.wait_procs(family, 3)
+        left = wait_for_end(family, 3)
         for one in left:
             one.kill()
         note(f"status {kernel.process.returncode}, {len(left)} children left")
