@@ -44,8 +44,8 @@ def work(name):
     time.sleep(60)
 
 def note(name):
-    Path(name).touch()
     try:
+        Path(name).touch()  # within: the interrupt may come at once
         time.sleep(60)
     except KeyboardInterrupt:
         Path(name + "-interrupted").touch()
