@@ -396,7 +396,7 @@ def test_9_no_threads(loop: str, note: Note) -> None:
         ):
             if channel == "shell":
                 busy = client.execute("import time; print('in', flush=True)\nfor _ in range(50): time.sleep(0.1)")
-                client.wait(lambda: "in" in client.text(busy), SECONDS, "the cell")  # noqa: B023
+                client.wait(lambda: "in" in client.text(busy), SECONDS, "the cell")  # noqa: B023  # called within the round
             began = time.perf_counter()
             asked = client.send(channel, msg_type, content)
             with suppress(Missed):

@@ -73,7 +73,7 @@ class _Instrument:
 
 
 def _wrap_callbacks() -> None:
-    run = asyncio.Handle._run  # type: ignore[attr-defined]
+    run = asyncio.Handle._run  # type: ignore[attr-defined]  # private, of CPython
 
     def _run(self: asyncio.Handle) -> None:
         _begin()
@@ -82,7 +82,7 @@ def _wrap_callbacks() -> None:
         finally:
             _end(repr(self))
 
-    asyncio.Handle._run = _run  # type: ignore[attr-defined]
+    asyncio.Handle._run = _run  # type: ignore[attr-defined]  # private, of CPython
 
 
 def _begin() -> None:

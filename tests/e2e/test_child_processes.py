@@ -17,6 +17,11 @@ from .driver import KernelDriver, wait_until
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be interrupted alone on Windows")
 
 
+UNDER_WAY = "under way"
+"""Words of no traceback: in a batch run, as these tests are, what workers of earlier cells write to stderr goes to the cell
+that runs."""
+
+
 def by_message(kernel: KernelDriver) -> None:
     kernel.send("interrupt_request", channel="control")
 
@@ -34,7 +39,7 @@ def shelled(kernel: KernelDriver) -> dict[str, dict[str, str]]:
     return places
 
 
-PRELUDE = '''
+PRELUDE = """
 import asyncio, multiprocessing, os, subprocess, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -58,27 +63,17 @@ def wait_for(*names):
         time.sleep(0.005)
     for name in names:
         os.unlink(name)
-    print("in")
+    print("under way")
 
 def say_when(*names):
-    """Say so once the cell stands, too: between the start of the work and the wait for it nothing is waited for."""
     import threading
-    cell = threading.get_ident()
-    def wait():
-        place = None
-        frame = sys._current_frames()[cell]
-        while place != (frame, frame.f_lasti) or not all(map(os.path.exists, names)):
-            place = frame, frame.f_lasti
-            time.sleep(0.03)
-            frame = sys._current_frames()[cell]
-        wait_for(*names)
-    threading.Thread(target=wait).start()
+    threading.Thread(target=wait_for, args=names).start()
 
 SLEEP = [sys.executable, "-c", "import time; open('a', 'w'); time.sleep(60)"]
 SERVER = "import signal, time\\n"
 SERVER += "for one in (signal.SIGINT, signal.SIGUSR1): signal.signal(one, lambda *_: print(_[0]))\\n"
 SERVER += "print('up')\\nwhile True: time.sleep(60)"
-'''
+"""
 
 OWN = {
     "executor": "say_when('a', 'b')\nwith ProcessPoolExecutor(2) as pool: list(pool.map(work, 'ab'))",
@@ -93,8 +88,8 @@ OWN = {
     "run": "say_when('a')\nsubprocess.run(SLEEP)",
     "poll": "child = subprocess.Popen(SLEEP); wait_for('a')\nwhile child.poll() is None: time.sleep(0.01)",
     "os.system": "say_when('a')\nos.system('echo >a; exec sleep 60')",
-    "%%bash": "%%bash\necho in\nsleep 60\nsleep 60",
-    "!": "!echo in; sleep 60",
+    "%%bash": "%%bash\necho under way\nsleep 60\nsleep 60",
+    "!": "!echo under way; sleep 60",
 }
 AWAITING = {
     "asyncio": {
@@ -125,7 +120,7 @@ def test_the_processes_of_a_cell(
     awaiting = [*AWAITING[kernel.library].values()]
     code = OWN[case] if case in OWN else awaiting[CASES.index(case) - len(OWN)]
     before = {*psutil.Process(kernel.process.pid).children(recursive=True)}
-    running = kernel.start_until_printed(code, "in", header=shelled[place])
+    running = kernel.start_until_printed(code, UNDER_WAY, header=shelled[place])
     own = {*psutil.Process(kernel.process.pid).children(recursive=True)} - before
     assert own
     interrupt(kernel)
@@ -200,7 +195,7 @@ def test_the_workers_of_a_pool_that_is_waited_for(kernel: KernelDriver, shelled:
     kernel.execute(POOLS).ok()
     for name, code in {**WAITS, **AWAITS[kernel.library]}.items():
         names = "ab" if "'ab'" in code or "'b'" in code else "a"
-        running = kernel.start_until_printed(f"say_when(*{names!r})\n{code}", "in")
+        running = kernel.start_until_printed(f"say_when(*{names!r})\n{code}", UNDER_WAY)
         by_message(kernel)
         cell = kernel.finish(running)
         for each in names:
@@ -228,7 +223,7 @@ def test_what_earlier_cells_have_left_running_is_spared(
     left = kernel.start(LEFT)
     running = kernel.start(OWN["poll"].replace("wait_for", "idle.submit(int).result(); wait_for"))
     kernel.finish(left).ok()
-    kernel.wait_printed(running, "in")
+    kernel.wait_printed(running, UNDER_WAY)
     by_message(kernel)
     assert kernel.finish(running).reply["ename"] == "KeyboardInterrupt"
     assert kernel.value("child.wait(20)") == -signal.SIGINT
@@ -244,8 +239,8 @@ def test_no_worker_of_a_busy_pool_outlives_the_kernel(start_kernel: Callable[...
     kernel = start_kernel()
     kernel.execute(PRELUDE).ok()
     left = kernel.start("say_when('a', 'b')\npool = multiprocessing.Pool(2)\nleft = pool.map_async(work, 'abcdef', 1)")
-    kernel.wait_printed(left, "in")
-    kernel.start_until_printed("say_when('g', 'h')\nmultiprocessing.Pool(2).map(work, 'ghijkl', 1)", "in")
+    kernel.wait_printed(left, UNDER_WAY)
+    kernel.start_until_printed("say_when('g', 'h')\nmultiprocessing.Pool(2).map(work, 'ghijkl', 1)", UNDER_WAY)
     kernel.send("shutdown_request", {"restart": False}, channel="control")
     assert kernel.wait_exit() == 0, kernel.stderr()
     wait_until(lambda: not session_of(kernel), "the end of all workers")
@@ -280,7 +275,7 @@ def test_the_workers_of_a_loader_of_torch(kernel: KernelDriver, shelled: dict[st
     if importlib.util.find_spec("torch") is None:
         pytest.skip("torch is not installed: it takes a gigabyte, and this test is all that would use it")
     before = {*psutil.Process(kernel.process.pid).children(recursive=True)}
-    running = kernel.start_until_printed(LOADER, "in")
+    running = kernel.start_until_printed(LOADER, UNDER_WAY)
     own = {*psutil.Process(kernel.process.pid).children(recursive=True)} - before
     assert len([one for one in own if runs(one)]) >= 2
     by_message(kernel)

@@ -84,5 +84,5 @@ def test_results_are_forgotten() -> None:
     hook = SimpleNamespace(_=1, __=2, ___=3)
     results = {1: "a result"}
     letting_go.forget_results(hook, {"_oh": results})  # type: ignore[arg-type]  # as much of it as is used
-    letting_go.forget_results(hook, {})  # type: ignore[arg-type]
+    letting_go.forget_results(hook, {})  # type: ignore[arg-type]  # the same
     assert (results, hook._, hook.__, hook.___) == ({}, "", "", "")
