@@ -18,8 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process canno
 
 
 UNDER_WAY = "under way"
-"""Words of no traceback: in a batch run, as these tests are, what workers of earlier cells write to stderr goes to the cell
-that runs."""
+"""Words of no traceback: in a batch run, as these tests are, the stderr of earlier cells' workers goes to the cell that runs."""
 
 
 def by_message(kernel: KernelDriver) -> None:
