@@ -18,7 +18,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process canno
 
 
 UNDER_WAY = "under way"
-"""Words of no traceback: in a batch run, as these tests are, the stderr of earlier cells' workers goes to the cell that runs."""
+"""Words of no traceback: these tests are batch runs, in which workers of earlier cells write their tracebacks
+into the cell that runs."""
 
 
 def by_message(kernel: KernelDriver) -> None:
