@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
@@ -176,7 +176,7 @@ class Outbox:
                 opened.pieces.append(text)
             finally:  # also when a signal handler of the user's raises behind the append
                 if opened.taken:
-                    self._begin_again(opened, begun)
+                    self._begin(opened, begun)
                     changed()
             opened.size += len(text)  # of two threads at once one may not count: it is about the length anyway
             if not opened.has_line and text.endswith("\n"):
@@ -186,12 +186,18 @@ class Outbox:
         return write
 
     def _begin(self, text: Text, begun: Callable[[list[str]], None] | None) -> None:
-        if begun is not None:
-            begun(text.pieces)
+        """Put in a new message; for one that was taken already, the pieces that came too late for it."""
         lock = self._lock
         try:
             # Two threads that begin at once would else stand in the queue in one order, and be joined in the other.
             lock.acquire()
+            if text.taken:
+                late = text.strays()
+                if not late:  # another thread's call has put them in
+                    return
+                text = Text(text.key, late, text.build)
+            if begun is not None:
+                begun(text.pieces)
             # In this order: a message that another thread puts in between the two must not be overtaken by text that
             # this thread writes after it.
             self._open = text
@@ -200,18 +206,11 @@ class Outbox:
             self._open = None
             raise
         finally:
-            _release(lock)
-
-    def _begin_again(self, taken: Text, begun: Callable[[list[str]], None] | None) -> None:
-        """Put in once more the pieces that came too late."""
-        lock = self._lock
-        try:
-            lock.acquire()
-            late = taken.strays()
-            if late:  # else another thread's call has put them in
-                self._begin(Text(taken.key, late, taken.build), begun)
-        finally:
-            _release(lock)
+            # Here, and by no function of ours: a signal handler that raises at its beginning would keep the lock held.
+            try:  # noqa: SIM105, the same
+                lock.release()
+            except RuntimeError:  # a signal handler of the user's has raised while its thread waited for the lock
+                pass
 
     def take(self, patience: float | None = None) -> Item | float:
         """The next item, or the seconds after which to ask again. There has to be one.
@@ -246,10 +245,3 @@ class Outbox:
     def _wait_of(self, text: Text) -> float:
         quiet = 0.0 if text.key != self._last_key else self._last_text + text.gathered
         return max(text.due, quiet) - real.monotonic()
-
-
-def _release(lock: Any) -> None:
-    try:  # noqa: SIM105, a function more in which a signal handler may raise
-        lock.release()
-    except RuntimeError:  # a signal handler of the user's has raised while its thread waited for the lock
-        pass

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 
 import pytest
 
 from async_kernel.protocol.messages import Buffer, Header, Message
 from async_kernel.protocol.names import Channel
+from async_kernel.transport import outbox as outbox_module
 from async_kernel.transport.outbox import Item, Outbox, Plain, Text
 
 KEY = Message(Header("1", "execute_request"), b"{}", {}, {}, {}), "stdout"
@@ -153,6 +156,44 @@ def test_text_at_which_a_signal_handler_raises_is_not_lost() -> None:
     write("c\n")
     assert opened.frames() == [b"a\n"]
     assert texts(outbox) == ["b\nc\n"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_signal_handler_that_raises_leaves_the_way_free(late: bool) -> None:
+    """At the beginning of each function in turn, where Python looks for signals."""
+    for number in itertools.count(1):
+        outbox = Outbox()
+        write = outbox.writer(KEY, build, None, lambda: None)
+        if late:  # the message that it would join is taken meanwhile
+            write("first\n")
+            assert isinstance(outbox.take(patience=0.0), Text)
+            outbox._open = taken = Text(KEY, ["first\n"], build)
+            taken.take()
+        begun = itertools.count(1)
+
+        def raises(frame: FrameType, event: str, _: object, begun: Iterator[int] = begun, last: int = number) -> None:
+            if frame.f_code.co_filename == outbox_module.__file__ and event == "call" and next(begun) == last:
+                raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(raises)
+        try:
+            write("text\n")
+        except KeyboardInterrupt:
+            raised = True
+        else:
+            raised = False
+        finally:
+            sys.setprofile(before)
+        write("after\n")
+        found: list[Item | float] = []
+        other = threading.Thread(target=lambda: found.append(outbox.take(patience=0.0)))  # noqa: B023  # it ends here
+        other.start()
+        other.join()
+        assert isinstance(found[0], Text), f"at call {number} something was kept: {found}"
+        if not raised:
+            assert number > 2
+            return
 
 
 def test_nothing_joins_text_that_was_never_put_in() -> None:
