@@ -77,7 +77,7 @@ class _Cell:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.alone = True  # no other cell ran beside it
-        self.children = FormerChildren()
+        self.children: FormerChildren | None = None  # of the time since its pipes were made
         self.pipes: dict[int, _Pipe] = {}
         self.lent: dict[int, _Pipe] = {}
 
@@ -160,8 +160,7 @@ class Capture:
             return
         try:
             if self._lock.acquire(timeout=PATIENCE_SECONDS):
-                for read_end, _ in self._poll.poll(0):  # one call for all of them, as there is mostly nothing
-                    self._read(self._pipes[read_end])
+                self._read_all()
         finally:
             # A signal handler of the user's may raise behind any call, that of `acquire` for one: no other comes first.
             try:  # noqa: SIM105
@@ -215,6 +214,7 @@ class Capture:
             if self._ended:
                 return cell
             if not self._inherit(cell):
+                cell.children = FormerChildren()
                 with suppress(OSError):  # out of descriptors: the cell goes on with those that are there
                     for number in self._names:
                         cell.pipes[number] = pipe = self._make(number, request, lent=False)
@@ -231,13 +231,12 @@ class Capture:
         before = self._spare
         if before is None:
             return False
-        for pipe in before.pipes.values():
-            self._read(pipe)
+        self._read_all()
         if before is not self._latest or not self._is_unused(before):
             self._drop_spare()
             return False
         self._spare = None
-        cell.children = before.children  # it has had none, and a look takes a while
+        cell.children = before.children  # it has had none
         cell.pipes = before.pipes
         for pipe in cell.pipes.values():
             pipe.request = cell.request
@@ -245,12 +244,10 @@ class Capture:
 
     def _is_unused(self, cell: _Cell) -> bool:
         """Whether the pipes of a cell are in place, nothing has come out of them, and no other process can have one."""
-        return (
-            cell.pipes.keys() == self._names.keys()
-            and not any(pipe.used for pipe in cell.pipes.values())
-            and all(_leads_to(pipe) for pipe in cell.pipes.values())
-            and not cell.children.may_exist()
-        )
+        for pipe in cell.pipes.values():
+            if pipe.used or not _leads_to(pipe):
+                return False
+        return len(cell.pipes) == len(self._names) and cell.children is not None and not cell.children.may_exist()
 
     def _drop_spare(self) -> None:
         if self._spare is not None:
@@ -269,22 +266,19 @@ class Capture:
     def _end(self, cell: _Cell) -> None:
         if self._ended:
             return
-        self._prepared.wait()
+        if not self._prepared.is_set():
+            self._prepared.wait()
         self._flush()
         with self._lock:
             self._running.remove(cell)
-            for pipe in cell.pipes.values():
-                self._read(pipe)
-            if cell.alone and not cell.lent and cell is self._latest and self._is_unused(cell):
-                self._spare = cell
+            self._read_all()  # those that are lent too: who wrote into one may have worked for this cell
+            if cell.alone and not cell.lent and cell is self._latest and not any(map(_was_used, cell.pipes.values())):
+                self._spare = cell  # whether a child has its pipes is asked when the next one begins
             else:
                 for pipe in cell.pipes.values():
                     self._close_write_end(pipe)
                     self._read(pipe)
-            self._stop_lending(cell)
-            for pipe in [*self._pipes.values()]:
-                if pipe.lent:  # by whatever cell: who wrote into it may have worked for this one
-                    self._read(pipe)
+                self._stop_lending(cell)
             if self._running:
                 self._take(self._running[-1])
 
@@ -325,6 +319,11 @@ class Capture:
             return True
 
     # Pipes: with the lock
+
+    def _read_all(self) -> None:
+        """Read what there is: one call tells of all pipes, as there is mostly nothing."""
+        for read_end, _ in self._poll.poll(0):
+            self._read(self._pipes[read_end])
 
     def _read(self, pipe: _Pipe) -> None:
         """Read the content of `pipe`, but no more than it can hold: a child may write for ever."""
@@ -425,6 +424,10 @@ def write_all(number: int, data: bytes) -> None:
 def _identity(number: int) -> tuple[int, int]:
     status = os.fstat(number)
     return status.st_dev, status.st_ino
+
+
+def _was_used(pipe: _Pipe) -> bool:
+    return pipe.used
 
 
 def _leads_to(pipe: _Pipe) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from async_kernel.errors import MalformedMessageError, ProtocolError, SignatureError
+from async_kernel.protocol import codec
 from async_kernel.protocol.codec import Codec, from_json, to_json
 from async_kernel.protocol.names import DELIMITER
 from async_kernel.protocol.signing import Signer
@@ -31,6 +32,22 @@ json_objects = st.dictionaries(st.text(), json_values, max_size=4)
 def make_codec(key: bytes = KEY) -> Codec:
     """One end of a wire; both ends of one wire are two of these, as each remembers the digests it has seen."""
     return Codec(Signer(key), "session", "user", lambda: NOW)
+
+
+@given(json_values)
+def test_json_is_written_as_the_encoder_of_the_standard_library_writes_it(value: Any) -> None:
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    assert to_json(value) == encoder.encode(value).encode()
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="others may have no C code")
+def test_the_encoder_in_c_is_where_it_is_looked_for() -> None:
+    assert getattr(json.encoder, "c_make_encoder", None) is not None
+
+
+def test_without_c_code_it_is_that_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    assert codec._make_encode()({"é": [1, None]}) == '{"é":[1,null]}'
 
 
 def frames_of(header: object, *rest: object, key: bytes = KEY) -> list[bytes]:

@@ -20,6 +20,13 @@ def test_the_digest_is_that_of_the_messaging_spec(scheme: str) -> None:
     assert Signer(b"key", scheme).sign(FRAMES) == expected
 
 
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
+def test_a_key_of_any_length_signs_as_hmac_does(length: int) -> None:
+    key = bytes(range(length))
+    expected = hmac.new(key, b"".join(FRAMES), "sha256").hexdigest().encode()
+    assert [Signer(key).sign(FRAMES) for _ in range(2)] == [expected, expected]
+
+
 def test_a_digest_is_accepted_once() -> None:
     digest = Signer(b"key").sign(FRAMES)
     signer = Signer(b"key")
