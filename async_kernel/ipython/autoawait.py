@@ -18,7 +18,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from async_kernel.ipython.awaited_calls import AwaitMagics
+from async_kernel.ipython.awaited_calls import await_magics
 
 __all__ = ["OWN_LOOP", "AutoAwaitMagics", "awaits", "inner_runner"]
 
@@ -54,7 +54,7 @@ def inner_runner(shell: InteractiveShell, code: str) -> _Runner | None:
 def awaits(shell: InteractiveShell, code: str) -> bool:
     """Whether the code awaits at its top level, be it as the code of `%time` and its like."""
     try:
-        tree = ast.fix_missing_locations(AwaitMagics(shell).visit(shell.compile.ast_parse(code)))
+        tree: Any = await_magics(shell, shell.compile.ast_parse(code))
         flags = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         return bool(compile(tree, "", "exec", flags, dont_inherit=True).co_flags & inspect.CO_COROUTINE)
     except Exception:  # IPython reports the error

@@ -1,7 +1,8 @@
 """Calls of magics whose code awaits: they are awaited.
 
-`AwaitMagics` looks for them in the syntax tree of a cell and puts an awaited call of `awaiting.AwaitingMagics` in their
-place, which is imported for the first of them.
+`await_magics` looks for them in the syntax tree of a cell and puts an awaited call of `awaiting.AwaitingMagics` in
+their place, which is imported for the first of them. Most cells call no magic, which their text tells: a walk through
+the tree in Python takes several times as long as to parse and compile it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,28 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-__all__ = ["AwaitMagics"]
+__all__ = ["await_magics", "may_call_magics"]
 
 AWAITED = frozenset(("time", "timeit", "prun", "capture"))
 """The names of the magics that `AwaitingMagics` has."""
 
 
-class AwaitMagics(ast.NodeTransformer):
-    """Has those magics awaited that await. One of `shell.ast_transformers`."""
+def may_call_magics(code: str) -> bool:
+    """Whether Python code, as IPython makes it of a cell, may call a magic.
 
+    >>> may_call_magics("get_ipython().run_line_magic('time', 'await f()')")
+    True
+    """
+    return "get_ipython" in code
+
+
+def await_magics(shell: Any, tree: ast.AST) -> ast.AST:
+    """The tree, in which those magics are awaited that await."""
+    changed: ast.AST = _AwaitMagics(shell).visit(tree)
+    return changed
+
+
+class _AwaitMagics(ast.NodeTransformer):
     def __init__(self, shell: Any) -> None:
         self._shell = shell
 
@@ -38,7 +52,8 @@ class AwaitMagics(ast.NodeTransformer):
                     return node
                 if name in AWAITED and self._shell.autoawait and self._shell.awaiting_magics.awaits(name, line, cell):
                     runner = ast.Attribute(ast.Attribute(shell, "awaiting_magics", ast.Load()), name, ast.Load())
-                    return ast.copy_location(ast.Await(ast.Call(runner, node.args[1:], [])), node)
+                    awaited = ast.copy_location(ast.Await(ast.Call(runner, node.args[1:], [])), node)
+                    return ast.fix_missing_locations(awaited)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:

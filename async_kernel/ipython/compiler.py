@@ -11,6 +11,7 @@ from typing import Any
 
 from IPython.core.compilerop import CachingCompiler
 
+from async_kernel.ipython.awaited_calls import may_call_magics
 from async_kernel.ipython.line_numbers import count_empty
 from async_kernel.ipython.sources import CellSources
 from async_kernel.protocol.murmur2 import murmur2
@@ -85,8 +86,11 @@ class KernelCompiler(CachingCompiler):
         self._filename_map.pop(name, None)
 
     def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> ast.AST:
-        """Parse the code of a cell that was cached under `filename`, or any other code."""
+        """Parse the code of a cell that was cached under `filename`, or any other code. The tree knows by an attribute
+        `may_call_magics` whether its code may."""
         entry: tuple[Any, ...] = linecache.cache.get(filename, ())
         empty = count_empty(entry[2] if len(entry) > 2 else ()) - count_empty(source.splitlines())
-        tree: ast.AST = super().ast_parse("\n" * max(0, empty) + source, filename, symbol)
-        return tree
+        tree: Any = super().ast_parse("\n" * max(0, empty) + source, filename, symbol)
+        tree.may_call_magics = may_call_magics(source)
+        parsed: ast.AST = tree
+        return parsed

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from async_kernel.import_order import passed_by
 
@@ -17,23 +18,23 @@ __all__ = ["FilesBeside"]
 
 
 class FilesBeside:
-    """Looks at the imports of each cell, before it runs. One of `shell.ast_transformers`, which changes nothing."""
+    """Looks at the imports of each cell, before it runs."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
 
-    def visit(self, node: ast.AST) -> ast.AST:
-        """Tell of each name once."""
-        if isinstance(node, ast.Module):
-            for name in _imported(node):
+    def look(self, tree: ast.AST) -> None:
+        """Tell of the files that the cell with this syntax tree means, of each once."""
+        if isinstance(tree, ast.Module):
+            for name in _imported(tree):
                 if name not in self._told and (file := passed_by(name)) is not None:
                     self._told.add(name)
-                    print(
-                        f"`import {name}` does not give {file}: the kernel has loaded another module of this name. "
-                        "To import the file, give it another name.",
-                        file=sys.stderr,
-                    )
-        return node
+                    with suppress(Exception):  # a stream that a cell has put there
+                        print(
+                            f"`import {name}` does not give {file}: the kernel has loaded another module of this "
+                            "name. To import the file, give it another name.",
+                            file=sys.stderr,
+                        )
 
 
 def _imported(module: ast.Module) -> Iterator[str]:

@@ -26,6 +26,7 @@ from traitlets import Float, Instance, Type, default
 
 from async_kernel.interrupts.aftermath import FirmInterrupt
 from async_kernel.ipython.autoawait import OWN_LOOP, AutoAwaitMagics, inner_runner
+from async_kernel.ipython.awaited_calls import await_magics
 from async_kernel.ipython.cells import Cell, current_cell, nested
 from async_kernel.ipython.commands import Command
 from async_kernel.ipython.compiler import KernelCompiler
@@ -50,6 +51,8 @@ from async_kernel.stacks import runs_user_code
 from async_kernel.system.reserve import make_room
 
 if TYPE_CHECKING:
+    import ast
+
     from async_kernel.ipython.awaiting import AwaitingMagics
 
 __all__ = ["ZMQInteractiveShell"]
@@ -236,7 +239,6 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
 
     def init_magics(self) -> None:
         """Add the magics that only a kernel has, and await those of IPython's whose code awaits."""
-        from async_kernel.ipython.awaited_calls import AwaitMagics
         from async_kernel.ipython.directives import DirectiveMagics, take_directive
         from async_kernel.ipython.files_beside import FilesBeside
         from async_kernel.ipython.magics import KernelMagics
@@ -246,7 +248,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
         self.input_transformers_cleanup.insert(0, take_directive)
         manager = self.input_transformer_manager
         manager.token_transformers = keep_line_numbers(manager.token_transformers)
-        self.ast_transformers += [AwaitMagics(self), FilesBeside()]
+        self._files_beside = FilesBeside()
         self._plain_cells = PlainCells(self)
 
     @cached_property
@@ -261,6 +263,15 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
         if raw_cell in self._plain_cells:
             return raw_cell if raw_cell.endswith("\n") else f"{raw_cell}\n"
         transformed: str = super().transform_cell(raw_cell)
+        return transformed
+
+    def transform_ast(self, node: ast.AST) -> ast.AST:
+        """Have magics that await awaited, and transform what comes of it as IPython does."""
+        # Not as two more of `ast_transformers`: if there is any, IPython walks through the tree once more.
+        self._files_beside.look(node)
+        if getattr(node, "may_call_magics", True):
+            node = await_magics(self, node)
+        transformed: ast.AST = super().transform_ast(node)
         return transformed
 
     def init_pdb(self) -> None:

@@ -230,3 +230,13 @@ def test_nothing_is_captured_outside_a_request() -> None:
     assert current_request() is None
     with pytest.raises(RuntimeError, match="no request"), capturing(True, True, True):
         pass
+
+
+def test_it_does_not_rest_on_the_list_of_ast_transformers(cells: Cells, shell: Shell) -> None:
+    transformers = shell.interpreter.shell.ast_transformers
+    kept = [*transformers]
+    try:
+        ran = cells("get_ipython().ast_transformers.clear()", "%time await give(3)")
+        assert ran.reply["status"] == "ok", ran.reply
+    finally:
+        transformers[:] = kept
