@@ -22,11 +22,11 @@ _FOUND = re.compile(
     r"""
       \A\s                          # an empty line, or an indent of the whole cell
     | \A\#[ \t]*(?:task|thread)     # a directive
-    | [?\0\r\v\f\x1c-\x1e\x85\u2028\u2029]  # help; characters that end a line for `splitlines` alone
-    | !(?!=)                        # a command
-    | =[^\S\n]*%                    # an assignment from a magic
+    | [\0\r\v\f\x1c-\x1e\x85\u2028\u2029]  # characters that end a line for `splitlines` alone
+    | \?[^\S\n]*\\?$                # help
+    | =[^\S\n]*[%!]                 # an assignment from a magic or a command
     | In\ \[                        # a prompt
-    | ^[^\S\n]*(?:[%!,;/]|>>>|\.\.\.)  # an escaped line; other prompts
+    | ^[^\S\n]*(?:[%!?,;/]|>>>|\.\.\.)  # an escaped line; other prompts
     | ^[^\S\n]+$                    # white space, which is removed with a common indent
     | ^\ *\t                        # an indent whose width is a matter of opinion
     """,

@@ -37,7 +37,9 @@ LINES = [
     "# tasks", "# thread\n%%time\n1", "%%x\n?", "x = [\n1,\n2]", "x = (\n  1)\n y",
     "def f():\n    '''\n  doc\n    '''\n    return 1", "if x:\n    a(1,\n      2)\n    b", "x \\\n  + 1", "x;",
     "x; %pwd", "x; !ls", "(", ")", "'", '"""', "'''\n%pwd\n'''", "x = '''\n!ls\n'''", "$x", "a b", "é", "lambda: ...",
-    "x\n\n\n", "x  ", "x\t", "*", "*x", "x*", "get_ipython()", "await x", "x # PYTHON-MODE", "cd", "alias",
+    "x?\\\n", "x? \\\n  ", "x?;", "(x?\n)", "x? # y", "'x? y'", "x\n?y", "a = b = !ls", "a == !ls", "a = (!ls)",
+    "a = ! ls", "f(a=!ls)", "f'{x!r:>{y!s}}'", "'a = !ls'", "x !ls", "x = 1 !", "x\n\n\n", "x  ", "x\t", "*",
+    "*x", "x*", "get_ipython()", "await x", "x # PYTHON-MODE", "cd", "alias",
 ]  # fmt: skip
 
 
@@ -115,6 +117,11 @@ def test_lines_of_all_kinds(ip: Any, autocall: int, automagic: bool) -> None:
     ip.autocall, ip.automagic = autocall, automagic
     cells = [*LINES, *(f"{line}\n" for line in LINES), *(f"x = 1\n{line}" for line in LINES)]
     assert judge(ip, cells) > (20 if autocall else 40)
+
+
+@pytest.mark.parametrize("code", ["print('Hello!')", "x = 'Is it? No.'", "f(x)  # as in f! or x?y", "f'{x!r}'"])
+def test_marks_in_text_cost_nothing(ip: Any, code: str) -> None:
+    assert judge(ip, [code, f"x = 1\n{code}"]) == 2
 
 
 @pytest.mark.parametrize(
