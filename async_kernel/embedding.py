@@ -24,17 +24,17 @@ async def embed_kernel(
 ) -> None:
     """Serve a kernel inside a running asyncio or trio program, until a client shuts it down or the task is cancelled.
 
-    Cells run in `namespace` (for example `globals()`), in the program's own loop and thread. Nothing of the program is
-    taken: no signal handler, no excepthook, no stdout, unless `streams` asks for it; then what cells print goes to
-    their client, and what the program prints stays where it was. `started` is called with the path of the connection
-    file once clients can connect: `jupyter console --existing PATH`. `settings` are those of the command line, by name:
-    `{"shell.timeout": 5, "shell.xmode": "Plain"}`. Without a `connection_file` a new one is written.
-
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(async_kernel.embed_kernel, globals())
 
-    Raises ConnectionFileError when the sockets cannot be bound, UsageError for settings that the command line would not
-    take, AsyncKernelError when the process has an IPython that is no kernel's.
+    Cells run in `namespace`, in the program's own loop and thread. The program keeps its signal handlers, its
+    excepthook and its stdout. With `streams`, the output of cells goes to their client, and the program's own output
+    stays where it was. `settings` has the names of the command line: `{"shell.timeout": 5, "shell.xmode": "Plain"}`.
+    Without a `connection_file` among them, a new file is written. `started` is called with its path once clients can
+    connect, for example with `jupyter console --existing PATH`.
+
+    Raises ConnectionFileError if the sockets cannot be bound, UsageError for settings that the command line would
+    refuse, and AsyncKernelError if the process has an IPython shell that does not belong to a kernel.
     """
     import anyio
 
@@ -81,5 +81,5 @@ def _read(settings: Mapping[str, Any]) -> Settings:
     """Settings by name, by way of the words that the command line would have for them."""
     command = parse(["-f", ".", *(word(name, value) for name, value in settings.items())])
     if not isinstance(command, Start):
-        raise UsageError("help is no setting.", "`async-kernel --help` lists every option.")
+        raise UsageError("help is not a setting.", "`async-kernel --help-all` lists every option.")
     return command.settings

@@ -6,15 +6,15 @@
     ├── HostUnavailableError         a toolkit is installed but cannot start here (no display, for one)
     ├── SpecError                    a kernel spec cannot be written, read or removed
     ├── WorkingFolderError           the folder in which a kernel is started was deleted
-    ├── NoThreadError                the system gives no more threads; a RuntimeError, too, as Python's own
+    ├── NoThreadError                no further thread can be started; also a RuntimeError, as Python's own
     ├── ConnectionFileError          a connection file is absent, unreadable or wrong
-    ├── GatewayError                 the gateway that has started a kernel cannot be told where it is
-    ├── ProtocolError                a peer's fault: logged and dropped, never answered
+    ├── GatewayError                 a kernel cannot report its ports to its gateway
+    ├── ProtocolError                a faulty message: logged and dropped, never answered
     │   ├── SignatureError           the digest is wrong, or was seen before
     │   └── MalformedMessageError    the frames are not a Jupyter message
     └── RequestError                 an authenticated request that cannot be served: becomes its error reply
-        ├── UnknownSubshellError     there is no subshell of the id that it names
-        ├── StdinNotAllowedError     input was asked for while the front end allows none
+        ├── UnknownSubshellError     there is no subshell with this id
+        ├── StdinNotAllowedError     code asked for input, but the front end allows none
         └── HistoryUnavailableError  the history file is locked, read-only or out of reach, or its disk is full
 
 Every error carries its facts as attributes, and `next_step`: the command or the change that helps.
@@ -44,10 +44,10 @@ __all__ = [
 
 
 class AsyncKernelError(Exception):
-    """Any error that async-kernel raises on purpose.
+    """An error that async-kernel raises on purpose.
 
-    `message` states the problem, `next_step` the remedy (empty when there is none).
-    `str()` gives both, on two lines.
+    `message` states the problem, and `next_step` the solution (empty if there is none). `str()` returns both, on two
+    lines.
     """
 
     exit_status = 1
@@ -68,7 +68,7 @@ class UsageError(AsyncKernelError):
 
 
 class MissingPackageError(AsyncKernelError):
-    """A package that the plan needs is not installed.
+    """A package that the kernel needs is not installed.
 
     `package` is the distribution to install, `next_step` the command that installs it into this interpreter,
     for example `/env/bin/python -m pip install trio`.
@@ -92,24 +92,24 @@ class SpecError(AsyncKernelError):
 
 
 class WorkingFolderError(AsyncKernelError):
-    """The folder in which a kernel is to be started was deleted: IPython, and most of what cells do, needs one."""
+    """The folder in which a kernel should start was deleted. IPython and most cells need one."""
 
     def __init__(self) -> None:
         super().__init__("The working folder was deleted.", "Start the kernel in a folder that exists.")
 
 
 class NoThreadError(AsyncKernelError, RuntimeError):
-    """The system gives this process no more threads: by a limit, or because there is no memory for their stacks."""
+    """The process cannot start another thread, because of a limit or for lack of memory."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The system gives no more threads to this process.",
-            "Raise its limits of processes and memory (ulimit -u, ulimit -v), or end what has many threads.",
+            "This process cannot start another thread.",
+            "Raise its limits of processes and memory (ulimit -u, ulimit -v), or end programs that have many threads.",
         )
 
 
 class ConnectionFileError(AsyncKernelError):
-    """The connection file is absent, unreadable or not as the messaging spec describes it. `path` names it."""
+    """The connection file at `path` is absent, unreadable, or not in the format of the messaging protocol."""
 
     def __init__(self, message: str, path: str = "", next_step: str = "") -> None:
         super().__init__(message, next_step)
@@ -117,11 +117,11 @@ class ConnectionFileError(AsyncKernelError):
 
 
 class GatewayError(AsyncKernelError):
-    """The gateway that has started the kernel cannot be told where it is, or the kernel cannot be served to it."""
+    """The kernel cannot report its ports to the gateway that started it, or the gateway cannot use it."""
 
 
 class ProtocolError(AsyncKernelError):
-    """The message of a peer is not acceptable. It is logged and dropped: a reply could go to a stranger."""
+    """A message is not acceptable. It is logged and dropped, since a reply could go to a stranger."""
 
 
 class SignatureError(ProtocolError):
@@ -133,11 +133,11 @@ class MalformedMessageError(ProtocolError):
 
 
 class RequestError(AsyncKernelError):
-    """An authenticated request cannot be served. The dispatcher turns it into the request's error reply."""
+    """An authenticated request cannot be served. It gets an error reply."""
 
 
 class UnknownSubshellError(RequestError):
-    """There is no subshell `subshell_id` (JEP 91). Name and words are those that ipykernel's clients know."""
+    """There is no subshell `subshell_id` (JEP 91). Name and message are those that clients of ipykernel know."""
 
     def __init__(self, subshell_id: str) -> None:
         super().__init__(f"Unknown subshell_id {subshell_id!r}")
@@ -145,15 +145,15 @@ class UnknownSubshellError(RequestError):
 
 
 class StdinNotAllowedError(RequestError):
-    """Code asked for input while the front end that sent the request does not allow it (`allow_stdin`)."""
+    """Code asked for input, but the front end that sent the request does not allow it (`allow_stdin`)."""
 
 
 class HistoryUnavailableError(RequestError):
-    """The history file cannot be used now. `reason` is the message of SQLite: "database is locked", for one."""
+    """The history file cannot be used now. `reason` is the message of SQLite, such as "database is locked"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"The history cannot be used now: {reason}.",
-            "Close the program that holds its file, or free its disk. Input is kept in memory until then.",
+            "Close the program that uses its file, or free space on its disk. Until then input is kept in memory.",
         )
         self.reason = reason

@@ -28,16 +28,16 @@ CLAIMS = Claims(names=True, loop=True, streams=True, descriptors=True, strays=Tr
 
 
 def start_kernel_zmq_interface(settings: Settings) -> int:
-    """Start a kernel on ZMQ sockets, in the calling thread, and serve until it is shut down.
+    """Start a kernel with ZMQ sockets in the calling thread, and serve until it is shut down.
 
-    This is the default `--start_interface`; one of your own may do something first, and then call it:
+    This is the default of `--start_interface`. A function of your own can do something first, and then call it:
 
         def start(settings):
             os.nice(5)
             return async_kernel.start_kernel_zmq_interface(settings)
 
-    Returns the exit status: 0 after a shutdown, 1 when the kernel could not run, in which case every client that asked
-    has been told why. Raises ConnectionFileError where there are no sockets to tell it by.
+    Returns the exit status: 0 after a shutdown, 1 if the kernel could not run. In that case every client that sent a
+    request has been sent the reason. Raises ConnectionFileError if there are no sockets for this.
     """
     parent = find_parent(os.environ)
     guardian = start_guardian(parent, GUARDIAN_GRACE, GRACE)  # while there is no other thread

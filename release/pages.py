@@ -19,10 +19,10 @@ def main() -> None:
     """Write both."""
     (ROOT / "share" / "man" / "man1" / "async-kernel.1").write_text(man_page(), encoding="utf-8")
     page = ROOT / "docs" / "reference" / "command-line.md"
-    text, table = page.read_text(encoding="utf-8"), options_table()
-    heading = table.partition("\n")[0]
+    text = page.read_text(encoding="utf-8")
     page.write_text(
-        re.sub(rf"^{re.escape(heading)}\n(?:\|.*\n?)*", lambda _: f"{table}\n", text, flags=re.M), encoding="utf-8"
+        re.sub(r"(?<=<!-- options -->\n\n).*?(?=\n\n<!-- end -->)", lambda _: options_table(), text, flags=re.S),
+        encoding="utf-8",
     )
 
 

@@ -126,4 +126,4 @@ def _lines() -> Iterator[str]:
             yield f"  {change.names}"
             yield f"      {change.effect}"
             if change.leave_out:
-                yield f"      left out by {change.leave_out}"
+                yield f"      {change.leave_out} leaves it out"

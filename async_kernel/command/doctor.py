@@ -44,7 +44,7 @@ def examine(name: str) -> Report:
     report.facts["packages"] = _packages()
     found = [one for one in find_all(here) if one.name == name.lower()]
     if not found:
-        report.problems.append(Problem(f"Jupyter sees no kernel spec {name}.", f"async-kernel -a {name}"))
+        report.problems.append(Problem(f"Jupyter finds no kernel spec {name}.", f"async-kernel -a {name}"))
         return report
     spec = found[0]
     report.facts["spec"] = {**spec.as_dict(), "hidden": [str(one.folder) for one in found[1:]]}
@@ -138,7 +138,7 @@ def _start(spec: Found, report: Report) -> None:
             facts["one cell"] = _milliseconds(asked)
             facts["sys.prefix"] = output
             if spec.owner and output != spec.owner:
-                what = f"The kernel runs in {output}, the spec belongs to {spec.owner}."
+                what = f"The kernel runs in {output}, but its spec belongs to {spec.owner}."
                 report.problems.append(Problem(what, f"{_python_of(spec)} -m async_kernel -a {spec.name} --fullpath"))
         except Exception as error:  # whatever a client library raises, it is the finding
             errors.seek(0)
@@ -183,10 +183,10 @@ def _milliseconds(begun: float) -> str:
 
 def _mend(spec: Found, here: Surroundings) -> str:
     if spec.dead:
-        return f"async-kernel prune, or write it again: async-kernel -a {spec.name} --replace"
+        return f"async-kernel prune removes it; async-kernel -a {spec.name} --replace writes it again."
     if spec.interpreter and spec.ours:
         return f"{spec.interpreter} -m pip install {_own_source()}"
-    return f"async-kernel -a {spec.name} --force, from the environment that the kernel should run in"
+    return f"Type in the environment that the kernel should run in: async-kernel -a {spec.name} --force"
 
 
 def _own_source() -> str:
@@ -199,7 +199,7 @@ def _own_source() -> str:
         recorded = distribution("async-kernel").read_text("direct_url.json")
     except PackageNotFoundError:  # a copy that no installer has put there
         recorded = None
-    return str(loads(recorded)["url"]) if recorded else "WHEEL, the one that this async-kernel was installed from"
+    return str(loads(recorded)["url"]) if recorded else "WHEEL, with the path of the wheel that was installed here"
 
 
 def _python_of(spec: Found) -> str:

@@ -41,7 +41,7 @@ def _remove(command: Remove) -> int:
     for one in api.remove(command):
         print(f"{'Would remove' if command.dry_run else 'Removed'} the kernel spec {one.name} from {one.folder}")
         if one.left:
-            print(f"{', '.join(one.left)} in it are not ours and stay.", file=sys.stderr)
+            print(f"Files that async-kernel did not write are kept: {', '.join(one.left)}", file=sys.stderr)
     return 0
 
 
@@ -50,9 +50,12 @@ def _prune(command: Prune) -> int:
     ours = [one for one in dead if one.ours or command.force]
     for one in dead:
         if one not in ours:
-            print(f"{one.folder}: {one.problem}. It is not ours: --force removes it all the same.", file=sys.stderr)
+            print(
+                f"{one.folder}: {one.problem}. It belongs to another kernel; --force removes it nevertheless.",
+                file=sys.stderr,
+            )
     if not ours:
-        print("No kernel spec of async-kernel has lost its interpreter.")
+        print("No kernel spec of async-kernel has to be removed: their interpreters exist.")
         return 0
     for one in ours:
         print(f"{one.folder}: {one.problem}")
@@ -60,7 +63,9 @@ def _prune(command: Prune) -> int:
         return 0
     if not command.yes:
         if not sys.stdin.isatty():
-            raise UsageError("Nobody is there to ask.", "Say --yes to remove them, or --dry-run to see them only.")
+            raise UsageError(
+                "There is no terminal to ask for confirmation.", "Use --yes to remove them, or --dry-run to list them."
+            )
         if not ask(f"Remove {_count(ours)}?"):
             print("Nothing was removed.")
             return 1

@@ -27,7 +27,7 @@ def run(json: bool) -> int:
         print(dumps([{**one.as_dict(), "next_step": advice.get(one.folder, "")} for one in found], indent=2))
         return 0
     if not found:
-        print("Jupyter sees no kernel spec. `async-kernel -a async` writes one.")
+        print("Jupyter finds no kernel spec. `async-kernel -a async` writes one.")
         return 0
     rows = [("NAME", "BACKEND", "HOST", "STATE", "FOLDER"), *(_row(one, found) for one in found)]
     styles = ["bold", *("red" if one.problem else "dim" if not one.wins else "" for one in found)]
@@ -36,7 +36,7 @@ def run(json: bool) -> int:
         if advice.get(one.folder):
             print(styled(f"\n{one.name} ({one.problem}): {advice[one.folder]}", "yellow"))
     if any(one.dead for one in found):
-        print(styled("\n`async-kernel prune` removes the specs of ours whose interpreter is gone.", "yellow"))
+        print(styled("\n`async-kernel prune` removes the kernel specs whose interpreter is gone.", "yellow"))
     return 0
 
 

@@ -41,8 +41,8 @@ def hindrance(found: Found, here: Surroundings) -> AsyncKernelError | None:
         return _without_gateway(settings, found, here)
     if found.spec.provisioner and found.spec.provisioner not in _provisioners():
         return AsyncKernelError(
-            f"This environment has no kernel provisioner {found.spec.provisioner!r}.",
-            "Install the package that brings it into the environment of the Jupyter server, and ask there.",
+            f"The kernel provisioner {found.spec.provisioner!r} is not installed in this environment.",
+            "Install its package into the environment of the Jupyter server, and run this command there.",
         )
     environ = {**here.environ, **found.spec.env}
     if found.interpreter != here.executable:
@@ -66,7 +66,7 @@ def _without_gateway(settings: Settings, found: Found, here: Surroundings) -> As
     if found.spec.provisioner not in _provisioners() and find_spec("enterprise_gateway") is None:
         return AsyncKernelError(
             f"This environment has neither Enterprise Gateway nor the kernel provisioner {found.spec.provisioner!r}.",
-            "Install gateway_provisioners into the environment of the Jupyter server, or ask in that of the gateway.",
+            "Install gateway_provisioners beside the Jupyter server, or run this in the environment of the gateway.",
         )
     environ = {**here.environ, **found.spec.env}
     if settings.attributes["gateway.way"] not in handing_over.ELSEWHERE and found.interpreter != here.executable:

@@ -44,14 +44,14 @@ def lines(report: Report) -> Iterator[str]:
 
 def _python(facts: Facts) -> Iterator[str]:
     yield f"{facts['version']} on {facts['platform']}: {facts['executable']}"
-    yield f"It belongs to the {facts['environment']}, {facts['prefix']}."
+    yield f"Environment: {facts['prefix']} ({facts['environment']})"
 
 
 def _packages(facts: Facts) -> Iterator[str]:
     yield ", ".join(f"{name} {version}" for name, version in facts.items() if version not in {None, "found"}) + "."
     found = [name for name, version in facts.items() if version == "found"]
     absent = [name for name, version in facts.items() if version is None]
-    yield f"Found: {_listed(found)}. Not installed: {_listed(absent)}."
+    yield f"Also found: {_listed(found)}. Not installed: {_listed(absent)}."
 
 
 def _spec(facts: Facts) -> Iterator[str]:
@@ -60,12 +60,12 @@ def _spec(facts: Facts) -> Iterator[str]:
     yield f"It starts {'async-kernel' if facts['ours'] else 'another kernel'} in {owner}."
     yield f"Command: {' '.join(facts['argv'])}"
     if facts["hidden"]:
-        yield f"Jupyter prefers it to {_listed(facts['hidden'])}."
+        yield f"Jupyter uses it instead of {_listed(facts['hidden'])}."
 
 
 def _plan(facts: Facts) -> Iterator[str]:
     if "made by" in facts:
-        yield f"Another interpreter runs it. Ask that one: {facts['made by']}"
+        yield f"Another interpreter runs it. To see its plan, type: {facts['made by']}"
         return
     for name, reason in facts.items():
         value, _, why = reason.partition(": ")
@@ -78,8 +78,8 @@ def _plan(facts: Facts) -> Iterator[str]:
 
 
 def _gateway(facts: Facts) -> Iterator[str]:
-    yield f"A gateway starts it in the way {facts['way']}: Enterprise Gateway, or the {facts['provisioner']}."
-    yield "It was not started: that is tried at the gateway."
+    yield f"A gateway starts it ({facts['way']}): Enterprise Gateway, or the provisioner {facts['provisioner']}."
+    yield "It was not started here, since only the gateway can start it."
 
 
 def _kernel(facts: Facts) -> Iterator[str]:
@@ -94,6 +94,7 @@ def _kernel(facts: Facts) -> Iterator[str]:
         yield "It did not become ready."
     if "sys.prefix" in facts:
         yield f"Its cells run in {facts['sys.prefix']}."
+        yield "To see what it changes in its process, type: async-kernel doctor --changes"
 
 
 _SECTIONS = {

@@ -20,24 +20,25 @@ T = TypeVar("T")
 
 
 class Caller:
-    """Runs functions and coroutine functions in one event loop, whichever thread asks for it.
+    """Runs functions and coroutine functions in one event loop, for callers in any thread.
 
-        main = Caller()                                # the loop that runs here
-        io = Caller.get("io", backend="trio")          # that of the thread "io", started when it is first asked for
-        page = await io.call_soon(fetch, url)          # see Pending: awaited in any task,
-        page = main.call_soon(fetch, url).result()     # or waited for in a plain thread
-        text = await Caller.to_thread(read, path)      # in a worker thread, beside all loops
-        sums = await Caller.to_executor(pool, add_up, table)  # in a process, or in a cluster
+        main = Caller()                             # the loop of this thread
+        io = Caller.get("io", backend="trio")       # a trio loop in the thread "io"
+        page = await io.call_soon(fetch, url)       # wait in a task,
+        page = io.call_soon(fetch, url).result()    # or in a plain thread
+        text = await Caller.to_thread(read, path)   # in a worker thread
+        sums = await Caller.to_executor(pool, add)  # in a process or a cluster
 
-    Without an argument it is the loop that runs in the calling thread and, where none does, that of the main thread
-    (RuntimeError when none is known there: a program without a kernel makes a Caller in its main loop first).
+    `Caller()` stands for the event loop of the calling thread. In a thread without a loop, it stands for the loop of
+    the main thread. Raises RuntimeError if that is not known; so a program without a kernel creates a Caller in its
+    main loop first.
 
-    A called function runs in a copy of the calling context (`contextvars`), so in a kernel it prints and displays into
-    the cell that called. Functions run between the steps of the loop's tasks and hold it up as long as they take;
-    coroutines run as tasks of the loop. Their exceptions go to the `Pending` and nowhere else. When the loop ends, its
-    coroutines are cancelled, and calls that have not begun never do.
+    A call runs in a copy of the caller's context (`contextvars`). So in a kernel its output appears in the cell that
+    made the call. A function runs between two steps of the loop's tasks, and blocks the loop while it runs. A coroutine
+    runs as a task of the loop. An exception is stored in the `Pending`, and reported nowhere else. When the loop ends,
+    its coroutines are cancelled, and calls that have not started never run.
 
-    Every method may be called from any thread, inside loops and outside; none waits for the call.
+    Every method can be called from any thread, with or without a loop, and none waits for the call.
     """
 
     __slots__ = ("_loop", "_named")
@@ -48,15 +49,16 @@ class Caller:
 
     @classmethod
     def get(cls, name: str = "main", *, backend: str | None = None, **backend_options: Any) -> Caller:
-        """The caller of the thread of that name, from any thread. "main" is the main thread's loop.
+        """Return the caller of the thread `name`; "main" is the main thread.
 
-        Any other thread is started when there is none, with a loop of `backend`, "asyncio" or "trio" (by default that
-        which runs here, else asyncio), and the options that `anyio.run` has for it: `use_uvloop=True`, `debug=True`.
-        It ends when it is closed, or in good order with the main loop during which it was started, or the process.
+        The first call starts the thread, with a loop of `backend`, "asyncio" or "trio". By default this is the backend
+        of the calling loop, or else asyncio. Further options are those of `anyio.run`, such as `use_uvloop=True` or
+        `debug=True`. The thread ends when it is closed, when the main loop during which it was started ends, or with
+        the process.
 
-        Blocks until the new loop runs (milliseconds, and the import of its library). ValueError for an unknown backend,
-        and when the thread is there with another one or with other options; RuntimeError when the loop cannot be
-        started, with the reason as its cause, or no main loop is known.
+        Blocks until the new loop runs, for some milliseconds and the import of its library. Raises ValueError if the
+        backend is unknown, or the thread already runs with another backend or other options. Raises RuntimeError if the
+        loop cannot be started, with the reason as its cause, or if no main loop is known.
         """
         caller = cls.__new__(cls)
         if name != "main":
@@ -75,7 +77,7 @@ class Caller:
 
     @property
     def thread(self) -> int:
-        """The ident of the thread that calls run in (`threading.get_ident()`)."""
+        """The ident of the loop's thread, as `threading.get_ident()` returns it there."""
         return self._loop.thread
 
     @overload
@@ -85,10 +87,10 @@ class Caller:
     @overload
     def call_soon(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]: ...
     def call_soon(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Any]:
-        """Run `function(*args, **kwargs)` in the loop soon; a coroutine function's coroutine as a task of it.
+        """Run `function(*args, **kwargs)` in the loop soon; if it is a coroutine function, as a task.
 
-        From any thread, at once; runs in the thread of the loop. Functions run in the order of the calls of a thread,
-        and never before the calling function, if it runs in the same loop, has given it its turn. RuntimeError when the
+        Returns a `Pending` at once, from any thread. Functions that one thread calls run in the order of the calls. A
+        call into the loop of the calling thread runs only when the loop gets its turn again. Raises RuntimeError if the
         loop has ended.
         """
         return self._loop.start(function, args, kwargs)
@@ -102,54 +104,57 @@ class Caller:
         self, delay: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Pending[T]: ...
     def call_later(self, delay: float, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Any]:
-        """The same in `delay` seconds. Until then, and after, `cancel` takes it back: it runs in a task of the loop."""
+        """Do the same `delay` seconds later. `Pending.cancel` cancels the call before and after it has started, since
+        it runs in a task of the loop."""
         return self._loop.start(run_later, (time.monotonic() + delay, function, args, kwargs), {})
 
     @staticmethod
     def to_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
-        """Run `function(*args, **kwargs)` in a worker thread: for functions that block or compute. No loop waits
-        meanwhile.
+        """Run `function(*args, **kwargs)` in a worker thread, for functions that block or compute.
 
-        From any thread, at once. The workers are reused, 40 at most run at a time, and the rest waits; at the exit of
-        the process they finish the calls that they have begun. A function that runs cannot be cancelled. Where a loop
-        runs, `asyncio.to_thread`, `trio.to_thread` and `anyio.to_thread` do the same with their own means. TypeError
-        for a coroutine function.
+        Returns a `Pending` at once, from any thread; no loop is blocked. At most 40 functions run at a time, and
+        further calls wait. Worker threads are reused. When the process exits, they finish the calls that have started.
+        A running function cannot be cancelled. Raises TypeError for a coroutine function.
         """
         if iscoroutinefunction(function):
             raise TypeError(
-                f"{function!r} is a coroutine function: it needs a loop to run in.\n"
-                "Use call_soon, for example of Caller.get('io')."
+                f"{function!r} is a coroutine function, and needs a loop.\n"
+                "Use call_soon, for example Caller.get('io').call_soon(...)."
             )
         return call_in_worker(function, args, kwargs)
 
     @staticmethod
     def to_executor(executor: Executor, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
-        """Have an executor run `function(*args, **kwargs)`: one of the standard library, or one that leads to a
-        cluster, such as dask's `client.get_executor()` or ipyparallel's `view.executor`.
+        """Run `function(*args, **kwargs)` in an executor.
 
             number = await Caller.to_executor(client.get_executor(), work, 7)
 
-        From any thread, at once; raises what `executor.submit` raises. Where the function runs, which context it
-        finds there, and whether it can be cancelled once it has begun is the executor's matter. TypeError for a
-        coroutine function.
+        The executor may be a pool of the standard library, or lead to a cluster, such as `client.get_executor()` of
+        dask or `view.executor` of ipyparallel. It decides where the function runs, in which context, and whether it can
+        be cancelled after it has started. Returns a `Pending` at once, from any thread. Raises TypeError for a
+        coroutine function, and any error of `executor.submit`.
         """
         if iscoroutinefunction(function):
             raise TypeError(
-                f"{function!r} is a coroutine function: executors run plain ones.\n"
-                "Use call_soon, for example of Caller.get('io')."
+                f"{function!r} is a coroutine function, and executors run plain functions only.\n"
+                "Use call_soon, for example Caller.get('io').call_soon(...)."
             )
         return Pending.of(executor.submit(function, *args, **kwargs))
 
     def executor(self) -> Executor:
-        """A new `concurrent.futures.Executor`, for `loop.run_in_executor` and libraries that want one: functions run in
-        worker threads, coroutine functions in this caller's loop. From any thread; `submit` gives a `Pending`."""
+        """Return a new `concurrent.futures.Executor`, for `loop.run_in_executor` and for libraries that expect one.
+
+        Functions run in worker threads, and coroutine functions in the loop of this caller. `submit` returns a
+        `Pending`. Can be called from any thread."""
         from .executor import CallerExecutor
 
         return CallerExecutor(self.call_soon, self.to_thread)
 
     def close(self) -> Pending[None]:
-        """End the named thread; from any thread, at once. The returned pending is done when the thread's loop has
-        ended, with the `finally` blocks of its tasks. RuntimeError for a loop that was not started by `get`."""
+        """End the thread that `get` started.
+
+        Cancels its tasks and runs their `finally` blocks. The returned `Pending` is done when the loop has ended. Can
+        be called from any thread. Raises RuntimeError for a loop that `get` did not start."""
         if self._named is None:
             raise RuntimeError(f"The loop of the thread {self.name!r} was not started by Caller.get, so it goes on.")
         return self._named.end()

@@ -279,7 +279,8 @@ def main_loop() -> Loop:
                 _main = loop
                 return loop
     raise RuntimeError(
-        "No event loop is known to run in the main thread.\nIn a program without a kernel, make a Caller() in it first."
+        "No event loop of the main thread is known.\n"
+        "In a program without a kernel, create a Caller() in the main loop first."
     )
 
 

@@ -19,20 +19,19 @@ T = TypeVar("T")
 
 
 class Group:
-    """Several of type `Pending` that are waited for, and end, together: a task group of asyncio or trio for calls.
+    """A task group for calls, in a task of asyncio or trio.
 
         async with Group() as group:
             pages = [group.add(io.call_soon(fetch, url)) for url in urls]
-            async for pending in group:  # as they are completed
+            async for pending in group:  # in the order in which they finish
                 print(pending.result())
 
-    Leaving the block waits for all. When one fails, the others are cancelled, the block is left, and an ExceptionGroup
-    with what they raised comes out; when the block is left by an exception or is cancelled (by a timeout, an interrupt
-    of the cell), all are. A call cancelled by `pending.cancel()` is no failure. Functions that run already cannot
-    be cancelled: they go on, and are not waited for.
+    The end of the block waits for all calls. If one fails, the others are cancelled, and the block raises an
+    ExceptionGroup. If the block itself raises an exception or is cancelled (by a timeout or an interrupt of the cell),
+    all calls are cancelled. A call that `pending.cancel()` has cancelled is not a failure. A running function cannot be
+    cancelled; it continues, and the group does not wait for it.
 
-    For tasks of asyncio and trio; all of it is to be used in the loop of the task that entered the block. What is
-    waited for runs wherever it runs.
+    Use the group in the loop of the task that entered the block. The calls may run in any loop or thread.
     """
 
     def __init__(self) -> None:
@@ -45,7 +44,7 @@ class Group:
         import anyio
 
         if self._tasks is not None:
-            raise RuntimeError("A group is entered once.")
+            raise RuntimeError("A group can be entered only once.")
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         return self
@@ -57,15 +56,15 @@ class Group:
         return await self._tasks.__aexit__(kind, error, trace)
 
     def add(self, pending: Pending[T]) -> Pending[T]:
-        """Have the group wait for `pending`, and return it. RuntimeError outside the block."""
+        """Add `pending` to the group, and return it. Raises RuntimeError outside the block."""
         if self._tasks is None:
-            raise RuntimeError("A group takes calls inside its `async with` block only.")
+            raise RuntimeError("Calls can be added to a group only inside its `async with` block.")
         self._tasks.start_soon(self._follow, pending)
         self._expected += 1
         return pending
 
     def cancel(self) -> None:
-        """Cancel all of them, and leave the block without an error."""
+        """Cancel all calls, and leave the block without an error."""
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
 
@@ -73,7 +72,7 @@ class Group:
         return self
 
     async def __anext__(self) -> Pending[Any]:
-        """The next that is completed; they are given out once each, until all that were added have been."""
+        """Return the next call that finishes. Each call is returned once, and the loop ends after the last."""
         import anyio
 
         if not self._expected:

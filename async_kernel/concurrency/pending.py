@@ -21,22 +21,24 @@ T = TypeVar("T")
 
 
 class Pending(Future[T]):
-    """The outcome of a call: its result or its exception, once there is one.
-
-    It is a `concurrent.futures.Future` with all that those have (`result`, `exception`, `done`, `add_done_callback`,
-    `concurrent.futures.wait` and `as_completed`), and it can be awaited, any number of times, in tasks of asyncio and
-    of trio, whichever loop and thread it comes from. Exceptions come out as they are, the same object for everybody.
+    """The future result of a call.
 
         pending = Caller.get("io").call_soon(fetch, url)
-        page = await pending                # in a task; only this task waits
-        page = pending.result(timeout=10)   # in a plain thread: blocks it; TimeoutError after 10 s
+        page = await pending               # in a task; only this task waits
+        page = pending.result(timeout=10)  # in a plain thread, which it blocks
 
-    **When the wait is cancelled, the work goes on** (by `cancel` of a task, a timeout, an interrupt of the cell):
-    others may be waiting too. `await pending.or_cancel()` has it cancelled with the wait, and so has a `Group`.
+    A Pending is a `concurrent.futures.Future`, with `result`, `exception`, `done` and `add_done_callback`, and works
+    with `concurrent.futures.wait` and `as_completed`. It can also be awaited, any number of times, in tasks of asyncio
+    and of trio, whichever loop and thread the call runs in. Everybody who waits gets the same exception object.
 
-    Callbacks (`add_done_callback`) run in the thread in which the call ends, or at once in the calling one when it has
-    ended; when it is cancelled before it has begun, in the thread that cancels. Every method may be called from any
-    thread, but `result` and `exception` block it: in the very loop that is to run the call they raise RuntimeError.
+    **If a wait is cancelled, the call continues**, since others may be waiting, too. This applies to the cancellation
+    of a task, to a timeout, and to an interrupt of the cell. `await pending.or_cancel()` and a `Group` cancel the call
+    together with the wait.
+
+    Callbacks run in the thread in which the call ends. If the call has already ended, they run at once in the calling
+    thread; if it is cancelled before it starts, in the thread that cancels it. Every method can be called from any
+    thread, but `result` and `exception` block that thread. In the loop that has to run the call they raise
+    RuntimeError.
     """
 
     def __init__(self, thread: int | None = None) -> None:
@@ -53,30 +55,31 @@ class Pending(Future[T]):
 
     @classmethod
     def of(cls, future: Future[T]) -> Pending[T]:
-        """What a future of others comes to, to be awaited in any loop: that of an executor, ipyparallel's
-        `AsyncResult`, ray's `ref.future()`, each a `concurrent.futures.Future`.
+        """Return a Pending for a `concurrent.futures.Future`, so that any loop can await it.
 
             number = await Pending.of(view.apply_async(work))
 
-        From any thread, at once. Its exception is the future's own, and `cancel` cancels the future: False where that
-        cannot be cancelled. TypeError for other futures, such as asyncio's, which belong to one loop.
+        The future may come from an executor, from ipyparallel (`AsyncResult`) or from ray (`ref.future()`). The Pending
+        has the future's exception, and `cancel` cancels the future; it returns False if the future cannot be cancelled.
+        Can be called from any thread. Raises TypeError for other futures, such as those of asyncio, which belong to one
+        loop.
         """
         if not isinstance(future, Future):
-            raise TypeError(f"{future!r} is no concurrent.futures.Future: await it in the loop that it belongs to.")
+            raise TypeError(f"{future!r} is not a concurrent.futures.Future.\nAwait it in the loop that it belongs to.")
         return _PendingElsewhere(future)
 
     # For who waits
 
     def __await__(self) -> Generator[Any, None, T]:
-        """The result, in a task of asyncio or trio. Raises the call's exception; `concurrent.futures.CancelledError`
-        when the call (not the awaiting task) was cancelled."""
+        """Return the result, in a task of asyncio or trio. Raises the call's exception, or
+        `concurrent.futures.CancelledError` if the call (not the awaiting task) was cancelled."""
         return self._wait().__await__()
 
     async def or_cancel(self) -> T:
-        """The result, as `await pending` gives it; but when this wait is cancelled, so is the call.
+        """Return the result, as `await pending` does; but if this wait is cancelled, so is the call.
 
-        For tasks of asyncio and trio. The wait then ends when the call has, with its `finally` blocks. A call that
-        cannot be cancelled, a function that runs already, is left to itself.
+        For tasks of asyncio and trio. A cancelled wait ends when the call has ended and its `finally` blocks have run.
+        A running function cannot be cancelled, and continues.
         """
         import anyio
 
@@ -89,26 +92,25 @@ class Pending(Future[T]):
             raise
 
     def result(self, timeout: float | None = None) -> T:
-        """The result; blocks the calling thread until it is there, for `timeout` seconds at most (TimeoutError).
+        """Block the calling thread until the call has ended, and return its result.
 
-        For threads without a loop: one with a loop stands still meanwhile. Raises the call's exception,
-        `concurrent.futures.CancelledError` when it was cancelled, RuntimeError when nothing could ever come, because
-        the call is to run in the loop of this thread.
+        For threads without a loop, since a loop would stand still. Raises the call's exception, TimeoutError after
+        `timeout` seconds, `concurrent.futures.CancelledError` if the call was cancelled, and RuntimeError if the wait
+        would never end, because the call has to run in the loop of this thread.
         """
         self.check_wait(timeout)
         return run(super().result, timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """The call's exception, or None; waits and raises as `result` does."""
+        """Return the call's exception, or None. Waits and raises as `result` does."""
         self.check_wait(timeout)
         return run(super().exception, timeout)
 
     def cancel(self) -> bool:
-        """Cancel the call; from any thread, at once. False when it cannot be: it has ended, or is a function that runs.
+        """Cancel the call, from any thread. Return False if it has ended, or is a running function.
 
-        A call that has not begun never does. A coroutine is asked to end, by its own loop, as that cancels its tasks:
-        what it awaits is ended, and it is `cancelled()` once its `finally` blocks have run, unless it catches the
-        cancellation.
+        A call that has not started never runs. A running coroutine is cancelled by its own loop, as a task is. It is
+        `cancelled()` once its `finally` blocks have run, unless it catches the cancellation.
         """
         with self._lock:
             fresh, self._begun = not self._begun, True
@@ -123,7 +125,7 @@ class Pending(Future[T]):
         return True
 
     def running(self) -> bool:
-        """Whether the call has begun and not ended. From any thread."""
+        """Return whether the call has started and not ended."""
         return self._begun and not self.done()
 
     def __repr__(self) -> str:
@@ -137,7 +139,7 @@ class Pending(Future[T]):
         """Raise RuntimeError if a wait in this thread could never end: the call is to run in the loop that it has."""
         if timeout is None and self._thread == threading.get_ident() and not self.done():
             raise RuntimeError(
-                "This would wait for ever: the call is to run in the loop of this very thread.\nAwait it instead."
+                "This wait would never end, since the call runs in the loop of this thread.\nAwait the call instead."
             )
 
     # For who runs the call

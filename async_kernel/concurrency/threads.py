@@ -128,8 +128,8 @@ def named_thread(name: str, backend: str | None, options: Mapping[str, Any]) -> 
         thread.start()
     elif backend not in (None, thread.backend) or (options and dict(options) != thread.options):
         raise ValueError(
-            f"The thread {name!r} runs {thread.backend} already, with the options {thread.options}.\n"
-            "Take another name, or close that one first."
+            f"The thread {name!r} already runs {thread.backend} with the options {thread.options}.\n"
+            "Use another name, or close it first."
         )
     thread.loop()
     return thread

@@ -63,11 +63,11 @@ def check(settings: Settings, environ: Mapping[str, str]) -> None:
         _script(way, settings.attributes.get("gateway.launcher") or "")
     elif sys.platform == "win32":
         raise UsageError(
-            "Gateways start kernels on Linux and macOS: they end them by signals.", "Start it there, or with -f."
+            "Gateways can start this kernel on Linux and macOS only, since they end it by signals.", "Start it with -f."
         )
     elif find_spec("Cryptodome") is None:
         raise MissingPackageError(
-            "A kernel that a gateway starts needs pycryptodomex, the encryption of the gateways.",
+            "A kernel of a gateway needs the package pycryptodomex.",
             "pycryptodomex",
             f"{sys.executable} -m pip install pycryptodomex",
         )
@@ -83,12 +83,12 @@ def settings_of_container(settings: Settings, environ: Mapping[str, str]) -> Set
             told[name] = value
     if "gateway.response_address" not in told:
         raise UsageError(
-            "No gateway has started this container: it has no RESPONSE_ADDRESS.",
-            "Start the image by a spec of `async-kernel -a NAME --gateway=k8s`, or run `async-kernel -f .` in it.",
+            "This container was not started by a gateway: RESPONSE_ADDRESS is not set.",
+            "Start the image from a spec of `async-kernel -a NAME --gateway=k8s`, or run `async-kernel -f .` in it.",
         )
     said = parse(["-f", ".", *shlex.split(environ.get(ARGUMENTS, ""))])
     if not isinstance(said, Start):
-        raise UsageError(f"{ARGUMENTS} holds a command, not settings.", "Write the spec again.")
+        raise UsageError(f"{ARGUMENTS} contains a command instead of settings.", "Write the spec again.")
     settings = merge(settings, said.settings)
     attributes = {**settings.attributes, **told}
     del attributes["gateway.way"]
@@ -128,7 +128,7 @@ def _script(way: str, named: str) -> str:
     script = Path(found.origin).parent / "kernel-launchers" / _SCRIPTS[way] if found and found.origin else None
     if script is None or not script.is_file():
         raise MissingPackageError(
-            f"The script by which a gateway starts a kernel in the way {way} is not here.",
+            f"The script that starts a kernel for --gateway={way} is not installed.",
             "gateway_provisioners",
             f"{sys.executable} -m pip install gateway_provisioners, or for Enterprise Gateway name its script: "
             f"--gateway.launcher=/usr/local/share/jupyter/kernel-launchers/{_SCRIPTS[way]}",
@@ -143,8 +143,8 @@ def _spark_submit(environ: Mapping[str, str]) -> str:
     found = which(os.path.join(home, "bin", "spark-submit") if home else "spark-submit")  # noqa: PTH118  # a name to look up
     if found is None:
         raise UsageError(
-            "The program spark-submit is not here, by which YARN starts a kernel.",
-            "Say where Spark is: async-kernel -a NAME --gateway=yarn --env=SPARK_HOME=/usr/lib/spark.",
+            "YARN starts kernels with spark-submit, which is not installed.",
+            "Set the folder of Spark: async-kernel -a NAME --gateway=yarn --env=SPARK_HOME=/usr/lib/spark.",
         )
     return found
 

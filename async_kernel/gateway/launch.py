@@ -54,18 +54,20 @@ class Launch(NamedTuple):
         missing = [name for name in ("public_key", "kernel_id") if not given.get(f"gateway.{name}")]
         if missing:
             raise UsageError(
-                f"A gateway takes in the kernel, and {' and '.join(missing)} of it are not given.",
+                f"A kernel of a gateway needs {' and '.join(missing)}, which is not given.",
                 "Write the spec again with `async-kernel -a NAME --gateway=...`.",
             )
         if given.get("gateway.spark_context_initialization_mode") not in (None, "none"):
-            log.warning("spark and sc are not made: make a session in a cell, by SparkSession.builder.getOrCreate()")
+            log.warning(
+                "spark and sc are not created; create a session in a cell, by SparkSession.builder.getOrCreate()"
+            )
         encryption = given.get("gateway.transport_encryption") or "disabled"
         if "{" in encryption:  # a gateway that knows nothing of it has left the placeholder
             encryption = "disabled"
         if encryption not in ENCRYPTION:
             raise UsageError(
                 f"--transport-encryption takes one of {', '.join(ENCRYPTION)}, not {encryption!r}.",
-                "Leave it out for no encryption.",
+                "Leave it out to switch encryption off.",
             )
         return cls(
             _address(address),
@@ -125,16 +127,16 @@ class Launch(NamedTuple):
             return public.decode(), secret.decode()
         if self.encryption == "required":
             raise GatewayError(
-                "The gateway asks for encryption, and the libzmq of this kernel has no CurveZMQ.",
-                "Install a pyzmq that has it, as the wheels of the package index do.",
+                "The gateway asks for encryption, but the libzmq of this kernel has no CurveZMQ.",
+                "Install a pyzmq with CurveZMQ, such as the wheels of the package index.",
             )
         return "", ""
 
     def _unreached(self, error: OSError) -> GatewayError:
         return GatewayError(
-            f"The kernel {self.kernel_id} cannot tell its gateway at {':'.join(map(str, self.address))} where it is: "
-            f"{error}.",
-            "See that this machine reaches it: EG_RESPONSE_IP or GP_RESPONSE_IP of the gateway names another address.",
+            f"The kernel {self.kernel_id} cannot report its ports to the gateway "
+            f"at {':'.join(map(str, self.address))}: {error}.",
+            "Make sure that this machine can reach it; EG_RESPONSE_IP or GP_RESPONSE_IP of the gateway sets it.",
         )
 
 
@@ -157,7 +159,7 @@ def _ports(text: str) -> Sequence[int]:
         return ()
     ports = range(int(low), int(high) + 1)
     if not ports or ports[0] not in PORTS or ports[-1] not in PORTS:
-        raise UsageError(f"The range {text} holds other ports than {PORTS[0]} to {PORTS[-1]}.", "Give another range.")
+        raise UsageError(f"The range {text} has ports outside {PORTS[0]} to {PORTS[-1]}.", "Give another range.")
     return ports
 
 
@@ -174,7 +176,7 @@ def _listen(ip: str, ports: Sequence[int]) -> socket.socket:
             problem = error
     listener.close()
     raise GatewayError(
-        f"The port for the signals of the gateway cannot be bound on {ip}: {problem}.", "Give a wider --port-range."
+        f"The port for signals of the gateway cannot be bound on {ip}: {problem}.", "Give a wider --port-range."
     )
 
 

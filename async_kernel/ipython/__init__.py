@@ -38,7 +38,7 @@ def create_interpreter(
 
     if InteractiveShell.initialized() and not isinstance(InteractiveShell.instance(), ZMQInteractiveShell):
         raise AsyncKernelError(
-            "This process has an IPython already, which is no kernel's.",
+            "This process already has an IPython shell that does not belong to a kernel.",
             "Start the kernel in a process without one; in a terminal, with `python` instead of `ipython`.",
         )
     return IPythonInterpreter(attributes, namespace, later)

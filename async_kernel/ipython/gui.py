@@ -48,8 +48,8 @@ def enable_gui(gui: str | None, host: str | None) -> None:
             step += f""" "--host_options={{'module': '{modules[0]}'}}\""""
     else:
         names = ", ".join(f"--host={name}" for name in HOSTS)
-        step = f"The hosts are {names}, and what you write: --host_options={{'host_class': 'module:Class'}}."
-    raise UsageError(f"This kernel {running_in}, so {gui} windows would not live. {step}")
+        step = f"The hosts are {names}, and classes of your own: --host_options={{'host_class': 'module:Class'}}."
+    raise UsageError(f"This kernel {running_in}, so {gui} windows would not respond. {step}")
 
 
 def matplotlib_backend(host: str | None) -> str:

@@ -71,7 +71,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         except OSError as error:
             folder = tempfile.mkdtemp(prefix="ipython-")
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            _log.warning("IPython's folder cannot be made (%s): one for this time is used", error)
+            _log.warning("IPython's folder cannot be created (%s), so a temporary one is used", error)
             self._ipython_dir_changed({"name": "ipython_dir", "old": folder, "new": folder})
             return folder
 
@@ -146,7 +146,7 @@ def start_shell(attributes: Mapping[str, Any], namespace: dict[str, Any] | None 
     try:
         app.init_shell()
     except Exception:
-        _log.error("The IPython profile is left out: it cannot be used", exc_info=True)
+        _log.error("The IPython profile cannot be used, and is ignored", exc_info=True)
         sys.modules["__main__"] = main
         module, app = app.user_module, _bare_app(sections)
         app.user_module, app.user_ns, app.connection_file = module, namespace, file
@@ -189,7 +189,7 @@ def _configured_app(sections: dict[str, dict[str, Any]], profile: str | None) ->
     try:
         app.initialize([])
     except (Exception, SystemExit):
-        _log.error("The IPython profile is left out: it cannot be loaded", exc_info=True)
+        _log.error("The IPython profile cannot be loaded, and is ignored", exc_info=True)
         return _bare_app(sections)
     return app
 

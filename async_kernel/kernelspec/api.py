@@ -69,13 +69,14 @@ def write_kernel_spec(
 ) -> Path:
     """Write a kernel spec, as `async-kernel -a` does, and return its folder.
 
-    `settings` are those of the command line: `write_kernel_spec("async-trio", backend="trio", **{"shell.timeout": 5})`.
-    `start_interface` is a dotted path, or a function that stands on its own: its source is stored beside the spec.
-    `host_options["host_class"]` may be a class. `provisioner` is the name of a kernel provisioner, as in
-    `write_kernel_spec("remote", provisioner="far", provisioner_options={"hosts": 2})`. `warm=2` is that of warm starts.
+    `settings` has the names of the command line:
+    `write_kernel_spec("async-trio", backend="trio", **{"shell.timeout": 5})`. `start_interface` is a dotted path, or a
+    self-contained function whose source is stored beside the spec. `host_options["host_class"]` can be a class.
+    `provisioner` is the name of a kernel provisioner:
+    `write_kernel_spec("remote", provisioner="far", provisioner_options={"hosts": 2})`.
 
-    Raises `UsageError` for settings that the command line would refuse, `SpecError` where the spec cannot be written;
-    then nothing was changed.
+    Raises `UsageError` for settings that the command line would refuse, and `SpecError` if the spec cannot be written.
+    In both cases nothing has been changed.
     """
     files: dict[str, bytes] = {}
     words = ["-a", kernel_name, *_place_words(prefix, folder, user), *_setting_words(settings)]
@@ -93,7 +94,7 @@ def write_kernel_spec(
         words.append(word("provisioner_options", provisioner_options))
     command = parse(words)
     if not isinstance(command, Add):
-        raise UsageError(f"{kernel_name!r} is no name of a kernel spec.", "Give a name such as async-trio.")
+        raise UsageError(f"{kernel_name!r} cannot be the name of a kernel spec.", "Use a name such as async-trio.")
     metadata = {**(metadata or {}), **command.metadata}
     command = command._replace(
         fullpath=fullpath, env=env or {}, metadata=metadata, replace=replace, force=force, dry_run=False
@@ -106,9 +107,9 @@ def remove_kernel_spec(
 ) -> Path:
     """Remove a kernel spec, as `async-kernel -r` does, and return the folder it was in.
 
-    `remove_kernel_spec("async-trio", user=True)` removes what `write_kernel_spec("async-trio", user=True)` has written.
+    `remove_kernel_spec("async-trio", user=True)` undoes `write_kernel_spec("async-trio", user=True)`.
 
-    Raises `SpecError` where there is none, or it is not ours and `force` is not said.
+    Raises `SpecError` if there is no such spec, or if async-kernel did not write it and `force` is not set.
     """
     place = parse(["-a", "async", *_place_words(prefix, folder, user)])
     assert isinstance(place, Add)
@@ -116,12 +117,12 @@ def remove_kernel_spec(
 
 
 def get_kernel_dir(prefix: str = "", *, folder: str = "", user: bool = False) -> Path:
-    """Return the kernels folder that `async-kernel -a` writes to, whether it exists or not.
+    """Return the folder of kernels that `async-kernel -a` writes to. It need not exist.
 
-    `get_kernel_dir("/env") == Path("/env/share/jupyter/kernels")`; `prefix`, `folder` and `user` are the options of
-    these names, and without one of them it is the folder of this environment.
+    `get_kernel_dir("/env") == Path("/env/share/jupyter/kernels")`. `prefix`, `folder` and `user` are the options of the
+    command line. Without them, the folder is that of this environment.
 
-    Raises `UsageError` for more than one of them, and for a variable that is not defined.
+    Raises `UsageError` for more than one of them, and for an undefined variable in a path.
     """
     command = parse(["-a", "async", *_place_words(prefix, folder, user)])
     assert isinstance(command, Add)
@@ -131,8 +132,8 @@ def get_kernel_dir(prefix: str = "", *, folder: str = "", user: bool = False) ->
 def make_argv(kernel_name: str = "async", *, fullpath: bool = False, **settings: Any) -> list[str]:
     """Return the argv of a kernel spec with these settings, as `async-kernel -a` writes it.
 
-    `make_argv(backend="trio")[-1] == "--backend=trio"`. It begins with `python`; with
-    `fullpath`, with the path of this interpreter.
+    `make_argv(backend="trio")[-1] == "--backend=trio"`. The first item is `python`, or with `fullpath` the path of this
+    interpreter.
 
     Raises `UsageError` for settings that the command line would refuse.
     """
@@ -219,18 +220,19 @@ def _refuse_another(folder: Path, here: Surroundings) -> None:
         raise SpecError(
             f"{folder} belongs to another environment: {owner}.",
             str(folder),
-            "Give another name, or say --replace to make it this environment's.",
+            "Use another name, or add --replace to replace it.",
         )
 
 
 def _advised(error: SpecError, here: Surroundings) -> SpecError:
     """The error with the advice that fits the interpreter."""
-    if error.next_step.startswith("Say --user") and here.externally_managed:
+    if error.next_step.startswith("Use --user") and here.externally_managed:
         return SpecError(
             error.message,
             error.path,
-            "This Python belongs to the operating system: say --user for a place of your own, or make an environment\n"
-            "(python3 -m venv .venv), install async-kernel into it as it was installed here, and run its async-kernel.",
+            "This Python belongs to the operating system. Use --user to write into your own folder, or make an\n"
+            "environment (python3 -m venv .venv), install async-kernel into it as it was installed here,\n"
+            "and run the command there.",
         )
     return error
 
@@ -246,9 +248,9 @@ def _notes(destination: Destination, spec: KernelSpec, settings: Settings, here:
         )
     if not destination.searched:
         how = locations_for(here).how_to_search(destination.folder)
-        notes.append(f"Jupyter does not search {destination.folder}. For that:\n{how}")
+        notes.append(f"Jupyter does not search {destination.folder}. To make it do so:\n{how}")
     if spec.argv[0] != "python" and here.prefix != here.base_prefix:
-        notes.append(f"It starts the Python of {environment_label(here)}: {spec.argv[0]}")
+        notes.append(f"The kernel runs in the environment {environment_label(here)}: {spec.argv[0]}")
     return notes
 
 
@@ -259,9 +261,9 @@ def _nowhere(name: str, folder: Path, search_path: Sequence[str]) -> SpecError:
             return SpecError(
                 f"There is no kernel spec {name} in {folder.parent}.",
                 str(folder),
-                f'There is one elsewhere: async-kernel -r {name} --folder="{other.parent}"',
+                f'To remove the one in another folder: async-kernel -r {name} --folder="{other.parent}"',
             )
-    return SpecError(f"There is no kernel spec {name}.", str(folder), "`async-kernel list` shows all.")
+    return SpecError(f"There is no kernel spec {name}.", str(folder), "`async-kernel list` shows all specs.")
 
 
 def _place_words(prefix: str, folder: str, user: bool) -> list[str]:
@@ -282,7 +284,5 @@ def _setting_words(settings: Mapping[str, Any]) -> list[str]:
 def _dotted(host_class: type) -> str:
     """The dotted path under which a class can be imported again."""
     if host_class.__module__ == "__main__" or "<" in host_class.__qualname__:
-        raise UsageError(
-            f"{host_class.__qualname__} cannot be imported by another process.", "Define it in a module of its own."
-        )
+        raise UsageError(f"{host_class.__qualname__} cannot be imported by another process.", "Define it in a module.")
     return f"{host_class.__module__}.{host_class.__qualname__}"

@@ -113,7 +113,7 @@ class Locations:
         tail = text[1:]
         if text.startswith("~"):
             if tail[:1] not in {"", "/", self.path.sep}:
-                raise UsageError(f"{text!r} names another user's home.", "Write the path in full.")
+                raise UsageError(f"{text!r} names the home of another user.", "Write the full path.")
             text = self.surroundings.home + _VARIABLE.sub(self._variable, tail)
         else:
             text = _VARIABLE.sub(self._variable, text)
@@ -179,7 +179,7 @@ class Locations:
         name = match[1] or match[2] or match[3]
         value = self.surroundings.environ.get(name, self.surroundings.environ.get(name.upper()))
         if value is None:
-            raise UsageError(f"{match[0]} is not defined.", f"Define {name}, or write the path in full.")
+            raise UsageError(f"The variable {match[0]} is not defined.", f"Define {name}, or write the full path.")
         return value
 
     def _same(self, folder: str) -> str:

@@ -119,7 +119,7 @@ class KernelSpec(NamedTuple):
     def settings(self) -> Settings:
         """The settings that this spec of ours starts a kernel with. Raises `UsageError` where its argv is not ours."""
         if not runs_async_kernel(self.argv):
-            raise UsageError("The spec does not start async-kernel.", "Name one of `async-kernel list`.")
+            raise UsageError("The spec does not start async-kernel.", "`async-kernel list` shows those that do.")
         command = parse(self.argv[3:])
         if not isinstance(command, Start):
             raise UsageError("The spec does not start a kernel.", "Write it again with `async-kernel -a NAME`.")

@@ -42,18 +42,18 @@ def freeze(function: Callable[..., Any]) -> Frozen:
 
     if not isinstance(function, FunctionType) or not function.__name__.isidentifier():
         raise UsageError(
-            f"{function!r} is no function with a name.", "Give a function defined by def, or a dotted path."
+            f"{function!r} is not a function with a name.", "Give a function defined by def, or a dotted path."
         )
     outside = sorted({*function.__code__.co_freevars, *_globals_used(function)})
     if outside:
         raise UsageError(
-            f"{function.__name__} needs names from outside itself: {', '.join(outside)}.",
+            f"{function.__name__} uses names from outside the function: {', '.join(outside)}.",
             "Import or define them inside the function, or give a dotted path.",
         )
     try:
         source = dedent(getsource(function))
     except (OSError, TypeError):
-        raise UsageError(f"The source of {function.__name__} is not to be had.", "Give a dotted path.") from None
+        raise UsageError(f"The source of {function.__name__} cannot be found.", "Give a dotted path.") from None
     content = f"from __future__ import annotations\n\n{source}"
     _prove(content, function.__name__)
     encoded = content.encode()
@@ -105,7 +105,7 @@ def _prove(source: str, name: str) -> None:
         exec(compile(source, name, "exec"), namespace)  # noqa: S102  # as the kernel will
     except Exception as error:
         raise UsageError(
-            f"The source of {name} does not stand on its own: {error}", "Leave out decorators and computed defaults."
+            f"The source of {name} cannot be used alone: {error}", "Leave out decorators and computed defaults."
         ) from None
 
 

@@ -54,15 +54,15 @@ def check_name(name: str) -> str:
     """
     why = ""
     if not _NAME.fullmatch(name):
-        why = "may hold only ASCII letters, digits, and - . _"
+        why = "may contain only ASCII letters, digits, and - . _"
     elif name[0] in "-." or name[-1] == ".":
-        why = "may not begin with a dash or a dot, nor end with a dot"
+        why = "may not begin with a dash or a dot, or end with a dot"
     elif len(name) > 64:
-        why = f"may have 64 letters, not {len(name)}"
+        why = f"may have at most 64 characters, not {len(name)}"
     elif _RESERVED.fullmatch(name):
-        why = "may not be one that Windows keeps for a device"
+        why = "may not be the name of a device on Windows"
     if why:
-        raise UsageError(f"The name of a kernel spec {why}: {name!r}.", "Give another name, such as async-trio.")
+        raise UsageError(f"The name of a kernel spec {why}: {name!r}.", "Use another name, such as async-trio.")
     return name.lower()
 
 
@@ -82,7 +82,7 @@ def read(folder: Path) -> KernelSpec:
         content = path.read_bytes()
     except FileNotFoundError:
         raise SpecError(
-            f"There is no kernel spec in {folder}.", str(folder), "`async-kernel list` shows all."
+            f"There is no kernel spec in {folder}.", str(folder), "`async-kernel list` shows all specs."
         ) from None
     except OSError as error:
         raise SpecError(f"{path} cannot be read: {error.strerror}.", str(path)) from None
@@ -108,7 +108,7 @@ def write(folder: Path, spec: KernelSpec, files: Mapping[str, bytes] | None = No
     """
     content = {**(files or {}), KERNEL_JSON: spec.to_json().encode()}
     _refuse_escape(folder)
-    foreign = _check_foreign(folder, force, "Give another name, or say --force to replace it.")
+    foreign = _check_foreign(folder, force, "Use another name, or add --force to replace it.")
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _staging(folder.parent) as stage:
@@ -150,7 +150,7 @@ def remove(folder: Path, force: bool = False) -> list[Path]:
 def check_removable(folder: Path, force: bool = False) -> bool:
     """Whether the spec in `folder` is somebody else's. Raises `SpecError` where `remove` would refuse it."""
     _refuse_escape(folder)
-    return _check_foreign(folder, force, "Say --force to remove it all the same.")
+    return _check_foreign(folder, force, "Add --force to remove it nevertheless.")
 
 
 def left_by_removal(folder: Path) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ def _check_foreign(folder: Path, force: bool, next_step: str) -> bool:
     """Whether the spec in `folder` is somebody else's; then it takes `force` to touch it."""
     foreign = _is_foreign(folder)
     if foreign and not force:
-        raise SpecError(f"{folder} holds a kernel spec that async-kernel did not write.", str(folder), next_step)
+        raise SpecError(f"{folder} has a kernel spec that async-kernel did not write.", str(folder), next_step)
     return foreign
 
 
@@ -187,10 +187,12 @@ def _refuse_escape(folder: Path) -> None:
     for path in (folder, folder / KERNEL_JSON):
         if path.is_symlink():
             raise SpecError(
-                f"{path} is a link to {path.readlink()}.", str(path), "Remove the link, or work on its target."
+                f"{path} is a link to {path.readlink()}.",
+                str(path),
+                "Remove the link, or use the folder that it leads to.",
             )
     if folder.exists() and not folder.is_dir():
-        raise SpecError(f"{folder} is not a folder.", str(folder), "Move it away, or give another name.")
+        raise SpecError(f"{folder} is not a folder.", str(folder), "Move it away, or use another name.")
 
 
 @contextmanager
@@ -201,10 +203,10 @@ def _explained(folder: Path) -> Iterator[None]:
     except PermissionError as error:
         path = str(error.filename or folder)
         raise SpecError(
-            f"{path} cannot be written: {error.strerror}.", path, "Say --user for a place of your own."
+            f"{path} cannot be written: {error.strerror}.", path, "Use --user to write into your own folder."
         ) from None
     except OSError as error:
-        next_step = "Say --user for a place of your own." if error.errno == errno.EROFS else ""
+        next_step = "Use --user to write into your own folder." if error.errno == errno.EROFS else ""
         raise SpecError(f"{error.filename or folder}: {error.strerror}.", str(folder), next_step) from None
 
 

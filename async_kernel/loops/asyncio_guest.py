@@ -80,7 +80,7 @@ def _make_loop(
         kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
         loop.close()
         raise UsageError(
-            f"A {kind} cannot be the guest of a host: it has no selector that could wait in a thread.",
+            f"A {kind} cannot be the guest of a host, since it has no selector that can wait in a thread.",
             "Let loop_factory give an asyncio.SelectorEventLoop, or start without a host.",
         )
     selector = _GuestSelector(inner)

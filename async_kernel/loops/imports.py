@@ -25,5 +25,5 @@ def load(path: Any) -> Any:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(
-            f"{path!r} cannot be imported: {error}", "Write it as package.module:name, and have the module on sys.path."
+            f"{path!r} cannot be imported: {error}", "Write it as package.module:name, and put the module on sys.path."
         ) from error

@@ -143,7 +143,7 @@ def _host(name: str | None, options: Mapping[str, Any], found: Found) -> str | N
     if not name and custom is None:
         if options:
             raise UsageError(
-                f"host_options are given, but no host: {', '.join(options)}.",
+                f"Options of a host are given, but no host: {', '.join(options)}.",
                 f"Add --host={' or --host='.join(HOSTS)}.",
             )
         return None
@@ -211,7 +211,7 @@ def _on(backend: str, host: str | None) -> str:
 
 def _mapping(name: str, value: Mapping[str, Any] | None) -> dict[str, Any]:
     if value is not None and not isinstance(value, Mapping):
-        raise UsageError(f"{name} is no dictionary: {value!r}.", f"Write it like --{name}=\"{{'name': value}}\".")
+        raise UsageError(f"{name} must be a dict, not {value!r}.", f"Write it as --{name}=\"{{'name': value}}\".")
     return dict(value or {})
 
 

@@ -61,8 +61,8 @@ def stanza(way: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
     found = _way(way)
     if found.needs_image and not options.get("image_name"):
         raise UsageError(
-            f"--gateway={way} starts a container, and no image is named.",
-            "Say --gateway_options=\"{'image_name': 'registry/async-kernel:1'}\" as well.",
+            f"--gateway={way} starts a container, and needs the name of its image.",
+            "Add --gateway_options=\"{'image_name': 'registry/async-kernel:1'}\"",
         )
     return {"process_proxy": {"class_name": found.process_proxy, "config": dict(options)}}
 
@@ -70,6 +70,6 @@ def stanza(way: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 def _way(name: str) -> Way:
     if name not in WAYS:
         raise UsageError(
-            f"--gateway={name} is said in a container, and not in a spec.", f"One of {', '.join(WAYS)} is."
+            f"--gateway={name} is for the command in a container, not for a spec.", f"Use one of {', '.join(WAYS)}."
         )
     return WAYS[name]

@@ -9,7 +9,7 @@ from .options import OPTIONS, SUBCOMMANDS, Option
 __all__ = ["help_text", "man_page", "options_table", "summary"]
 
 _EXAMPLES = (
-    ("async-kernel -a async-trio --backend=trio", "write a spec for a trio kernel"),
+    ("async-kernel -a async-trio --backend=trio", "write the spec of a trio kernel"),
     ("async-kernel -a async-qt --host=qt --user", "a Qt kernel, for you alone"),
     ("async-kernel -r async-trio,async-qt", "remove both"),
     ("async-kernel -f . --kernel_name=async-trio", "start it without a client"),
@@ -18,20 +18,24 @@ _EXAMPLES = (
 _METAVARS = {"integer": "N", "number": "N", "string": "TEXT", "text": "TEXT"}
 
 _SECTIONS = (
-    ("What to do", ("add", "remove", "connection_file", "version", "help", "help_all")),
-    ("How the kernel runs", ("start",)),
-    ("How a spec is written, removed and shown", ("add", "remove", "list", "doctor", "prune")),
+    ("Main options", ("add", "remove", "connection_file", "version", "help", "help_all")),
+    ("Settings of the kernel", ("start",)),
+    ("Writing, removing and listing kernel specs", ("add", "remove", "list", "doctor", "prune")),
 )
 
 
 _USAGE = "async-kernel -a NAME | -r NAME | -f FILE | COMMAND [--SETTING=VALUE ...]"
-_IS = "Python kernel for Jupyter on asyncio or trio, its installer and launcher"
+_IS = "Python kernel for Jupyter, on asyncio or trio"
+_DESCRIPTION = (
+    "Writes, removes and lists the kernel specs from which Jupyter starts this kernel, and starts it by hand. Whatever "
+    "is wrong, begin with async-kernel doctor."
+)
 _FREQUENT = ("backend", "host", "display_name", "prefix")
 
 _RULES = (
-    "Dashes and underscores are one. A flag is set by --NAME and unset by --no-NAME; values are literals, and",
-    "what is no literal is text. --interface.NAME and --kernel.NAME say the same as --NAME.",
-    "--CLASS.TRAIT=VALUE is a setting of IPython's own, for example --IPCompleter.use_jedi=False.",
+    "Dashes and underscores mean the same. --NAME sets a flag, --no-NAME unsets it. Values are Python literals;",
+    "anything else is text. --interface.NAME and --kernel.NAME mean the same as --NAME.",
+    "--CLASS.TRAIT=VALUE is a setting of IPython, for example --IPCompleter.use_jedi=False.",
 )
 
 
@@ -68,6 +72,7 @@ def man_page() -> str:
         '.TH ASYNC-KERNEL 1 "" "async-kernel" "User Commands"',
         *(".SH NAME", f"async-kernel \\- {_IS}"),
         *(".SH SYNOPSIS", ".B async-kernel", _roff(_USAGE.removeprefix("async-kernel "))),
+        *(".SH DESCRIPTION", _roff(_DESCRIPTION)),
         *(".SH COMMANDS", *_entries(SUBCOMMANDS.items())),
         *(".SH OPTIONS", _roff(" ".join(_RULES))),
     ]
@@ -75,6 +80,7 @@ def man_page() -> str:
         lines += [f".SS {_roff(title)}", *_entries((_shape(option), _explained(option)) for option in options)]
     lines += [".SH EXAMPLES", *_entries(_EXAMPLES)]
     lines += [".SH EXIT STATUS", "0 for success, 2 for a mistake on the command line, 1 for any other error."]
+    lines += [".SH SEE ALSO", ".BR jupyter (1)"]
     return "\n".join([*lines, ""])
 
 
@@ -90,14 +96,18 @@ def _roff(text: str) -> str:
 
 
 def options_table() -> str:
-    """The options as a Markdown table, for the documentation."""
-    lines = ["| option | default | what it says |", "|---|---|---|"]
-    for _, options in _sections():
+    """The options as tables in Markdown, for the documentation: one below each heading."""
+    lines: list[str] = []
+    for title, options in _sections():
+        lines += ["", f"### {title}", "", "| option | meaning |", "|---|---|"]
         for option in options:
-            shape = _shape(option).replace("|", "\\|")
-            default = "" if option.default in {None, ""} else f"`{option.default}`"
-            lines.append(f"| `{shape}` | {default} | {option.help} |")
-    return "\n".join(lines)
+            choices = "|".join(map(str, option.choices))
+            shapes = _shapes(option, "CHOICE" if len(choices) > _LONG else "")
+            names = "<br>".join(f"`{shape}`" for shape in shapes).replace("|", "\\|")
+            chosen = f": {', '.join(f'`{choice}`' for choice in option.choices)}" if len(choices) > _LONG else ""
+            default = f" (default: `{option.default}`)" if _has_default(option) else ""
+            lines.append(f"| {names} | {option.help}{chosen}{default} |")
+    return "\n".join(lines[1:])
 
 
 def _sections() -> Iterator[tuple[str, list[Option]]]:
@@ -110,19 +120,33 @@ def _sections() -> Iterator[tuple[str, list[Option]]]:
             yield title, [o for o in OPTIONS if o.name not in primary and ("start" in o.commands) is starting]
 
 
+_LONG = 20
+"""Letters of choices that stand with an option in a table; more of them are put beside it."""
+
+
 def _shape(option: Option) -> str:
     """`-a NAME, --add NAME` or `--backend=asyncio|trio`."""
-    metavar = option.metavar or "|".join(map(str, option.choices)) or _METAVARS.get(option.kind, "")
+    return ", ".join(_shapes(option))
+
+
+def _shapes(option: Option, metavar: str = "") -> list[str]:
+    """Each name of an option with its value: `["--host=tk|qt", "--loop=tk|qt"]`. A `metavar` stands for the value."""
+    metavar = metavar or option.metavar or "|".join(map(str, option.choices)) or _METAVARS.get(option.kind, "")
     names = [f"--{name}" for name in (option.name.removeprefix("kernel."), *option.spellings)]
     if option.short:
-        return ", ".join(f"{name} {metavar}".rstrip() for name in (f"-{option.short}", *names))
-    return ", ".join(f"{name}={metavar}" if metavar or option.kind not in {"flag"} else name for name in names)
+        return [f"{name} {metavar}".rstrip() for name in (f"-{option.short}", *names)]
+    return [f"{name}={metavar}" if metavar or option.kind not in {"flag"} else name for name in names]
 
 
 def _explained(option: Option) -> str:
-    if option.default in {None, "", False} or option.name.startswith("start"):
+    if not _has_default(option) or option.name.startswith("start"):
         return option.help
     return f"{option.help} (default: {option.default})"
+
+
+def _has_default(option: Option) -> bool:
+    """Whether the default is worth a word: that a flag is not set, or that there is no value, goes without saying."""
+    return option.default is not False and option.default not in {None, ""}
 
 
 def _columns(rows: list[tuple[str, str]], width: int = 44) -> Iterator[str]:

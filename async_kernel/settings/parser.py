@@ -82,8 +82,8 @@ def parse(argv: Sequence[str]) -> Command:
         name = "connection_file"  # the kernel makes one
     if not name:
         raise UsageError(
-            "The command line does not say what to do." if given else _unknown_word(loose[0]),
-            "Say -f . to start a kernel, -a NAME to write a kernel spec, -r NAME to remove one, or -h for help.",
+            "The command line has no command." if given else _unknown_word(loose[0]),
+            "Use -f . to start a kernel, -a NAME to write a kernel spec, -r NAME to remove one, or -h for help.",
         )
     if loose and not (name == "connection_file" and asked and asked[0].value != "."):
         # `jupyter run script.py` hands the name of the script to the kernel too: a start by a client ignores it.
@@ -130,9 +130,11 @@ def word(name: str, value: Any) -> str:
     """
     option = _row(plain(name))
     if option is None:
-        raise UsageError(f"{name} is no option.", _suggestion(f"--{name}"))
+        raise UsageError(f"Unknown option {name}.", _suggestion(f"--{name}"))
     if option.kind == "mapping" and value and literal(repr(dict(value))) != dict(value):
-        raise UsageError(f"{name} holds what no literal spells: {value!r}.", "Use text, numbers, lists, dicts.")
+        raise UsageError(
+            f"{name} has a value that no literal can express: {value!r}.", "Use text, numbers, lists, dicts."
+        )
     return f"--{option.name}={write(option.kind, value or {} if option.kind == 'mapping' else value)}"
 
 
@@ -195,7 +197,7 @@ def _option(word: str) -> tuple[Option, bool, str | None]:
     if not dashed.startswith("--"):
         option = _BY_LETTER.get(dashed[1:])
         if option is None:
-            raise UsageError(f"{dashed} is no option.", _suggestion(dashed))
+            raise UsageError(f"Unknown option {dashed}.", _suggestion(dashed))
         return option, False, text
     name = plain(dashed[2:])
     if name == "no":  # --no=quiet
@@ -209,15 +211,15 @@ def _option(word: str) -> tuple[Option, bool, str | None]:
         if text is not None:
             raise UsageError(f"{dashed} takes no value.", f"Write --{dashed[5:]}={text}, or --no-{dashed[5:]}.")
         return _negatable(name[3:], word), True, None
-    raise UsageError(f"{dashed} is no option.", _suggestion(dashed))
+    raise UsageError(f"Unknown option {dashed}.", _suggestion(dashed))
 
 
 def _negatable(name: str, word: str) -> Option:
     option = _row(name)
     if option is None:
-        raise UsageError(f"{word} negates no option.", _suggestion(f"--{name}"))
+        raise UsageError(f"Unknown option {word}.", _suggestion(f"--{name}"))
     if option.kind not in {"flag", "trait"} or option.name in _PRIMARY:
-        raise UsageError(f"{word} negates --{option.name}, which is no flag.", _usage(option))
+        raise UsageError(f"{word} is wrong, since --{option.name} is not a flag.", _usage(option))
     return option
 
 
@@ -233,7 +235,7 @@ def _value(option: Option, negated: bool, text: str | None, word: str) -> Any:
         if option.kind == "choice" and (near := _nearest(text, [str(choice) for choice in option.choices])):
             next_step = f"Did you mean --{option.name}={near}?"
         elif option.name == "host" and text in {"uvloop", "winloop", "asyncio"}:
-            next_step = "Without a host, say --backend_options=\"{'use_uvloop': True}\" (or False)."
+            next_step = "Without a host, use --backend_options=\"{'use_uvloop': True}\" (or False)."
         raise UsageError(f"{word.partition('=')[0]} takes {error}, not {text!r}.", next_step) from None
 
 
@@ -247,7 +249,7 @@ def _one_command(asked: Sequence[_Given]) -> str:
             return name
     if len(names) > 1:
         words = " and ".join(_PRIMARY[name] for name in names)
-        raise UsageError(f"{words} cannot go together.", "Run one command for each.")
+        raise UsageError(f"{words} cannot be combined.", "Run one command for each.")
     return names[0] if names else ""
 
 
@@ -256,7 +258,7 @@ def _check(given: Sequence[_Given], command: str) -> None:
         if command not in option.commands:
             letters = [_PRIMARY.get("connection_file" if one == "start" else one, one) for one in option.commands]
             said = _PRIMARY.get("connection_file" if command == "start" else command, command)
-            raise UsageError(f"{word} does not go with {said}.", f"It goes with {' or '.join(letters)}.")
+            raise UsageError(f"{word} cannot be used with {said}.", f"Use it with {' or '.join(letters)}.")
 
 
 def _settings(given: Sequence[_Given], name: str | None = None) -> Settings:
@@ -279,7 +281,9 @@ def _settings(given: Sequence[_Given], name: str | None = None) -> Settings:
             fields[option.name] = value
     if name is not None:
         if fields.get("kernel_name", name) != name:
-            raise UsageError(f"The spec is named {name!r} and {fields['kernel_name']!r}.", "Leave --kernel_name out.")
+            raise UsageError(
+                f"The spec has two names, {name!r} and {fields['kernel_name']!r}.", "Leave out --kernel_name."
+            )
         fields["kernel_name"] = name
     if "backend" not in fields and "trio" in _words_of(fields.get("kernel_name", DEFAULT_NAME)):
         fields["backend"] = "trio"
@@ -318,7 +322,7 @@ def _place(given: Sequence[_Given]) -> Place:
         elif option.name in {"user", "sys_prefix"} and value:
             places[word] = Place("user" if option.name == "user" else "default")
     if len(places) > 1:
-        raise UsageError(f"{' and '.join(places)} name more than one place.", "Give one of them.")
+        raise UsageError(f"{' and '.join(places)} name different folders.", "Use only one of them.")
     return next(iter(places.values()), Place())
 
 
@@ -345,9 +349,9 @@ def _metadata(given: Sequence[_Given]) -> Mapping[str, Any]:
     name, options = _last(given, "provisioner", ""), _joined(given, "provisioner_options")
     way, of_gateway = _last(given, "gateway.way"), _joined(given, "gateway_options")
     if of_gateway and not way:
-        raise UsageError("--gateway_options are those of no gateway.", "Say --gateway=ssh, for example, as well.")
+        raise UsageError("--gateway_options needs a gateway.", "Add --gateway=ssh, for example.")
     if way and _last(given, "warm", 0):
-        raise UsageError("--warm does not go with --gateway: warm processes are the server's own.", "Leave one out.")
+        raise UsageError("--warm cannot be used with --gateway: warm processes run on the server.", "Leave one out.")
     if way:
         from . import gateways
 
@@ -356,10 +360,10 @@ def _metadata(given: Sequence[_Given]) -> Mapping[str, Any]:
         name, options = name or gateways.provisioner(way), {**of_gateway, **options}
     if standbys := _last(given, "warm", 0):
         if name not in {"", WARM}:
-            raise UsageError(f"--warm is the provisioner {WARM}, not {name}.", "Leave one of them out.")
+            raise UsageError(f"--warm uses the provisioner {WARM}, not {name}.", "Leave out --warm or --provisioner.")
         name, options = WARM, {"standbys": standbys, **options}
     if options and not name:
-        raise UsageError("--provisioner_options are those of no provisioner.", "Say --provisioner=NAME as well.")
+        raise UsageError("--provisioner_options needs a provisioner.", "Add --provisioner=NAME.")
     if not name:
         return metadata
     provisioner = {"provisioner_name": name, "config": dict(options)}
@@ -397,7 +401,7 @@ def _subcommand(name: str, words: Sequence[str]) -> Command:
     if name == "prune":
         return Prune(_last(given, "yes", False), _last(given, "force", False), _last(given, "dry_run", False))
     if not loose or loose[0] not in _SHELLS:
-        raise UsageError("completion needs the name of a shell.", f"One of {', '.join(_SHELLS)}.")
+        raise UsageError("completion needs the name of a shell.", f"Use one of {', '.join(_SHELLS)}.")
     return Completion(loose[0])
 
 
@@ -430,7 +434,7 @@ def _suggestion(dashed: str) -> str:
 
 def _unknown_word(word: str) -> str:
     near = _nearest(word, list(SUBCOMMANDS))
-    return f"{word!r} is not understood." + (f" Did you mean {near}?" if near else "")
+    return f"{word!r} is neither a command nor an option." + (f" Did you mean {near}?" if near else "")
 
 
 def _before(word: str, given: Sequence[_Given]) -> str:

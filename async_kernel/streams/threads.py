@@ -41,18 +41,17 @@ subshell, do not belong to it."""
 
 
 def follow_current_cell(thread: threading.Thread | None = None) -> None:
-    """Let the output of a long-lived thread go to the cell that the main shell then runs, or ran last.
+    """Send the output of a thread to the latest cell of the main shell from now on.
 
-    Without an argument it is the calling thread (or task) that follows, from now on. With one it is all
-    that `thread` does, started or not, in whatever context.
+    By default the output of a thread belongs to the cell that started it.
 
         def watch():
             async_kernel.follow_current_cell()
             for event in events:
                 print(event)
 
-    By default the output of a thread belongs to the cell that started it. Raises nothing, and changes nothing in a
-    program without a kernel.
+    Without an argument, this applies to the calling thread or task. With `thread`, it applies to everything in that
+    thread, which may or may not have been started. Raises nothing. In a program without a kernel it does nothing.
     """
     if thread is None:
         adopt(None)

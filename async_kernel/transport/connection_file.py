@@ -137,7 +137,7 @@ def write_connection(file: ConnectionFile) -> OwnFile:
         raise ConnectionFileError(
             f"The connection file {file.path} cannot be written: {error.strerror}.",
             file.path,
-            "Say -f with a path that you can write to, or have JUPYTER_RUNTIME_DIR name such a folder for -f .",
+            "Use -f with a path that you can write to; for -f . set JUPYTER_RUNTIME_DIR to such a folder.",
         ) from None
 
 
@@ -162,7 +162,7 @@ def fill_in_ports(file: ConnectionFile) -> None:
         raise ConnectionFileError(
             f"The chosen ports cannot be written to the connection file {file.path}: {error}.",
             file.path,
-            "Give the ports in the file, or have it lie in a folder that the kernel can write to.",
+            "Write the ports into the file, or put it into a folder that the kernel can write to.",
         ) from None
 
 

@@ -34,7 +34,7 @@ def register(registration: Registration, sockets: Sockets) -> None:
         sockets.close()
         raise ConnectionFileError(
             f"The kernel {registration.kernel_id} could not register at {registration.address}: {problem}.",
-            next_step="Start it again from a launcher that takes registrations, or with a connection file.",
+            next_step="Start it again from a launcher that accepts registrations, or with a connection file.",
         )
 
 

@@ -146,14 +146,14 @@ def _check_keys(connection: ConnectionInfo) -> None:
         return
     if not zmq.has("curve"):
         raise ConnectionFileError(
-            "The connection file asks for encryption, and the libzmq of this kernel has no CurveZMQ.",
-            next_step="Install a pyzmq that has it, as the wheels of the package index do, or turn the encryption off "
-            "where the kernel is started (KernelManager.transport_encryption).",
+            "The connection file asks for encryption, but the libzmq of this kernel has no CurveZMQ.",
+            next_step="Install a pyzmq with CurveZMQ, such as the wheels of the package index, or switch encryption "
+            "off where the kernel is started (KernelManager.transport_encryption).",
         )
     if zmq.curve_public(connection.curve_secretkey.encode()) != connection.curve_publickey.encode():
         raise ConnectionFileError(
             "The two keys of CurveZMQ in the connection file do not belong together.",
-            next_step="Have Jupyter write the file anew: start the kernel again.",
+            next_step="Start the kernel again, so that Jupyter writes a new file.",
         )
 
 

@@ -89,7 +89,7 @@ def test_a_place_that_jupyter_does_not_search_is_said(run: Run, tmp_path: Path) 
 
 
 def test_list(run: Run, prefix: Path) -> None:
-    assert "Jupyter sees no kernel spec" in run("list").out
+    assert "Jupyter finds no kernel spec" in run("list").out
     run("-a", "x", "--backend=trio")
     run("-a", "x", "--user")
     (prefix / "share/jupyter/kernels/bad").mkdir()
@@ -177,7 +177,7 @@ def test_prune(run: Run, prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status, out, err = run("prune", "--yes")
     assert status == 0
     assert f"Removed {mine}" in out
-    assert "It is not ours" in err
+    assert "It belongs to another kernel" in err
     assert not mine.exists()
     assert theirs.exists()
     assert run("prune", "--yes", "--force").status == 0

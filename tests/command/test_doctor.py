@@ -60,7 +60,7 @@ def test_a_kernel_that_dies_tells_why(kernels: Path) -> None:
 
 def test_no_spec(kernels: Path) -> None:
     report = doctor.examine("nobody")
-    assert report.problems == [Problem("Jupyter sees no kernel spec nobody.", "async-kernel -a nobody")]
+    assert report.problems == [Problem("Jupyter finds no kernel spec nobody.", "async-kernel -a nobody")]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interpreters made of a shell script")
@@ -97,7 +97,7 @@ def test_a_plan_that_cannot_run(kernels: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_provisioner_of_a_spec(kernels: Path, name: str, there: bool) -> None:
     """`local-provisioner` is jupyter_client's own, by which it starts kernels that name none."""
     write_kernel_spec("ill", folder=str(kernels), provisioner=name)
-    problems = [] if there else ["This environment has no kernel provisioner 'nowhere-provisioner'."]
+    problems = [] if there else ["The kernel provisioner 'nowhere-provisioner' is not installed in this environment."]
     report = doctor.examine("ill")
     assert [problem.what for problem in report.problems] == problems
     assert ("kernel" in report.facts) is there
@@ -112,7 +112,7 @@ def test_the_spec_of_a_gateway(kernels: Path, monkeypatch: pytest.MonkeyPatch) -
     assert report.problems == []
     assert report.facts["gateway"] == {"way": "ssh", "provisioner": "distributed-provisioner"}
     assert "kernel" not in report.facts
-    assert any("the distributed-provisioner" in line for line in lines(report))
+    assert any("the provisioner distributed-provisioner" in line for line in lines(report))
     (listed,) = (one for one in find_all() if one.name == "far")
     assert listed.as_dict()["gateway"] == "ssh"
 
@@ -151,18 +151,19 @@ FACTS: dict[str, dict[str, Any]] = {
 def test_a_person_reads_sentences() -> None:
     assert list(lines(Report(FACTS, []))) == [
         "Python    cpython 3.11.7 on linux: /venv/bin/python",
-        "          It belongs to the virtual environment: venv, /venv.",
+        "          Environment: /venv (virtual environment: venv)",
         "Packages  ipython 9.18.",
-        "          Found: tkinter. Not installed: trio, PySide6.",
+        "          Also found: tkinter. Not installed: trio, PySide6.",
         "Spec      async, shown as 'Async': /venv/share/jupyter/kernels/async",
         "          It starts async-kernel in the environment /venv.",
         "          Command: python -m async_kernel",
-        "          Jupyter prefers it to /usr/share/jupyter/kernels/async.",
+        "          Jupyter uses it instead of /usr/share/jupyter/kernels/async.",
         "Plan      The backend is asyncio (--backend).",
         "          The loop is uvloop (installed).",
         "          There is no host.",
         "Kernel    It was ready after 50 ms, the first cell took 5 ms, the shutdown 70 ms.",
         "          Its cells run in /venv.",
+        "          To see what it changes in its process, type: async-kernel doctor --changes",
         "Everything works.",
     ]
 

@@ -340,7 +340,7 @@ def test_uvloop_is_an_option() -> None:
         return type(asyncio.get_running_loop()).__module__.partition(".")[0]
 
     assert Caller.get("uv", backend="asyncio", use_uvloop=True).call_soon(loop).result(DEADLINE) == "uvloop"
-    with pytest.raises(ValueError, match="runs asyncio already"):
+    with pytest.raises(ValueError, match="already runs asyncio"):
         Caller.get("uv", backend="trio")
     with pytest.raises(ValueError, match="with the options"):
         Caller.get("uv", use_uvloop=False)

@@ -229,9 +229,9 @@ def test_callbacks_run_where_the_call_ends() -> None:
 
 def test_a_thread_does_not_wait_for_its_own_loop() -> None:
     pending: Pending[str] = Pending(threading.get_ident())
-    with pytest.raises(RuntimeError, match="Await it"):
+    with pytest.raises(RuntimeError, match="Await the call"):
         pending.result()
-    with pytest.raises(RuntimeError, match="Await it"):
+    with pytest.raises(RuntimeError, match="Await the call"):
         pending.exception()
     with pytest.raises(TimeoutError):
         pending.result(0.001)

@@ -82,8 +82,8 @@ def test_no_gateway_is_no_launch() -> None:
         (["--response-address=8877", *GIVEN[1:]], "IP:PORT"),
         (["--response-address=a:0", *GIVEN[1:]], "IP:PORT"),
         ([*GIVEN, "--port-range=5000"], "LOW..HIGH"),
-        ([*GIVEN, "--port-range=9000..5000"], "other ports"),
-        ([*GIVEN, "--port-range=80..5000"], "other ports"),
+        ([*GIVEN, "--port-range=9000..5000"], "ports outside"),
+        ([*GIVEN, "--port-range=80..5000"], "ports outside"),
         ([*GIVEN, "--transport-encryption=perhaps"], "perhaps"),
     ],
 )
@@ -105,7 +105,7 @@ def test_what_a_gateway_does_not_fill_in_is_not_said(word: str) -> None:
     [
         (["--gateway=k8s"], "image"),
         (["--gateway=container"], "container"),
-        (["--gateway_options={'a': 1}"], "no gateway"),
+        (["--gateway_options={'a': 1}"], "needs a gateway"),
         (["--gateway=ssh", "--warm"], "warm"),
     ],
 )

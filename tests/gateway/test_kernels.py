@@ -160,7 +160,7 @@ def test_a_kernel_that_nobody_takes_in_does_not_live_on(argv: list[str], tmp_pat
     process = start(words, tmp_path)
     assert process.wait(20) == 1
     log = (tmp_path / "log.txt").read_text()
-    assert "cannot tell its gateway" in log
+    assert "cannot report its ports to the gateway" in log
     assert "Traceback" not in log
     assert not list(Path(os.environ["JUPYTER_RUNTIME_DIR"]).glob(f"*{process.pid}*"))
 

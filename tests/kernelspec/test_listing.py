@@ -110,4 +110,4 @@ def test_the_settings_of_an_installed_spec(here: Surroundings) -> None:
 def test_a_spec_of_ours_that_this_version_does_not_understand(here: Surroundings) -> None:
     argv = ["python", "-m", "async_kernel", "-f", "{connection_file}", "--from_the_future=1"]
     foreign(Path(here.prefix, "share/jupyter/kernels"), "new", json.dumps({"argv": argv}))
-    assert "--from_the_future is no option" in find_all(here)[0].problem
+    assert "Unknown option --from_the_future" in find_all(here)[0].problem

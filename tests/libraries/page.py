@@ -97,7 +97,7 @@ def overview() -> Iterator[str]:
 def table(rows: Iterable[tuple[str, str]]) -> str:
     """A table of what differs, and the reason; without rows, nothing."""
     lines = [f"| {seen} | {reason} |\n" for seen, reason in rows]
-    return "".join(["\n| seen in | how, and why |\n|---|---|\n", *lines]) if lines else ""
+    return "".join(["\n| seen in | difference and reason |\n|---|---|\n", *lines]) if lines else ""
 
 
 def of_cells(kind: Kind) -> Iterator[tuple[str, str]]:

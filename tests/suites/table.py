@@ -27,23 +27,23 @@ IPYKERNEL = Suite(
     differences=(
         Difference(
             Kind.ON_PURPOSE,
-            "A thread belongs to the cell that started it: its output goes on appearing there while other cells run.",
+            "The output of a thread appears in the cell that started it, also while other cells run.",
             ("tests/test_kernel.py::test_print_to_correct_cell_from_thread[none]",),
         ),
         Difference(
             Kind.ON_PURPOSE,
-            "Requests that need no cell are answered beside the one that runs; the test wants their replies after it.",
+            "Completion, inspection and the like are answered while a cell runs; the test expects replies after it.",
             ("tests/test_message_spec.py::test_non_execute_stop_on_error",),
         ),
         Difference(
             Kind.ON_PURPOSE,
-            "The versions of this kernel are its own; the test wants at least 2.1, a version of ipykernel.",
+            "This kernel has its own version number; the test expects at least 2.1, a version of ipykernel.",
             ("tests/test_message_spec.py::test_kernel_info_request",),
         ),
         Difference(
             Kind.ON_PURPOSE,
-            "A cell that still runs is said to be busy again behind what was answered beside it: clients and servers "
-            "take the latest status for the kernel's. The tests count the statuses.",
+            "After a request that is answered beside a running cell, the kernel says busy for that cell again, since "
+            "clients take the latest status for that of the kernel. The tests count the statuses.",
             (
                 "tests/test_debugger.py::test_debug_requests_sequential",
                 "tests/test_subshells.py::test_idle_message_parent_headers[are_subshells0]",
@@ -53,18 +53,18 @@ IPYKERNEL = Suite(
         ),
         Difference(
             Kind.ON_PURPOSE,
-            "An interrupt at the prompt of pdb ends its cell with an error, and what is queued behind an error is "
-            "aborted; the test wants the next cell to run.",
+            "An interrupt at the prompt of pdb ends the cell with an error, and an error aborts the queued cells; the "
+            "test expects the next cell to run.",
             ("tests/test_kernel.py::test_interrupt_during_pdb_set_trace",),
         ),
         Difference(
             Kind.ON_PURPOSE,
-            "A cell that is sent on the control channel is refused: it would hold up the end of the kernel.",
+            "A cell on the control channel is refused, since it would block the end of the kernel.",
             ("tests/test_kernel.py::test_sequential_control_messages",),
         ),
         Difference(
             Kind.SKIPPED,
-            "Output of child processes is not read there, since pytest does its own capturing.",
+            "The suite does not read the output of child processes, since pytest captures it.",
             ("tests/test_kernel.py::test_capture_fd", "tests/test_kernel.py::test_subprocess_peek_at_stream_fileno"),
         ),
         Difference(
@@ -73,7 +73,9 @@ IPYKERNEL = Suite(
             ("tests/test_kernel.py::test_complete", "tests/test_kernel.py::test_unc_paths"),
         ),
         Difference(
-            Kind.SKIPPED, "It stalls on Linux, as they say.", ("tests/test_kernel.py::test_shutdown_subprocesses",)
+            Kind.SKIPPED,
+            "According to the suite, it stalls on Linux.",
+            ("tests/test_kernel.py::test_shutdown_subprocesses",),
         ),
     ),
 )
@@ -88,13 +90,13 @@ NBCLIENT = Suite(
     differences=(
         Difference(
             Kind.ON_PURPOSE,
-            "The error of `input()` where none is allowed says how to go on; the test compares its words.",
+            "The error of `input()` in a batch run says what to do instead; the test compares its text.",
             ("tests/test_client.py::TestExecute::test_disable_stdin",),
         ),
         Difference(
             Kind.ON_PURPOSE,
-            "A cell that ends its kernel with SIGTERM is answered with an error; the tests want no answer, and a "
-            "kernel that is found dead.",
+            "A cell that ends its kernel with SIGTERM gets an error reply; the tests expect no reply, and a dead "
+            "kernel.",
             (
                 "tests/test_client.py::TestExecute::test_error_notebook_hook",
                 "tests/test_client.py::TestExecute::test_kernel_death_during_execution",
@@ -182,7 +184,7 @@ JUPYTER_CLIENT = Suite(
     differences=(
         Difference(
             Kind.ON_PURPOSE,
-            "Interrupts come as messages, which say what they are for, as the kernel spec asks for; the test counts "
+            "The kernel spec asks for interrupts as messages, which name the cell to interrupt; the test counts "
             "signals.",
             (
                 "tests/test_kernelmanager.py::TestKernelManager::test_subclass_callables[tcp]",
@@ -193,12 +195,12 @@ JUPYTER_CLIENT = Suite(
         ),
         Difference(
             Kind.SKIPPED,
-            "They say that the client in threads does not support it.",
+            "According to the suite, the client in threads does not support it.",
             ("tests/test_client.py::TestThreadedKernelClient::test_execute_interactive",),
         ),
         Difference(
             Kind.SKIPPED,
-            "They say that a kernel does not start in a pool of processes.",
+            "According to the suite, a kernel does not start in a pool of processes.",
             ("tests/test_multikernelmanager.py::TestKernelManager::test_start_parallel_process_kernels",),
         ),
     ),

@@ -1,7 +1,7 @@
 """Hosts: main loops of GUI toolkits, which own the main thread while a backend runs in them as a guest.
 
-A `Host` needs few methods of its toolkit; `docs/guides/hosts.md` tells how to write another. Toolkits are imported by
-their own modules only. Nothing here knows the work of the guest.
+A `Host` needs few methods of its toolkit; `docs/guides/writing-a-host.md` explains how to write another. Toolkits are
+imported by their own modules only. Nothing here knows the work of the guest.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ ErrorSink = Callable[[type[BaseException], BaseException, TracebackType | None],
 
 
 class Host(ABC):
-    """A toolkit's main loop. Made, run and closed on the main thread.
+    """The main loop of a GUI toolkit. It is created, run and closed in the main thread.
 
-    A host of your own derives from it, and `--host_options={'host_class': 'package.module:Class'}` names it:
+    Derive a host of your own from this class, and name it with `--host_options={'host_class': 'package.module:Class'}`:
 
         class ToolkitHost(Host):
             def run(self):
@@ -38,19 +38,19 @@ class Host(ABC):
             def step(self, timeout):
                 toolkit.process_events(timeout)
 
-    The guest's life is a series of short callbacks that it asks for by `call_soon` and `call_soon_threadsafe`. They
-    run in the order in which they were asked for, must not starve the toolkit's own events when each asks for the
-    next, and run in nested main loops (a modal dialog) too. They do not raise.
+    The guest works in short callbacks, which it requests by `call_soon` and `call_soon_threadsafe`. The host runs them
+    in the order of the requests, also in nested main loops, such as that of a modal dialog. Callbacks that each request
+    the next must not starve the toolkit's own events. They do not raise.
     """
 
     gui: ClassVar[str] = ""
-    """The name that `%gui` and matplotlib have for the toolkit, "tk" or "qt"; "" when they know none."""
+    """The toolkit's name in `%gui` and matplotlib, such as "tk" or "qt"; "" if it has none."""
 
     uses_signal_set_wakeup_fd: ClassVar[bool] = False
-    """Whether the toolkit wakes its main loop for signals by `signal.set_wakeup_fd`; the guest does so otherwise."""
+    """Whether the toolkit wakes its main loop for signals by `signal.set_wakeup_fd`. Otherwise the guest does."""
 
     guest_depth = 0
-    """How many callbacks of the guest are being run now: more than none in a main loop that a cell has nested."""
+    """Number of the guest's callbacks that are running now. It is above 0 in a main loop that a cell has nested."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Mark the methods of a host: they are never interrupted, and a function that they call may be a callback
@@ -70,46 +70,46 @@ class Host(ABC):
     def run(self) -> None:
         """Run the toolkit's main loop until `stop` is called.
 
-        It may come back earlier, for example when user code quits the application: it is called again then.
+        If it returns earlier, for example because user code has quit the application, it is called again.
         """
 
     @abstractmethod
     def stop(self) -> None:
-        """End `run`; called from a callback on the main thread."""
+        """End `run`. Called from a callback in the main thread."""
 
     @abstractmethod
     def call_soon_threadsafe(self, callback: Callable[[], object]) -> None:
-        """Have the main loop call `callback` soon. Called from any thread, before, during and after `run`."""
+        """Make the main loop call `callback` soon. Called from any thread, before, during and after `run`."""
 
     def call_soon(self, callback: Callable[[], object]) -> None:
-        """Have the main loop call `callback` soon. Called on the main thread; override it if there is a quicker way."""
+        """Make the main loop call `callback` soon. Called in the main thread; override it if there is a faster way."""
         self.call_soon_threadsafe(callback)
 
     @abstractmethod
     def step(self, timeout: float) -> None:
-        """Process the toolkit's events for a moment, from code that blocks the main thread, so that windows respond.
+        """Process the toolkit's events for a moment, so that windows respond while code blocks the main thread.
 
-        Waits at most `timeout` seconds for the first event; a callback given to `call_soon_threadsafe` ends the wait.
+        Waits at most `timeout` seconds for the first event. A callback given to `call_soon_threadsafe` ends the wait.
         """
 
     def dismiss(self) -> None:  # noqa: B027 - a toolkit without nested loops has nothing to do
-        """End main loops nested in `run`: close modal dialogs, so that the code that opened them goes on.
+        """End main loops nested in `run`: close modal dialogs, so that the code that opened them continues.
 
-        A blocking dialog runs no code of the caller into which an exception could be raised: so it has to go first.
+        An interrupt needs this, since no exception can be raised in code that waits for a modal dialog.
         """
 
     def is_handler(self, frame: FrameType) -> bool:
         """Return whether the toolkit itself has called the function of `frame`, such as an overridden event handler.
 
-        Asked by a signal handler: no function of the toolkit may be called.
+        Called by a signal handler, so it must not call any function of the toolkit.
         """
         return False
 
     def carry_contexts(self, sink: ErrorSink | None) -> None:  # noqa: B027, most toolkits need none
-        """From now on run each callback in a copy of the context (`contextvars`) in which it was created.
+        """From now on, run each callback in a copy of the context (`contextvars`) in which it was created.
 
-        One that is an `async def` is started there as a task of the guest (`hosts.callbacks.start_handler`). `sink` is
-        given the exceptions of callbacks; None leaves that to the toolkit. `close` undoes all of it.
+        An `async def` callback is started there as a task of the guest (`hosts.callbacks.start_handler`). Exceptions of
+        callbacks are passed to `sink`; None leaves them to the toolkit. `close` restores everything.
         """
 
     def close(self) -> None:  # noqa: B027, most toolkits need none

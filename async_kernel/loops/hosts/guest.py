@@ -50,7 +50,9 @@ def make_host(plan: Plan) -> Host:
     options = dict(plan.host_options)
     host_class = load(options.pop("host_class", None) or HOSTS[plan.host or ""])
     if not (isinstance(host_class, type) and issubclass(host_class, Host)):
-        raise UsageError(f"host_class is no Host: {host_class!r}.", "Derive it from async_kernel.loops.hosts.Host.")
+        raise UsageError(
+            f"host_class must be a Host, not {host_class!r}.", "Derive it from async_kernel.loops.hosts.Host."
+        )
     return host_class(options)
 
 

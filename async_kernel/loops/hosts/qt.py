@@ -43,7 +43,7 @@ class QtHost(Host):
         except ImportError as error:  # found, but a library of the system is absent
             raise HostUnavailableError(
                 f"{module} cannot be imported: {error}",
-                "Install the libraries of the system that it needs; docs/guides/hosts.md lists Debian's packages.",
+                "Install the system libraries that it needs; docs/guides/hosts.md lists the packages of Debian.",
             ) from error
         self._undo = ExitStack()
         self._app: Any = widgets.QApplication.instance()
@@ -345,7 +345,7 @@ def checked_platform(core: Any, environ: Mapping[str, str], platform: str) -> It
         if problem := _x_problem(core, stack):
             raise HostUnavailableError(
                 f"Qt cannot show windows on the display {environ.get('DISPLAY', '')!r}: {problem}.",
-                "Set DISPLAY to one that answers, use xvfb-run, install the libraries of the system that "
+                "Set DISPLAY to one that works, use xvfb-run, install the system libraries that "
                 "docs/guides/hosts.md lists, or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
             )
         yield
