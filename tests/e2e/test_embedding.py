@@ -222,7 +222,7 @@ def test_a_program_is_not_debugged_by_clients(run_program: Any) -> None:
 
 def test_one_beside_another_ipython_is_refused(run_program: Any) -> None:
     error, is_there = run_program(BESIDE_ANOTHER_IPYTHON)
-    assert "an IPython already" in error
+    assert "already has an IPython shell" in error
     assert is_there
 
 

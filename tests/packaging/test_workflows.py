@@ -87,6 +87,16 @@ def test_zizmor_finds_nothing_to_exploit() -> None:
     run(*command, env=os.environ)
 
 
+def test_the_hooks_of_pre_commit_run() -> None:
+    repositories = yaml.safe_load((CHECKOUT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    hooks = [hook for repository in repositories for hook in repository["hooks"]]
+    assert {hook["language"] for hook in hooks} == {"system"}  # nothing is fetched: the group `check` has it
+    for hook in hooks:
+        program, *words = hook["entry"].split()
+        assert program == "python"
+        run(sys.executable, *words, Path(__file__), env=os.environ, cwd=CHECKOUT)
+
+
 def test_every_supported_python_is_tested_on_every_system() -> None:
     [workflow] = [yaml.safe_load(path.read_text("utf-8")) for path in WORKFLOWS if path.name == "tests.yml"]
     matrix = workflow["jobs"]["test"]["strategy"]["matrix"]
