@@ -16,6 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from async_kernel.stacks import Owner, mark, runs_loops
+
 __all__ = ["LIMIT", "found", "watch"]
 
 LIMIT = 0.05
@@ -72,6 +74,7 @@ class _Instrument:
         _end(task.name)
 
 
+@runs_loops  # as `_run` does
 def _wrap_callbacks() -> None:
     run = asyncio.Handle._run  # type: ignore[attr-defined]  # private, of CPython
 
@@ -107,3 +110,7 @@ def _served() -> float:
 def _hear(event: str, arguments: tuple[object, ...]) -> None:
     if event in WAITS and getattr(_step, "began", None) is not None:
         found.append("".join([f"{event}{arguments!r:.100}\n", *traceback.format_stack(sys._getframe(1), 30)]))
+
+
+for _function in (_Instrument, _begin, _end, _served, _hear):
+    mark(_function, Owner.KERNEL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ pytestmark = [
 
 BEGIN = """
 import importlib.util, sys
+from async_kernel import process
+process.GRACE = 15.0
 from async_kernel.ipython.asking_jedi import warm_up
 from async_kernel.ipython.preparation import prepare
 prepare(), warm_up()  # what the kernel imports by itself in a thread, which then holds the GIL
@@ -24,6 +27,9 @@ place = importlib.util.spec_from_file_location("steps", {path!r})
 steps = importlib.util.module_from_spec(place)
 place.loader.exec_module(steps)
 steps.watch()
+"""
+"""At the end the collector looks through all objects. With those of jedi that takes 0.2 s of a processor, which on a
+machine that runs ten things at once are more than the three seconds that an end has.
 """
 
 CELLS = (
@@ -98,3 +104,13 @@ def test_a_cell_that_blocks_is_found(watched: KernelDriver, code: str, word: str
     watched.execute(code).ok()
     found = watched.value("steps.found")
     assert any(word in one for one in found), found
+
+
+def test_interrupts_do_not_tear_the_watch(watched: KernelDriver) -> None:
+    """Raised in it, they would take the callback with them that it is about to watch, and whoever waits for that."""
+    for _ in range(300):
+        asked = watched.start("pass")
+        for _ in range(3):
+            watched.send_signal(signal.SIGINT)
+        watched.reply(asked)
+    watched.execute("pass").ok()
