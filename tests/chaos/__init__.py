@@ -20,7 +20,7 @@ takes all rows on each loop, 10^6 examples for the codec and 10^5 messages for a
 | `test_codec` | the codec alone is sent what nobody could sign, and more |
 | `test_model` | a client does what it may, in any order |
 | `test_kills` | it is killed, or its parent, at any moment, in any state |
-| `test_crowds` | bursts, starts at once, forks, strangers that subscribe |
+| `strangers`, `test_crowds` | bursts, forks, strangers that connect and subscribe |
 | `test_lasting` | what should not grow, and what should not be found |
 | `test_wanted` | the faults of old, each with its figure; `--python` asks the kernel of another interpreter |
 

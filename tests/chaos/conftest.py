@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from .kernels import LOOPS, PYTHON
+from .strangers import Context
 
 HERE = Path(__file__).parent
 
@@ -118,3 +119,11 @@ def loop(request: pytest.FixtureRequest) -> str:
 def loops(chance: random.Random, long: bool) -> tuple[str, ...]:
     """The loops for one row of a table: one of them by chance, both in the long run."""
     return LOOPS if long else (chance.choice(LOOPS),)
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    """Sockets of strangers, which are closed at the end of the test."""
+    context = Context()
+    yield context
+    context.close()

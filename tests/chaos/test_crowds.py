@@ -1,22 +1,19 @@
-"""Many at once: requests, starts, forks, strangers that subscribe."""
+"""Many at once: requests, forks, strangers that subscribe."""
 
 from __future__ import annotations
 
 import random
 import sys
-from collections import Counter
-from collections.abc import Mapping
-from contextlib import ExitStack
-from pathlib import Path
 
+import psutil
 import pytest
 import zmq
-from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import KernelManager
 
 from tests.needs.kernel import Kernel
 
+from .faults import answers
 from .kernels import SECONDS, ends, one_answer, serves, subject
+from .strangers import Context, plain
 
 
 @pytest.mark.timeout(3600)
@@ -78,39 +75,6 @@ def test_forks(loop: str, long: bool) -> None:
         ends(kernel)
 
 
-@pytest.mark.timeout(3600)
-def test_starts_at_once_with_ports_that_nobody_holds(specs: Mapping[str, str], tmp_path: Path, long: bool) -> None:
-    """A launcher that finds ports and lets them go may give one to two kernels. Then one has it, and the other says so
-    and ends; all others serve."""
-    managers = [KernelManager(kernel_name=specs["asyncio"]) for _ in range(200 if long else 12)]
-    with ExitStack() as stack:
-        for number, manager in enumerate(managers):
-            manager.cache_ports = False
-            log = stack.enter_context((tmp_path / str(number)).open("wb"))
-            manager.start_kernel(stdout=log, stderr=log)
-            stack.callback(manager.shutdown_kernel, now=True)
-        names = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
-        taken = Counter(getattr(manager, name) for manager in managers for name in names)
-        for number, manager in enumerate(managers):
-            client = manager.blocking_client()
-            client.start_channels()
-            stack.callback(client.stop_channels)
-            failed = failure(client, 600 if long else SECONDS * 2)
-            if failed:
-                said = (tmp_path / str(number)).read_text()
-                assert any(taken[getattr(manager, name)] > 1 for name in names), (failed, said)
-                assert "cannot be bound" in said
-
-
-def failure(client: BlockingKernelClient, seconds: float) -> str:
-    """Why a kernel is not ready, or "" when it is."""
-    try:
-        client.wait_for_ready(timeout=seconds)
-    except RuntimeError as error:
-        return str(error)
-    return ""
-
-
 TOPICS = (b"", b"\0", b"x" * 400, b"kernel", b"\xff" * 20, b"iopub_welcome")
 
 
@@ -144,3 +108,32 @@ def test_subscribers_that_do_what_they_like(chance: random.Random, loop: str, lo
             ends(kernel)
     finally:
         context.destroy(linger=0)
+
+
+HANDLES = 1024
+"""The usual limit of a process."""
+
+OPENS = "open('/dev/null').close()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+@pytest.mark.parametrize("leave", [True, False], ids=["then leave", "stay"])
+def test_strangers_that_take_all_descriptors(loop: str, context: Context, leave: bool) -> None:
+    """They connect as often as the process may have descriptors. Clients are answered all the same, and the kernel ends
+    when it is asked to; when they have gone, all is as it was."""
+    with Kernel(subject(loop, ["prlimit", f"--nofile={HANDLES}:{HANDLES}"])) as kernel:
+        process = psutil.Process(kernel.process.pid)
+        kernel.need(OPENS)
+        before = process.num_fds()
+        for _ in range(HANDLES - before + 10):  # they say what a client says, or they were cut off after half a minute
+            context.keep(plain(kernel, "shell"))
+        kernel.client.wait(lambda: process.num_fds() >= HANDLES, SECONDS, "the last descriptor to be taken")
+        answers(kernel)
+        assert kernel.run(OPENS, SECONDS).error.startswith("OSError: [Errno 24]"), "the test tells nothing"
+        if leave:
+            context.close()
+            kernel.client.wait(lambda: process.num_fds() < before + 20, SECONDS, "the end of their connections")
+            kernel.need(OPENS)
+            kernel.reconnect()
+            serves(kernel)
+        ends(kernel)

@@ -4,8 +4,7 @@ Each test is a black box, so it can be put to the kernel of another interpreter,
 
     python -m tests.chaos tests/chaos/test_wanted.py --long --python=OTHER/bin/python
 
-The figures stand at the end of the run, by the numbers of docs/explain/promises.md. Entry 15 is in `test_crowds`; 17 is
-an order of two threads, which no client can bring about: tests/ipython/test_history_file.py.
+The figures stand at the end of the run, by the numbers of docs/explain/promises.md.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,12 @@ import zmq
 from tests.e2e.test_exit_functions import COMPUTES, POOLS, UNENDING
 from tests.e2e.test_memory import CELLS, FILL
 from tests.e2e.test_shutdown import HOLDS_GIL
-from tests.needs.kernel import Kernel
+from tests.needs.kernel import Kernel, free_ports
 from tests.needs.wire import Missed
 
 from .faults import THREADS
 from .kernels import SECONDS, ends, serves, subject, wait_for_end
+from .strangers import Context, plain, stranger
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="/proc, limits and signals of Linux"),
@@ -54,45 +55,6 @@ MIB = 1 << 20
 def note(record_property: Callable[[str, object], None]) -> Note:
     """Say a figure, for the end of the run."""
     return lambda text: record_property("figure", text)
-
-
-class Context:
-    """Sockets of strangers, which are kept: one that is collected while it is open warns."""
-
-    def __init__(self) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._opened: list[zmq.Socket[bytes]] = []
-        self._plain: list[tcp.socket] = []
-
-    def socket(self, kind: int) -> zmq.Socket[bytes]:
-        self._opened.append(self._context.socket(kind))
-        return self._opened[-1]
-
-    def keep(self, connection: tcp.socket) -> tcp.socket:
-        """Leave a plain connection open until the end."""
-        self._plain.append(connection)
-        return connection
-
-    def close(self) -> None:
-        self._context.destroy(linger=0)
-        for each in self._plain:
-            each.close()
-
-
-@pytest.fixture
-def context() -> Iterator[Context]:
-    context = Context()
-    yield context
-    context.close()
-
-
-def stranger(context: Context, kernel: Kernel, channel: str, kind: int) -> zmq.Socket[bytes]:
-    """A socket that reads next to nothing, and drops nothing of what it sends."""
-    socket = context.socket(kind)
-    socket.reconnect_ivl = -1
-    socket.sndhwm, socket.rcvhwm, socket.rcvbuf = 0, 1, 4096
-    socket.connect(f"tcp://127.0.0.1:{kernel.connection[f'{channel}_port']}")
-    return socket
 
 
 def signed(kernel: Kernel, *parts: bytes) -> list[bytes]:
@@ -154,16 +116,6 @@ def test_1_a_subscriber_that_stalls(loop: str, note: Note, context: Context) -> 
         note(f"idle after {1000 * statistics.median(took):.1f} ms, worst {1000 * max(took):.1f}")
         assert came == 6000
         assert statistics.median(took) < 0.1
-
-
-def plain(kernel: Kernel, channel: str) -> tcp.socket:
-    """A plain connection to a channel, behind the greeting of ZMTP 3.0 (RFC 23) with the mechanism NULL."""
-    connection = tcp.create_connection(("127.0.0.1", kernel.connection[f"{channel}_port"]), SECONDS)
-    kind = b"SUB" if channel == "iopub" else b"DEALER"
-    ready = b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
-    connection.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
-    connection.sendall(bytes([4, len(ready)]) + ready)
-    return connection
 
 
 def subscribe_at_length(kernel: Kernel, context: Context) -> None:
@@ -541,6 +493,116 @@ def test_14_memory_of_distinct_cells(loop: str, note: Note, long: bool) -> None:
         note(f"{grown / 1024:.0f} KiB for {count:,} cells, {keyless / 1024:.0f} KiB for frames without the key")
         assert grown < MIB / 2 * count / 10_000 + (64 << 10)
         assert keyless < MIB / 2
+
+
+CHANNELS = ("control_port", "shell_port", "stdin_port", "iopub_port", "hb_port")
+
+
+def is_open(port: int) -> bool:
+    """Whether a process takes connections there."""
+    with tcp.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def leave_ports_free(folder: Path) -> None:
+    file = folder / "kernel.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **dict.fromkeys(CHANNELS, 0)}))
+
+
+def test_15_ports_that_are_left_to_the_kernel(loop: str, note: Note) -> None:
+    """It finds some, and says in the file which they are."""
+    with Kernel(subject(loop), prepare=leave_ports_free, connect=False) as kernel:
+
+        def told() -> dict[str, Any] | None:
+            known: dict[str, Any] = json.loads(kernel.connection_file.read_text() or "{}")  # it may be being written
+            return known if all(known.get(name) for name in CHANNELS) else None
+
+        with suppress(Missed):
+            kernel.client.wait(told, 10, "ports")
+        known = told()
+        note(f"{len(CHANNELS) if known else 0} of {len(CHANNELS)} in the file")
+        assert known
+        kernel.reconnect(known)
+        serves(kernel)
+
+
+def test_15_a_port_that_is_taken(loop: str, note: Note) -> None:
+    """The client knows no other, so that it is told at once: by the end of the process."""
+    with tcp.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        ports = [*free_ports()[0][:-1], server.getsockname()[1]]
+        with Kernel(subject(loop), ports=ports, connect=False) as kernel:
+            first = kernel.connection["control_port"]
+            kernel.client.wait(lambda: is_open(first) or not kernel.alive(), SECONDS, "its first port")
+            began = time.monotonic()
+            kernel.process.wait(SECONDS)
+            took = time.monotonic() - began
+            note(f"told within {took:.2f} s")
+            assert "cannot be bound" in kernel.log()
+            assert took < 1.5
+
+
+@pytest.mark.timeout(3600)
+def test_15_starts_at_once(loop: str, note: Note, long: bool) -> None:
+    """Each launcher finds ports and lets them go, and may find one that another was given: then one kernel has it, and
+    the other says so and ends. All others serve."""
+    with ExitStack() as stack:
+        kernels = []
+        for _ in range(200 if long else 12):
+            kernel = stack.enter_context(Kernel(subject(loop)._replace(before=""), connect=False))
+            kernel.client.close()  # of so many that try again all the time, the kernels would come to nothing
+            kernels.append(kernel)
+        given = Counter(kernel.connection[name] for kernel in kernels for name in CHANNELS)
+        failed = []
+        for kernel in kernels:
+            own = [kernel.connection[name] for name in CHANNELS]
+            wait_until_open(kernel, own)
+            try:
+                kernel.reconnect()
+                serves(kernel)
+            except Missed:
+                failed.append((kernel.log().strip(), max(given[port] for port in own)))
+            kernel.client.close()
+        twice = sum(times - 1 for times in given.values())
+        note(f"{len(failed)} of {len(kernels)} failed, {twice} ports were given twice")
+        assert len(failed) <= twice
+        for said, times in failed:
+            assert times > 1, said
+            assert "cannot be bound" in said
+
+
+def wait_until_open(kernel: Kernel, ports: list[int]) -> None:
+    """Or until it has ended."""
+    end = time.monotonic() + 1500
+    while kernel.alive() and not all(map(is_open, ports)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+SLOW = """
+import pathlib, threading, time
+clear = threading.Event.clear
+def clear_late(self):
+    if threading.current_thread().name == 'history':
+        pathlib.Path('clears').touch()
+        time.sleep(2)
+    clear(self)
+threading.Event.clear = clear_late
+"""
+"""The thread of the history stands still between a wait for an event and its clearing, if it does the two."""
+
+
+def test_17_an_end_beside_the_thread_of_the_history(loop: str, note: Note) -> None:
+    """A shutdown that comes when that thread wakes, a second after a cell. Each order of the two threads that there is:
+    tests/ipython/test_history_file.py."""
+    with Kernel(subject(loop)) as kernel:
+        kernel.need(SLOW)
+        with suppress(Missed):  # a thread that clears nothing has no such moment
+            kernel.client.wait((kernel.folder / "clears").exists, 3, "the moment")
+        took = kernel.shutdown(SECONDS)
+        note(f"ended after {took:.1f} s with status {kernel.process.returncode}")
+        assert kernel.process.returncode == 0
 
 
 FILE = """
