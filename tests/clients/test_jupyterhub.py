@@ -35,6 +35,10 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]  # the first test m
 
 PAGE = ROOT / "docs" / "guides" / "jupyterhub.md"
 
+TYPING = 280.0
+"""Seconds for all that is typed before the hub is started: an environment, an installation, the doctor. As long as a
+page has in `tests/docs/desk.py`."""
+
 COVERED = ("/opt", "/usr/local")
 """The folders that the page writes into."""
 
@@ -132,9 +136,9 @@ def typed(desk: Mapping[str, str], folder: Path) -> Iterator[str]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(own, encoding="utf-8")
     *before, hub = (INSTEAD.get(command, command) for command in commands())
-    script = "\n".join(
-        ["set -eu", *before, f"exec env {hub}"]
-    )  # so that it hears the signal, and ends what it has started
+    begins = folder / "hub begins"
+    # The shell becomes the hub, so that this hears the signal, and ends what it has started.
+    script = "\n".join(["set -eu", *before, f"touch '{begins}'", f"exec env {hub}"])
     command = [*ENTER, "sh", "-c", COVER, "sh", str(folder), "sh", "-c", script]
     log = folder / "hub.log"
     with log.open("wb") as writes, subprocess.Popen(
@@ -142,12 +146,13 @@ def typed(desk: Mapping[str, str], folder: Path) -> Iterator[str]:
         start_new_session=True,
     ) as process:  # fmt: skip
         try:
-            deadline = time.monotonic() + PATIENCE
             address = f"http://127.0.0.1:{port}"
-            while not answers(f"{address}/hub/health"):
-                assert process.poll() is None, log.read_text(encoding="utf-8")
-                assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-                time.sleep(0.1)
+            for is_there, seconds in ((begins.exists, TYPING), (lambda: answers(f"{address}/hub/health"), PATIENCE)):
+                deadline = time.monotonic() + seconds
+                while not is_there():
+                    assert process.poll() is None, log.read_text(encoding="utf-8")
+                    assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+                    time.sleep(0.1)
             yield address
         except BaseException:
             print(log.read_text(encoding="utf-8"))

@@ -110,8 +110,8 @@ PAPERMILL = Suite(
     version="2.7.0",
     sha256="ec10b37594a060662f57269e1ebd108c209d204450f00fdfeb70a1c7cfb7fbc8",
     covers="Notebooks with parameters: errors, reports, exits of cells, logged output. Its other tests are of "
-    "translators and of storage in clouds. One is left out: it counts what is saved each second from the start of the "
-    "first cell, which waits here for IPython's import, longer on a busy machine.",
+    "translators and of storage in clouds. One is left out: it counts how often a notebook is saved, each second "
+    "from the start of the first cell, which here includes the import of IPython.",
     tests=(
         "papermill/tests/test_autosave.py",
         "papermill/tests/test_cli.py",
@@ -157,7 +157,7 @@ NBVAL = Suite(
     version="0.11.0",
     sha256="77c95797607b0a968babd2597ee3494102d25c3ad37435debbdac0e46e379094",
     covers="Notebooks that are tests: cells compared with their stored outputs, timeouts, coverage of what cells run. "
-    "One test more is of nbdime.",
+    "One further test needs nbdime.",
     tests=(
         "tests/test_collect.py",
         "tests/test_coverage.py",
