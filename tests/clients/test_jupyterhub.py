@@ -130,6 +130,8 @@ def typed(desk: Mapping[str, str], folder: Path) -> Iterator[str]:
         if path.startswith("/"):
             own += "c.ServerApp.allow_root = True\n"  # there everybody is root
         else:
+            # By default 30 s, which the imports of a server exceed on a busy machine.
+            own += f"c.Spawner.http_timeout = {PATIENCE:g}\n"
             own += f'c.SimpleLocalProcessSpawner.home_dir_template = "{homes_of_users}/{{username}}"\n'
             own += f'c.JupyterHub.hub_port = {free_port()}\nc.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{free_port()}"\n'
         file = folder / path[1:] if path.startswith("/") else checkout / path
@@ -199,7 +201,7 @@ def test_a_user_of_the_hub_of_the_page_runs_a_cell(
             page.locator("#login_submit").click()
             notebooks = page.locator(".jp-Launcher-section").filter(has_text="Notebook")
             cards = notebooks.locator(".jp-LauncherCard")
-            expect(cards).to_have_text("async-science (science)", timeout=1000 * PATIENCE)
+            expect(cards).to_have_text("async-science (science)", timeout=2 * 1000 * PATIENCE)  # a start, and a page
             cards.click()
             expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=1000 * PATIENCE)
             cell = page.locator(".jp-CodeCell").first
