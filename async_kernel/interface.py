@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from async_kernel.kernel.info import kernel_info
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.parts import Claims, Loader, Loops, interrupting
-from async_kernel.process import GRACE, GUARDIAN_GRACE, OwnProcess
+from async_kernel.process import OwnProcess
 from async_kernel.settings import Settings
 from async_kernel.system.guardian import start_guardian
 from async_kernel.system.parent_watch import find_parent
@@ -40,7 +40,7 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
     request has been sent the reason. Raises ConnectionFileError if there are no sockets for this.
     """
     parent = find_parent(os.environ)
-    guardian = start_guardian(parent, GUARDIAN_GRACE, GRACE)  # while there is no other thread
+    guardian = start_guardian(parent)  # while there is no other thread
     loops = Loops(settings)
     debugger = find_spec("debugpy") is not None
     with OwnProcess(parent, guardian) as process, Wire(settings) as wire:

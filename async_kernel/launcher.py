@@ -8,18 +8,20 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from async_kernel.early_interrupts import heed_interrupts
-from async_kernel.errors import UsageError, WorkingFolderError
+from async_kernel.errors import ConnectionFileError, UsageError, WorkingFolderError
 from async_kernel.import_order import working_folder
 from async_kernel.settings import DEFAULT_INTERFACE, Settings
 from async_kernel.transport.connection_file import makes_new
 
 if TYPE_CHECKING:
     from async_kernel.loops.plan import Plan
+    from async_kernel.system.guardian import Guardian
 
-__all__ = ["load_interface", "make_plan", "start"]
+__all__ = ["guard", "listen", "load_interface", "make_plan", "start"]
 
 
 def start(settings: Settings) -> int:
@@ -52,6 +54,27 @@ def _open_standard_descriptors() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(number, True)
     os.close(number)
+
+
+def guard() -> Guardian | None:
+    """Start the guardian of the kernel that this process is going to be."""
+    from async_kernel.system.guardian import guard_ahead
+    from async_kernel.system.parent_watch import find_parent
+
+    return guard_ahead(find_parent(os.environ))
+
+
+def listen(settings: Settings) -> None:
+    """Listen where the kernel of these settings is going to, so that clients may connect before it is there. Nothing
+    happens where that is not possible: the kernel says why."""
+    from async_kernel.protocol.connection import parse_connection
+    from async_kernel.transport.sockets import listen_at
+
+    with (
+        suppress(ConnectionFileError, OSError, UnicodeDecodeError),
+        open(settings.connection_file, encoding="utf-8") as file,
+    ):
+        listen_at(parse_connection(file.read()))
 
 
 def make_plan(settings: Settings, environ: Mapping[str, str] | None = None) -> Plan:

@@ -35,16 +35,13 @@ from async_kernel.wire import Wire
 if TYPE_CHECKING:
     from async_kernel.loops.plan import Plan
 
-__all__ = ["GRACE", "GUARDIAN_GRACE", "OwnProcess"]
+__all__ = ["GRACE", "OwnProcess"]
 
 GRACE = 3.0
 """Seconds that a kernel has to end in good order once it was asked to; jupyter_client kills after five."""
 
 ORPHAN_GRACE = 1.2
 """The same when the parent process is gone and nobody waits."""
-
-GUARDIAN_GRACE = 1.5
-"""The same when no Python code runs any more, as C code holds the GIL."""
 
 CHILDREN_GRACE = 1.0
 """Seconds of these that the child processes of cells have, between SIGTERM and SIGKILL."""

@@ -4,7 +4,8 @@ While C code holds the GIL no Python code of the kernel's process runs: the end 
 does a signal that asks for the end. A kernel that dies of a signal leaves its children behind. The guardian waits for
 the end of both processes, and for signals that the kernel does not take in, which costs nothing.
 
-It is forked before the kernel has threads, so it shares the kernel's memory and starts in a millisecond. It has a
+It is forked before the kernel has threads, so it shares the kernel's memory and starts in a millisecond. It is forked
+before IPython is imported: each page of the memory that both have is copied when the kernel writes to it. It has a
 session of its own and is nobody's child, so that no signal for the kernel's group, no `os.wait()` and no list of
 children meets it. It holds no descriptor but its own: no log, no pipe and no socket stays open because of it.
 """
@@ -25,7 +26,13 @@ from .end_signals import END_SIGNALS
 from .files import OwnFile
 from .real import real
 
-__all__ = ["Guardian", "start_guardian"]
+__all__ = ["Guardian", "guard_ahead", "start_guardian"]
+
+GRACE = 1.5
+"""Seconds that a kernel has to end when its parent has: no Python code of it may run, as C code holds the GIL."""
+
+SIGNAL_GRACE = 3.0
+"""Seconds that it has to take in a signal that asks for its end. It has as many to end in good order when it has."""
 
 CHILDREN_GRACE = 0.1
 """Seconds that the children of a kernel have which was ended by force, between SIGTERM and SIGKILL."""
@@ -75,14 +82,30 @@ class Guardian:
                 os.write(self._descriptor, words + END)
 
 
-def start_guardian(parent: int | None, grace: float, signal_grace: float) -> Guardian | None:
-    """Start the guardian of this process: when `parent` has ended, this process has `grace` seconds to end, too. It has
-    `signal_grace` seconds to take in a signal that asks for its end.
+def start_guardian(parent: int | None) -> Guardian | None:
+    """Start the guardian of this process: when `parent` has ended, this process has GRACE seconds to end, too. It has
+    SIGNAL_GRACE seconds to take in a signal that asks for its end. One that was started ahead is
+    taken instead.
 
     None where there is nothing to guard, since this process has no parent and does not lead a session, or since the
     first process of a PID namespace is its parent, with which all others end. None on Windows, and where no process can
     be started. To be called in the main thread, before there are others.
     """
+    return _ahead.pop() if _ahead else _fork_guardian(parent)
+
+
+def guard_ahead(parent: int | None) -> Guardian | None:
+    """Start it for the `start_guardian` to come, which is to have the same parent."""
+    guardian = _fork_guardian(parent)
+    if guardian is not None:
+        _ahead.append(guardian)
+    return guardian
+
+
+_ahead: list[Guardian] = []
+
+
+def _fork_guardian(parent: int | None) -> Guardian | None:
     if sys.platform != "win32":
         kernel = Kernel(real.getpid(), own_number(), parent, real.getsid(0) == real.getpid())
         if 1 in (kernel.pid, real.getppid()) or (parent is None and not kernel.leads):
@@ -95,7 +118,7 @@ def start_guardian(parent: int | None, grace: float, signal_grace: float) -> Gua
         try:
             child = os.fork()
             if child == 0:
-                _leave_and_guard(kernel, grace, signal_grace, reader, signals[0])
+                _leave_and_guard(kernel, reader, signals[0])
         except OSError:
             os.close(writer)
             return None
@@ -151,14 +174,12 @@ if sys.platform != "win32":
                 del self._open[pid]
             return ended
 
-    def _leave_and_guard(
-        kernel: Kernel, grace: float, signal_grace: float, reader: int, signals: socket.socket
-    ) -> NoReturn:
+    def _leave_and_guard(kernel: Kernel, reader: int, signals: socket.socket) -> NoReturn:
         """Be the forked process: fork once more, so that the one which stays is nobody's child, and guard there."""
         try:
             if os.fork() == 0:
                 _let_go(reader, signals.fileno())
-                _guard(kernel, grace, signal_grace, reader, signals)
+                _guard(kernel, reader, signals)
         finally:
             os._exit(0)
 
@@ -179,11 +200,11 @@ if sys.platform != "win32":
             os.write(comm, NAME)
             os.close(comm)
 
-    def _guard(kernel: Kernel, grace: float, signal_grace: float, reader: int, signals: socket.socket) -> None:
+    def _guard(kernel: Kernel, reader: int, signals: socket.socket) -> None:
         ends = Ends([kernel.pid] if kernel.parent is None else [kernel.pid, kernel.parent])
-        ended = _wait(ends, signals, signal_grace)
+        ended = _wait(ends, signals)
         if ended and kernel.pid not in ended:
-            ended = ends.wait(grace)
+            ended = ends.wait(GRACE)
         if kernel.pid not in ended:
             left = _find(kernel)
             os.kill(kernel.pid, signal.SIGKILL)
@@ -192,7 +213,7 @@ if sys.platform != "win32":
         elif not _remove_files(reader) and kernel.leads:
             end_processes(lambda: _find(kernel), LEFT_GRACE)
 
-    def _wait(ends: Ends, signals: socket.socket, grace: float) -> set[int]:
+    def _wait(ends: Ends, signals: socket.socket) -> set[int]:
         """Wait until a process has ended. None has when a signal that asks for the end has not been read for so long:
         the kernel reads them at once, unless C code holds the GIL."""
         asked = math.inf
@@ -207,7 +228,7 @@ if sys.platform != "win32":
                 except BlockingIOError:
                     pass
             asked = math.inf if END_SIGNALS.isdisjoint(arrived) else min(asked, real.monotonic())
-            if real.monotonic() - asked >= grace:
+            if real.monotonic() - asked >= SIGNAL_GRACE:
                 return set()
             ended = ends.wait(PAUSE) if arrived else ends.wait(None, watched)
             if ended:

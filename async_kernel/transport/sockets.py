@@ -19,7 +19,7 @@ from async_kernel.protocol.names import Channel
 from async_kernel.system.files import OwnFile
 from async_kernel.system.service_thread import ServiceThread
 
-__all__ = ["HIGH_WATER", "Sockets", "bind_sockets"]
+__all__ = ["HIGH_WATER", "Sockets", "bind_sockets", "listen_at"]
 
 HIGH_WATER = 250
 """Messages that ZMQ queues for one client or subscriber; the I/O thread keeps further ones itself, and counts them."""
@@ -121,6 +121,32 @@ def bind_sockets(connection: ConnectionInfo, ports: Sequence[int] = ()) -> Socke
     return Sockets(context, sockets, heartbeat, connection, tuple(files))
 
 
+_listening: dict[str, int] = {}
+"""The descriptors of sockets that listen already, by address, which ZMQ's sockets take over."""
+
+BACKLOG = 100
+"""How many connections wait until they are taken in: as with a socket of ZMQ's own."""
+
+
+def listen_at(connection: ConnectionInfo) -> None:
+    """Listen at the ports of a kernel whose sockets this process will bind: the system keeps connections until then. A
+    client that is refused would wait for a tenth of a second until it tries again.
+
+    OSError where that is not possible, as for a name instead of an IPv4 address: then they are bound as ever.
+    """
+    import socket
+
+    socket.inet_aton(connection.ip)
+    for channel in Channel:
+        port = connection.port(channel)
+        if connection.transport == "tcp" and port:
+            with socket.socket(socket.AF_INET) as opened:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ZMQ does
+                opened.bind((connection.ip, port))
+                opened.listen(BACKLOG)
+                _listening[connection.address(channel)] = opened.detach()
+
+
 def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:
     """Say how much a socket takes in and keeps, before it is bound."""
     socket.linger = LINGER
@@ -166,6 +192,8 @@ def _encrypt(connection: ConnectionInfo, socket: zmq.Socket[bytes]) -> None:
 
 
 def _bind(socket: zmq.Socket[bytes], address: str) -> None:
+    if address in _listening:
+        socket.set(zmq.USE_FD, _listening.pop(address))
     end = time.monotonic() + BIND_SECONDS
     while True:
         try:

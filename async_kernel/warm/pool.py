@@ -70,8 +70,7 @@ class Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.ready: list[Standby] = []
-        self._coming = 0
-        self._wanted = 0
+        self._coming: set[object] = set()  # one for each that is being started
 
     def take(self) -> Standby | None:
         """One that is ready, which is the taker's from now on; None where there is none."""
@@ -81,16 +80,16 @@ class Pool:
     def fill(self, model: Model, count: int, after: int, log: Log) -> None:
         """Have `count` standbys ready, once the kernel with the process id `after` is up. Returns at once."""
         with self._lock:
-            self._wanted = count
-            missing = count - len(self.ready) - self._coming
-            self._coming += max(0, missing)
-        for _ in range(missing):
-            threading.Thread(target=self._keep, args=(model, after, log), name="async-warm", daemon=True).start()
+            new = [object() for _ in range(count - len(self.ready) - len(self._coming))]
+            self._coming.update(new)
+        for each in new:
+            threading.Thread(target=self._keep, args=(each, model, after, log), name="async-warm", daemon=True).start()
 
     def clear(self) -> None:
-        """End all that are ready."""
+        """End all that are ready, and those that are being started as soon as they are."""
         with self._lock:
             ready, self.ready = self.ready, []
+            self._coming.clear()
         for standby in ready:
             standby.end()
 
@@ -100,7 +99,7 @@ class Pool:
             standby.connection.close()
         self.__init__()  # type: ignore[misc]  # as new
 
-    def _keep(self, model: Model, after: int, log: Log) -> None:
+    def _keep(self, this: object, model: Model, after: int, log: Log) -> None:
         """Start a standby, offer it when it is ready, and see to its end if nobody takes it."""
         if sys.platform == "win32":
             raise OSError("no processes are kept ready on Windows")
@@ -110,20 +109,29 @@ class Pool:
         except (OSError, EOFError, ValueError, NotWarmError) as error:
             log.warning("no process is kept ready: %s", error or type(error).__name__)
             with self._lock:
-                self._coming -= 1
+                self._coming.discard(this)
             return
         with standby.connection.dup() as watched:  # who takes it closes the other one
             gone = select.poll()
             gone.register(watched, 0)  # no event but the end
-            with self._lock:
-                self._coming -= 1
-                self.ready.append(standby)
+            if not self._offer(this, standby):
+                standby.end()
+                return
             gone.poll()
         with self._lock:
             if standby not in self.ready:
                 return
             self.ready.remove(standby)
         standby.end()
+
+    def _offer(self, this: object, standby: Standby) -> bool:
+        """Have it be ready. False where it is not wanted any more."""
+        with self._lock:
+            if this not in self._coming:
+                return False
+            self._coming.remove(this)
+            self.ready.append(standby)
+            return True
 
 
 Log = Logger | LoggerAdapter[Any]

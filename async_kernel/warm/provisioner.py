@@ -6,16 +6,13 @@ It lives in the process of the server. Everything but the start is jupyter_clien
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import anyio
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Integer
 
@@ -26,12 +23,6 @@ __all__ = ["Launch", "WarmProvisioner"]
 
 UNDERSTOOD = {"env", "cwd", "stdin", "stdout", "stderr", "independent", "extra_arguments", "kernel_id"}
 """The arguments of a launch that a standby can heed. Any other one is for `subprocess.Popen`."""
-
-BOUND_SECONDS = 1.0
-"""How long a start waits at most until the kernel listens."""
-
-PAUSE = 0.002
-"""How often it tries."""
 
 CONNECTION_FILE = "{connection_file}"
 
@@ -73,7 +64,6 @@ class WarmProvisioner(LocalProvisioner):
             self.process = process
             self.pid = self.pgid = process.pid  # it leads a group and a session of its own
             self.cwd = kwargs["cwd"] if "cwd" in kwargs else Path.cwd()
-            await _wait_bound(self.connection_info, process)
         assert process is not None
         pool.fill(Model(self._without_file(cmd), launch.env), self.standbys, process.pid, self.log)
         return self.connection_info
@@ -83,19 +73,6 @@ class WarmProvisioner(LocalProvisioner):
         and belongs to another kernel."""
         file = getattr(self.parent, "connection_file", "")
         return [CONNECTION_FILE if word == file else word for word in cmd]
-
-
-async def _wait_bound(info: Mapping[str, Any], process: subprocess.Popen[bytes]) -> None:
-    """Wait until the kernel listens, which takes it some hundredths of a second. A client that comes before is refused,
-    and ZMQ waits a tenth of a second until it tries again. The heartbeat is the last channel that the kernel opens."""
-    address = info.get("ip"), info.get("hb_port")
-    end = time.monotonic() + BOUND_SECONDS
-    while info.get("transport") == "tcp" and address[1] and time.monotonic() < end and process.poll() is None:
-        try:
-            socket.create_connection(address, PAUSE).close()
-            return
-        except OSError:
-            await anyio.sleep(PAUSE)
 
 
 class Launch:

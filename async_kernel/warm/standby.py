@@ -13,11 +13,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
 from async_kernel.errors import AsyncKernelError
+from async_kernel.launcher import guard, listen, make_plan
 from async_kernel.settings import Settings, Start, parse
 
 from .channel import VERSION, receive, send
@@ -57,10 +58,10 @@ def stand_by(descriptor: int, command: Sequence[str]) -> None:
     or the standby cannot be the kernel that is wanted, the process ends.
     """
     with socket.socket(fileno=descriptor) as connection:
-        standby = Standby(command)
+        standby = Standby(command, connection)
         try:
             send(connection, {"version": VERSION})
-            if not _asked(connection, AGE):
+            if _first_of(connection, AGE) != connection.fileno():
                 os._exit(0)
             job, descriptors = receive(connection)
             try:
@@ -83,8 +84,9 @@ def become_kernel() -> None:
     runpy._run_module_as_main("async_kernel")  # type: ignore[attr-defined]  # private
 
 
-def _asked(connection: socket.socket, seconds: float) -> bool:
-    """Wait until the server says something, which is so when it has closed the socket; whether it did in time.
+def _first_of(connection: socket.socket, seconds: float | None = None, other: int = -1) -> int:
+    """Wait until the server says something, which is so when it has closed the socket, or has ended, or the descriptor
+    `other` has something to read; whose descriptor it was, -1 after so many seconds.
 
     A process that the server has forked may hold the socket open, so the end of the server is waited for as well.
     """
@@ -92,33 +94,37 @@ def _asked(connection: socket.socket, seconds: float) -> bool:
         raise OSError("no processes are kept ready on Windows")
     poll = select.poll()
     poll.register(connection, select.POLLIN)
+    if other >= 0:
+        poll.register(other, select.POLLIN)
     with ExitStack() as watched:
         if sys.platform == "linux":
             with suppress(OSError):
                 server = os.pidfd_open(os.getppid())
                 watched.callback(os.close, server)
                 poll.register(server, select.POLLIN)
-        return any(number == connection.fileno() for number, _ in poll.poll(seconds * 1000))
+        ready = [number for number, _ in poll.poll(None if seconds is None else seconds * 1000)]
+    return connection.fileno() if connection.fileno() in ready else min(ready, default=-1)
 
 
 class Standby:
     """A process with the stack imported, which knows whether it can be a given kernel."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], connection: socket.socket) -> None:
         self._inherited = inherited()
         self._environ = dict(os.environ)
         self._settings = _settings_of(command)
         started = time.time_ns()
         with noting_variables() as noted:
-            _at_low_priority(self._load)
+            guardian = guard()
+            _at_low_priority(self._load, connection)
         self._read = noted
+        if guardian is not None:
+            guardian.wait_started()
         gc.collect()  # a kernel's own collections find nothing of this
         self._files = _stamps()
         self._torn = any(started < changed <= time.time_ns() for changed in self._files.values())
 
     def _load(self) -> None:
-        from async_kernel.launcher import make_plan
-
         if self._settings is not None:
             with suppress(AsyncKernelError):  # a kernel that cannot run says so itself
                 import_stack(make_plan(self._settings))
@@ -127,7 +133,8 @@ class Standby:
         """Become as a process is that was started for the job. Raises Refusal, or another error as that start would."""
         if sys.platform == "win32":
             raise OSError("no processes are kept ready on Windows")
-        self._check(job, descriptors)
+        settings = _settings_of(job["command"])
+        self._check(settings, job, descriptors)
         os.chdir(job["cwd"])
         os.umask(job["umask"])
         take_standard(descriptors)
@@ -139,9 +146,11 @@ class Standby:
         sys.argv[:] = ["", *command[3:]]
         if not sys.flags.safe_path:
             sys.path.insert(0, os.getcwd())
+        if settings is not None:
+            listen(settings)
 
-    def _check(self, job: Mapping[str, Any], descriptors: Sequence[int]) -> None:
-        if _settings_of(job["command"]) != self._settings:
+    def _check(self, settings: Settings | None, job: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+        if _without_file(settings) != _without_file(self._settings):
             raise Refusal("other arguments")
         if job["inherited"] != self._inherited:
             names = [name for name, value in job["inherited"].items() if self._inherited.get(name) != value]
@@ -151,17 +160,22 @@ class Standby:
             raise Refusal(f"another value of {', '.join(fixed)}")
         if len(descriptors) != 3:
             raise Refusal("standard descriptors that did not come along")
-        if self._torn or _stamps() != self._files:
+        if self._torn or any(_time_of(path) != changed for path, changed in self._files.items()):
             raise Refusal("modules that have changed on the disk")
 
 
 def _settings_of(command: Sequence[str]) -> Settings | None:
-    """The settings of `PYTHON -m async_kernel ...`, but for the connection file; None where they are wrong."""
+    """The settings of `PYTHON -m async_kernel ...`; None where they are wrong."""
     try:
         parsed = parse(command[3:])
     except AsyncKernelError:
         return None
-    return parsed.settings._replace(connection_file="") if isinstance(parsed, Start) else None
+    return parsed.settings if isinstance(parsed, Start) else None
+
+
+def _without_file(settings: Settings | None) -> Settings | None:
+    """The settings but for the connection file, which each kernel has for itself."""
+    return None if settings is None else settings._replace(connection_file="")
 
 
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
@@ -183,18 +197,26 @@ def _time_of(path: str) -> int:
         return 0
 
 
-def _at_low_priority(load: Any) -> None:
+def _at_low_priority(load: Callable[[], object], connection: socket.socket) -> None:
     """Call `load()`, on Linux in a thread that gives way to whatever else wants to run. A thread has a priority of its
-    own there; that of a process can be lowered but not raised again."""
+    own there; that of a process can be lowered but not raised again. If the server ends meanwhile, so does the process.
+    """
     if sys.platform != "linux":
         load()
         return
+    reader, writer = os.pipe()
 
     def loading() -> None:
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        load()
+        try:
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            load()
+        finally:
+            os.close(writer)
 
     thread = threading.Thread(target=loading, name="loading")
     thread.start()
+    if _first_of(connection, other=reader) != reader:
+        os._exit(0)
     thread.join()
+    os.close(reader)

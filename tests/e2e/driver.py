@@ -86,7 +86,7 @@ class KernelDriver:
         self.backend = backend
         self.library = "trio" if backend == "trio" else "asyncio"
         self.folder = folder
-        self.manager = KernelManager(kernel_name=spec)
+        self.manager = self.make_manager(spec)
         self._start_again: Callable[[], object]
         self.client: BlockingKernelClient
         self.process: subprocess.Popen[bytes]
@@ -96,6 +96,10 @@ class KernelDriver:
         self._published: dict[str, list[Message]] = defaultdict(list)
 
     # Life
+
+    def make_manager(self, spec: str) -> KernelManager:
+        """A manager of kernels of this spec."""
+        return KernelManager(kernel_name=spec)
 
     def launch(
         self,
@@ -149,7 +153,7 @@ class KernelDriver:
         """Start the kernel with other ports: those that jupyter_client has found are anybody's until they are bound."""
         self._let_go()
         self._log.unlink()
-        self.manager = KernelManager(kernel_name=self.manager.kernel_name)
+        self.manager = self.make_manager(self.manager.kernel_name)
         self._start_again()
 
     def _is_heard(self) -> bool:

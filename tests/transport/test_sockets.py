@@ -17,7 +17,7 @@ from async_kernel.errors import ConnectionFileError
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel
 from async_kernel.transport import sockets as module
-from async_kernel.transport.sockets import bind_sockets
+from async_kernel.transport.sockets import bind_sockets, listen_at
 
 DEADLINE_MS = 20_000
 
@@ -94,6 +94,36 @@ def test_ports_that_are_given_are_bound_before_others_are_chosen(monkeypatch: py
     assert bound[:2] == ["tcp://127.0.0.1:50001", "tcp://127.0.0.1:50002"]
     assert set(bound[2:]) == {"tcp://127.0.0.1:*"}
     assert list(sockets.by_channel) == [Channel.CONTROL, Channel.SHELL, Channel.STDIN, Channel.IOPUB]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process becomes a kernel there")
+def test_a_client_that_comes_before_the_sockets_is_served_by_them() -> None:
+    first = bind_sockets(ConnectionInfo())  # for free ports
+    connection = first.connection
+    first.close()
+    listen_at(connection)
+    socket.create_connection(("127.0.0.1", connection.shell_port), 1).close()
+    with zmq.Context() as context, context.socket(zmq.DEALER) as client:
+        client.linger = 0
+        client.reconnect_ivl = -1  # never: it has one chance
+        client.connect(connection.address(Channel.SHELL))
+        client.send(b"early")
+        sockets = bind_sockets(connection)
+        try:
+            assert sockets.connection == connection
+            assert sockets.by_channel[Channel.SHELL].poll(DEADLINE_MS)
+            assert sockets.by_channel[Channel.SHELL].recv_multipart()[1:] == [b"early"]
+        finally:
+            sockets.close()
+    assert module._listening == {}
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", connection.shell_port), 1)
+
+
+def test_a_name_instead_of_an_address_is_left_to_the_sockets() -> None:
+    with pytest.raises(OSError, match="illegal IP"):
+        listen_at(ConnectionInfo(ip="localhost", shell_port=1))
+    assert module._listening == {}
 
 
 def test_an_address_that_is_not_ours_is_named() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
 from async_kernel.warm.pool import Pool, pool_for
@@ -25,10 +26,15 @@ class WarmDriver(KernelDriver):
     """A kernel by the provisioner `async-warm`."""
 
     def __init__(self, spec: str, backend: str, folder: Path, standbys: int = 1) -> None:
+        self._standbys = standbys
         super().__init__(spec, backend, folder)
-        config = {"standbys": standbys}
-        stanza = {"provisioner_name": "async-warm", "config": config}
-        self.manager.kernel_spec.metadata["kernel_provisioner"] = stanza  # type: ignore[union-attr]
+
+    def make_manager(self, spec: str) -> KernelManager:
+        """A manager of warm starts."""
+        manager = super().make_manager(spec)
+        stanza = {"provisioner_name": "async-warm", "config": {"standbys": self._standbys}}
+        manager.kernel_spec.metadata["kernel_provisioner"] = stanza  # type: ignore[union-attr]
+        return manager
 
     @property
     def pool(self) -> Pool:
@@ -56,11 +62,18 @@ def start(specs: Mapping[str, str], tmp_path: Path) -> Iterator[StartWarm]:
     """Start kernels: `start("trio")`. All are closed, and the pools emptied."""
     with ExitStack() as stack:
 
-        def start(backend: str = "asyncio", *, standbys: int = 1, **options: Any) -> WarmDriver:
-            folder = tmp_path / "kernel"
+        def start(
+            backend: str = "asyncio",
+            *,
+            standbys: int = 1,
+            prepare: Callable[[KernelManager], object] = lambda manager: None,
+            **options: Any,
+        ) -> WarmDriver:
+            folder = tmp_path / "kernel"  # the same for all: they are compared
             folder.mkdir(exist_ok=True)
             driver = WarmDriver(specs[backend], backend, folder, standbys)
             stack.callback(driver.pool.clear)
+            prepare(driver.manager)
             driver.launch(**options)
             stack.callback(driver.close)
             return driver.wait_ready()

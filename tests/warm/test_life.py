@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,8 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from async_kernel.settings.parser import WARM
-from async_kernel.warm import provisioner
+from async_kernel.warm import pool as pools
+from async_kernel.warm.pool import Model, Standby, start_standby
 from tests.e2e.driver import wait_until
 
 from .conftest import PROVISIONER, StartWarm, wait_filled
@@ -48,9 +51,8 @@ def test_a_restart_is_warm_and_each_process_serves_once(start: StartWarm, backen
     assert driver.execute("1 + 1").result == "2"
 
 
-def test_a_client_finds_the_channels_open(start: StartWarm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_finds_the_channels_open(start: StartWarm) -> None:
     """It comes when `start_kernel` has returned; ZMQ would let it wait for a tenth of a second if it were refused."""
-    monkeypatch.setattr(provisioner, "BOUND_SECONDS", 20.0)
     maker = start()
     wait_filled(maker.pool)
     expected = maker.pool.ready[0].process.pid
@@ -82,6 +84,33 @@ def test_an_interrupt_and_a_shutdown_reach_it(start: StartWarm, backend: str) ->
     assert driver.wait_exit() == 0
 
 
+def test_where_a_port_was_taken_it_is_started_again_by_the_same_means(start: StartWarm) -> None:
+    maker = start()
+    wait_filled(maker.pool)
+    with socket.create_server(("127.0.0.1", 0)) as taker:
+        driver = start(prepare=lambda manager: _take_port(manager, taker.getsockname()[1]))
+    assert driver.execute("6 * 7").result == "42"
+    assert type(driver.manager.provisioner).__name__ == "WarmProvisioner"
+
+
+def _take_port(manager: KernelManager, port: int) -> None:
+    manager.iopub_port, manager.cache_ports = port, False
+
+
+def test_it_has_one_guardian_which_ends_what_it_leaves(start: StartWarm, tmp_path: Path) -> None:
+    mark = f"of_{tmp_path.name}_{os.getpid()}"
+    maker = start(env={"MARK": mark})
+    wait_filled(maker.pool)
+    warm = start(standbys=0, env={"MARK": mark})
+    assert warm.is_warm
+    assert len(marked(mark)) == 4, "two kernels, with a guardian each"
+    warm.expects_stderr = True
+    child = warm.value("__import__('subprocess').Popen(['sleep', '60']).pid")
+    assert child in {process.pid for process in marked(mark)}
+    warm.process.kill()
+    wait_until(lambda: len(marked(mark)) == 2, "the end of the kernel, its child and its guardian")
+
+
 def test_random_values_are_distinct(start: StartWarm) -> None:
     maker = start()
     values = maker.value(RANDOM)
@@ -102,6 +131,26 @@ def test_two_are_ready_and_the_environment_is_the_kernel_s(start: StartWarm) -> 
     assert one.value("__import__('os').environ['WHICH']") == "one"
     assert other.value("__import__('os').environ['WHICH']") == "other"
     wait_filled(maker.pool, 2)
+
+
+def test_one_that_was_coming_is_not_ready_after_a_clearance(start: StartWarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made for the same start as those that were ready, and would be refused as they were."""
+    started, cleared = threading.Event(), threading.Event()
+    made: list[Standby] = []
+
+    def start_slowly(model: Model) -> Standby:
+        started.set()
+        assert cleared.wait(60)
+        made.append(start_standby(model))
+        return made[-1]
+
+    monkeypatch.setattr(pools, "start_standby", start_slowly)
+    driver = start()
+    assert started.wait(60)
+    driver.pool.clear()
+    cleared.set()
+    wait_until(lambda: made and made[0].process.returncode is not None, "the end of the one that was coming", 60)
+    assert driver.pool.ready == []
 
 
 def test_one_that_ends_is_let_go(start: StartWarm) -> None:
@@ -147,35 +196,63 @@ manager.shutdown_kernel(now=True)
 """
 
 
-@pytest.mark.parametrize("how", ["kill", "fork", "exit"])
+SLOW = """
+# A process that is to be ready stands in an import for a minute.
+import sys, time
+from importlib.machinery import PathFinder
+
+class Slow(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name == "IPython" and "async_kernel.warm" in sys.orig_argv:
+            time.sleep(60)
+        return PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Slow
+"""
+
+
+@pytest.mark.parametrize("how", ["kill", "fork", "exit", "kill while they load"])
 def test_they_end_with_their_server(specs: dict[str, str], how: str, tmp_path: Path) -> None:
-    """In two seconds, however it ends, and whoever else holds the sockets."""
+    """In two seconds, however it ends, and whoever else holds the sockets; with the kernel and all guardians."""
     script = tmp_path / "server.py"
     script.write_text(SERVER)
-    environ = {**os.environ, "PYTHONWARNINGS": "error"}
+    mark = f"of_{tmp_path.name}_{os.getpid()}"
+    environ = {**os.environ, "PYTHONWARNINGS": "error", "MARK": mark}
+    if "load" in how:
+        (tmp_path / "sitecustomize.py").write_text(SLOW)
+        environ["PYTHONPATH"] = str(tmp_path)
     with subprocess.Popen(
         [sys.executable, str(script), specs["asyncio"], how], stdout=subprocess.PIPE, env=environ
     ) as server:
         try:
             assert server.stdout is not None
-            pids = [int(word) for word in server.stdout.readline().strip(b"[]\n").split(b",")]
-            assert len(pids) == 3
+            if "load" in how:
+                wait_until(lambda: len(marked(mark)) == 1 + 2 + 4, "kernel and guardian, two that load and theirs")
+            else:
+                pids = server.stdout.readline().strip(b"[]\n").split(b",")
+                assert len(pids) == 3
             if how == "exit":
                 assert server.wait(20) == 0
-            left = (
-                [psutil.Process(child.pid) for child in psutil.Process(server.pid).children()] if how == "fork" else []
-            )
+            else:
+                assert len(marked(mark)) >= 6
+            left = psutil.Process(server.pid).children() if how == "fork" else []
+            left = [child for child in left if "-m" not in child.cmdline()]
         finally:
             server.kill()
         try:
-            wait_until(lambda: not any(map(_lives, pids)), "the end of all", 2)
+            server.wait()
+            wait_until(lambda: not set(marked(mark)) - set(left), "the end of all", 2)
         finally:
-            for child in left:
+            for child in marked(mark):
                 child.kill()
 
 
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def marked(mark: str) -> list[psutil.Process]:
+    """The processes that have `mark` in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
