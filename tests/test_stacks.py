@@ -7,8 +7,11 @@ import gc
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -191,6 +194,31 @@ def test_work_that_fails_or_is_dropped_is_forgotten() -> None:
     dropped.send(None)
     dropped.close()
     assert snapshot._holders == {}
+
+
+def test_work_that_has_ended_is_let_go_of_at_once() -> None:
+    """Each cell and each comm message is such work, with all that its request has brought: buffers of many megabytes
+    lay about until the garbage collector came."""
+
+    class Work:
+        pass
+
+    def fails() -> None:
+        raise ValueError
+
+    gc.disable()
+    try:
+        for function in (lambda: None, partial(asyncio.sleep, 0), fails):
+            work = Work()
+            kept = ref(work)
+            step = held_by(work, function).send
+            with suppress(StopIteration, ValueError):
+                while True:
+                    step(None)
+            del work, step
+            assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_a_checkpoint_is_behind_the_function_that_calls_it() -> None:

@@ -277,3 +277,5 @@ async def held_by(
         return await given if iscoroutine(given) else cast("T", given)
     finally:
         del _holders[frame]
+        # It would hold itself, and with it the holder and its request, until the garbage collector comes.
+        del frame
