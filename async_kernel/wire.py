@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from async_kernel.errors import ProtocolError
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
-from async_kernel.protocol.messages import Message
+from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.protocol.refusals import Refusals
 from async_kernel.protocol.signing import Signer
@@ -27,6 +27,7 @@ from async_kernel.transport.connection_file import fill_in_ports, open_connectio
 from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
 from async_kernel.transport.registration import register
 from async_kernel.transport.replay import Replay
+from async_kernel.transport.socket_calls import keep
 from async_kernel.transport.sockets import bind_sockets
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Wire:
 
     # Messages: called in the I/O thread
 
-    def _deliver(self, channel: Channel, frames: list[bytes]) -> None:
+    def _deliver(self, channel: Channel, frames: list[Buffer]) -> None:
         assert self._accept is not None
         try:
             message = self.codec.decode(frames)
@@ -156,7 +157,7 @@ def _launch(settings: Settings) -> Launch | None:
 
 def make_codec(info: ConnectionInfo) -> Codec:
     """The codec of a kernel with this connection information, for a session of its own."""
-    return Codec(Signer(info.key.encode(), info.signature_scheme), os.urandom(16).hex(), _username(), _now)
+    return Codec(Signer(info.key.encode(), info.signature_scheme), os.urandom(16).hex(), _username(), _now, keep)
 
 
 def _now() -> str:

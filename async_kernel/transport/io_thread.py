@@ -32,6 +32,7 @@ import zmq
 from async_kernel.interrupts.foreign_handlers import may_raise_here
 from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
+from async_kernel.system.heap import LARGE_BYTES, keep_heap
 from async_kernel.system.real import real
 from async_kernel.system.reserve import free, spared
 from async_kernel.system.service_thread import ServiceThread
@@ -93,7 +94,7 @@ class IOThread:
     def __init__(
         self,
         sockets: Sockets,
-        deliver: Callable[[Channel, list[bytes]], None],
+        deliver: Callable[[Channel, list[Buffer]], None],
         welcome: Callable[[bytes], Sequence[Buffer]],
         note: Note,
         backlog: int = BACKLOG_BYTES,
@@ -383,7 +384,7 @@ class IOThread:
         left = max(0.0, self._stop_at - real.monotonic())
         return left if pause is None else min(left, pause)
 
-    def _hand_over(self, channel: Channel, frames: list[bytes]) -> None:
+    def _hand_over(self, channel: Channel, frames: list[Buffer]) -> None:
         try:
             self._deliver(channel, frames)
         except Exception:  # a fault of ours in one message must not end the others' way in
@@ -399,9 +400,9 @@ class IOThread:
         self._used.clear()
         return False
 
-    def _receive(self, channels: Collection[Channel]) -> tuple[list[tuple[Channel, list[bytes]]], set[Channel]]:
+    def _receive(self, channels: Collection[Channel]) -> tuple[list[tuple[Channel, list[Buffer]]], set[Channel]]:
         """What has arrived on `channels`, up to a fair share of each, and those of them that may have more."""
-        arrived: list[tuple[Channel, list[bytes]]] = []
+        arrived: list[tuple[Channel, list[Buffer]]] = []
         left: set[Channel] = set()
         for channel, socket in self._sockets.by_channel.items():
             if channel not in channels:
@@ -415,7 +416,7 @@ class IOThread:
                 frames = receive(socket)
                 arrived.append((channel, frames))
                 if channel is Channel.SHELL:
-                    self._publisher.recent.asks(frames[0])
+                    self._publisher.recent.asks(bytes(frames[0]))
             else:
                 left.add(channel)
         return arrived, left
@@ -445,6 +446,8 @@ class IOThread:
 
     def _send(self, item: Item) -> None:
         if not isinstance(item, Plain):
+            if item.size >= LARGE_BYTES:
+                keep_heap()
             self._publisher.show(item)
         elif item.channel is Channel.IOPUB:
             self._publisher.send(item.message)

@@ -10,11 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import zmq
-from zmq.backend import Socket
+from zmq.backend import Frame, Socket
 
 from async_kernel.protocol.messages import Buffer
+from async_kernel.system.heap import keep_heap
 
-__all__ = ["has_arrivals", "receive", "send"]
+__all__ = ["LARGE_BYTES", "has_arrivals", "keep", "receive", "send"]
+
+LARGE_BYTES = 1 << 16
+"""From this size on a buffer stays in the memory of ZMQ's that it has come in, or was copied into once: each further
+copy of many megabytes takes longer than the rest of its way. Smaller ones are objects of Python's."""
+
+PARTS = 7
+"""The frames of a message before its buffers: identity, delimiter, digest, four of JSON."""
 
 # Without annotations of their own, and numbers: see above.
 _send: Any = Socket.send
@@ -30,15 +38,34 @@ def has_arrivals(socket: zmq.Socket[bytes]) -> bool:
     return bool(_get(socket, _EVENTS) & _POLLIN)
 
 
-def receive(socket: zmq.Socket[bytes]) -> list[bytes]:
-    """The frames of the next message. `zmq.Again` when there is none."""
-    frames: list[bytes] = []
+def receive(socket: zmq.Socket[bytes]) -> list[Buffer]:
+    """The frames of the next message, large buffers where ZMQ has them. `zmq.Again` when there is none."""
+    frames: list[Buffer] = []
     more = True
     while more:
         frame = _receive(socket, _NOBLOCK, False)  # it knows whether more follow: to ask the socket takes far longer
-        frames.append(frame.bytes)
+        if len(frames) >= PARTS and len(frame) >= LARGE_BYTES:
+            keep_heap()
+            frames.append(frame.buffer)
+        else:
+            frames.append(frame.bytes)
         more = frame.more
     return frames
+
+
+def keep(buffer: Buffer) -> Buffer:
+    """`buffer` as it is now, without gaps. One that has come in is not copied, as nobody can write into it; another
+    large one is for the last time."""
+    if type(buffer) is bytes:
+        return buffer
+    view = memoryview(buffer)
+    if not view.c_contiguous:
+        return bytes(view)
+    kept: Any = view.obj
+    if not isinstance(kept, Frame) or not view.readonly or view.nbytes != len(kept):
+        kept = bytes(view) if view.nbytes < LARGE_BYTES else Frame(view, copy=True)
+    frame: Buffer = kept  # of ZMQ's, which is a buffer like any other
+    return frame
 
 
 def send(socket: zmq.Socket[bytes], frames: Sequence[Buffer]) -> None:

@@ -139,6 +139,29 @@ def test_buffers_are_those_of_the_moment() -> None:
     assert all(memoryview(buffer).c_contiguous for buffer in (whole, every_other)), "ZMQ takes no others"
 
 
+def test_buffers_that_come_in_are_views_that_copy_nothing_and_cannot_be_written_into() -> None:
+    frames = [*frames_of(HEADER), bytearray(b"large"), b"small"]
+    large, small = make_codec().decode(frames).buffers
+    assert isinstance(large, memoryview)
+    assert isinstance(small, memoryview)
+    assert large.obj is frames[-2]
+    assert small.obj is frames[-1]
+    assert large.readonly
+
+
+@given(st.text() | st.text('\\"\n\r\t\x00\x1f\x7f aß漢😀'))
+def test_a_long_text_is_quoted_as_a_short_one(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("async_kernel.protocol.codec.LONG_TEXT", 0)
+        assert to_json(text).decode() == json.dumps(text, ensure_ascii=False)
+
+
+def test_a_long_text_of_a_class_of_its_own_and_one_that_is_no_utf_8() -> None:
+    long = "x" * 10_000
+    assert to_json({"text": Label(long)}) == b'{"text":"%s"}' % long.encode()
+    assert to_json([long + "\ud800"]) == b'["%s?"]' % long.encode()
+
+
 # What JSON has no form for
 
 
