@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Coroutine
 from functools import cached_property
-from inspect import iscoroutine
-from types import FrameType
+from types import CoroutineType, FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from .owners import LOOPS, OURS, Owner, module_of, owner_of
@@ -274,7 +273,7 @@ async def held_by(
     _holders[frame] = holder
     try:
         given = function(*args, **kwargs)
-        return await given if iscoroutine(given) else cast("T", given)
+        return await given if isinstance(given, CoroutineType) else cast("T", given)
     finally:
         del _holders[frame]
         # It would hold itself, and with it the holder and its request, until the garbage collector comes.
