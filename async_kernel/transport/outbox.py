@@ -225,14 +225,18 @@ class Outbox:
                 wait = self._wait_of(item) if patience is None else patience
                 if wait > 0:
                     return wait
-            if not self._lock.acquire(blocking=False):  # who has it may be waiting for the GIL
-                return SOON_SECONDS
+            lock = self._lock
             try:
+                if not lock.acquire(blocking=False):  # who has it may be waiting for the GIL
+                    return SOON_SECONDS
                 if item is self._open:
                     self._open = None
                 item.take()
-            finally:
-                self._lock.release()
+            finally:  # as in `_begin`: a signal handler that raises behind the acquisition would keep it held
+                try:  # noqa: SIM105, the same
+                    lock.release()
+                except RuntimeError:
+                    pass
             self._last_text, self._last_key = real.monotonic(), item.key
         return self._items.popleft()
 

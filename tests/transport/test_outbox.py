@@ -196,6 +196,40 @@ def test_a_signal_handler_that_raises_leaves_the_way_free(late: bool) -> None:
             return
 
 
+def test_a_signal_handler_that_raises_while_text_is_taken_leaves_the_way_free() -> None:
+    """Behind each call in turn, where Python looks for signals."""
+    for number in itertools.count(1):
+        outbox = Outbox()
+        outbox.writer(KEY, build, None, lambda: None)("text\n")
+        ended = itertools.count(1)
+
+        def raises(frame: FrameType, event: str, _: object, ended: Iterator[int] = ended, last: int = number) -> None:
+            ours = frame.f_code.co_filename == outbox_module.__file__ and event in ("call", "c_return")
+            if ours and next(ended) == last:
+                raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(raises)
+        try:
+            outbox.take(patience=0.0)
+        except KeyboardInterrupt:
+            raised = True
+        else:
+            raised = False
+        finally:
+            sys.setprofile(before)
+        outbox.put(Plain(Channel.IOPUB, [b"a"]))
+        outbox.writer(KEY, build, None, lambda: None)("after\n")
+        found: list[Item | float] = []
+        other = threading.Thread(target=lambda: found.append(outbox.take(patience=0.0)))  # noqa: B023  # it ends here
+        other.start()
+        other.join()
+        assert not isinstance(found[0], float), f"behind call {number} the lock was kept"
+        if not raised:
+            assert number > 3
+            return
+
+
 def test_nothing_joins_text_that_was_never_put_in() -> None:
     """As a signal handler may raise while it is."""
 
