@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import shutil
 import signal
 import socket as tcp
@@ -545,8 +546,8 @@ def test_15_a_port_that_is_taken(loop: str, note: Note) -> None:
 
 @pytest.mark.timeout(3600)
 def test_15_starts_at_once(loop: str, note: Note, long: bool) -> None:
-    """Each launcher finds ports and lets them go, and may find one that another was given: then one kernel has it, and
-    the other says so and ends. All others serve."""
+    """Each launcher finds ports and lets them go, and others may be given the same: then one has it, and the kernel
+    that has not says so and ends. All others serve."""
     with ExitStack() as stack:
         kernels = []
         for _ in range(200 if long else 12):
@@ -562,14 +563,15 @@ def test_15_starts_at_once(loop: str, note: Note, long: bool) -> None:
                 kernel.reconnect()
                 serves(kernel)
             except Missed:
-                failed.append((kernel.log().strip(), max(given[port] for port in own)))
+                failed.append(kernel)
             kernel.client.close()
         twice = sum(times - 1 for times in given.values())
         note(f"{len(failed)} of {len(kernels)} failed, {twice} ports were given twice")
-        assert len(failed) <= twice
-        for said, times in failed:
-            assert times > 1, said
-            assert "cannot be bound" in said
+        for kernel in failed:
+            found = re.search(r"cannot be bound to tcp://127\.0\.0\.1:(\d+)", kernel.log())
+            assert found, kernel.log()
+            port = int(found[1])
+            assert given[port] > 1 or is_open(port), f"nobody else has {port}"
 
 
 def wait_until_open(kernel: Kernel, ports: list[int]) -> None:
