@@ -5,6 +5,9 @@ into pytest's temporary folder.
 
 `--kernel-spec=NAME` drives the end-to-end tests against another installed kernel, a peer, to see which of them tell
 kernels apart; it is combined with `-k asyncio`, as a peer has one backend.
+
+`--python=OTHER/bin/python` puts the tests that start a kernel, or a command, to the async-kernel of another
+environment, such as an older version's: see `tests/drop_in.py`. Tests that import the package test the one beside them.
 """
 
 from __future__ import annotations
@@ -127,6 +130,9 @@ def _deadline(item: pytest.Item) -> float:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="the tests of all folders, not only the fast ones")
     parser.addoption("--kernel-spec", default="", metavar="NAME", help="test this installed kernel instead of ours")
+    parser.addoption(
+        "--python", type=os.path.abspath, metavar="PATH", help="test the async-kernel of this interpreter's environment"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -189,18 +195,26 @@ def peer(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def specs(home: Path, peer: str) -> Mapping[str, str]:
+def python(request: pytest.FixtureRequest) -> Path:
+    """The interpreter whose kernel and command line are tested: the one that runs the tests, if no other is named."""
+    return Path(request.config.getoption("--python") or sys.executable)
+
+
+@pytest.fixture(scope="session")
+def specs(home: Path, peer: str, python: Path) -> Mapping[str, str]:
     """The kernel spec of each backend, written by the project's own command line: `{"trio": "async-trio", ...}`."""
     if peer:
         return dict.fromkeys(BACKENDS, peer)
-    return write_specs(home / "jupyter" / "kernels", sys.executable)
+    return write_specs(home / "jupyter" / "kernels", str(python))
 
 
 def write_specs(folder: Path, python: str, prefix: str = "async") -> Mapping[str, str]:
     """Have the command line of an interpreter's environment write the spec of each backend; the names of the specs."""
+    folder.mkdir(parents=True, exist_ok=True)
     for backend, options in BACKENDS.items():
         subprocess.run(
             [python, "-m", "async_kernel", "-a", f"{prefix}-{backend}", f"--folder={folder}", *options],
+            cwd=folder,  # in the checkout its package would be found first
             check=True,
             timeout=60,
         )

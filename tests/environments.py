@@ -14,7 +14,7 @@ import venv
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["ROOT", "cache", "lock", "make"]
+__all__ = ["ROOT", "cache", "lock", "make", "site_packages"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,6 +27,13 @@ def cache(name: str) -> Path:
 def lock(name: str) -> Path:
     """The lock of an environment: `release/suites-environment.txt`. `release/lock.py` writes it."""
     return ROOT / "release" / f"{name}-environment.txt"
+
+
+def site_packages(python: Path) -> Path:
+    """The folder of the packages that are installed for an interpreter."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    said = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    return Path(said.rstrip("\n"))
 
 
 def make(name: str, variables: Mapping[str, str], ours: bool = True) -> Path:

@@ -269,8 +269,11 @@ class _Pointer:
 def _alone(lab: Lab, name: str, *cells: str):  # type: ignore[no-untyped-def]
     """A notebook that has the page of JupyterLab to itself."""
     page = lab.page
-    page.goto(lab.server.url(f"doc/tree/{lab.server.write(name, lab.kernel, cells)}"))
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+    path = lab.server.write(name, lab.kernel, cells)
+    page.goto(lab.server.url(f"doc/tree/{path}"))
+    notebook = lab.notebook(path)  # its own indicator: on a busy machine JupyterLab's status bar may stay without one
+    notebook.wait_connected()
+    notebook.wait_state("idle")
     if page.locator("#jp-left-stack:visible").count():
         page.keyboard.press("Control+b")
     yield page

@@ -22,14 +22,13 @@ ROWS = 20
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, metavar="N", help="tests/chaos: what is taken at random")
-    parser.addoption("--python", default=sys.executable, metavar="PATH", help="tests/chaos: whose kernel is attacked")
     parser.addoption(
         "--long", action="store_true", help="tests/chaos: every row on each loop, and as much as hours take"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    PYTHON[:] = [config.getoption("--python", sys.executable)]
+    PYTHON[:] = [config.getoption("--python", None) or sys.executable]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

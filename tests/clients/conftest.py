@@ -36,11 +36,11 @@ def python(outside: Mapping[str, str]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def specs(home: Path, peer: str, python: Path) -> Mapping[str, str]:
-    """The kernel spec of each backend in that environment, written by its own command line."""
+def specs(home: Path, peer: str, python: Path, pytestconfig: pytest.Config) -> Mapping[str, str]:
+    """The kernel spec of each backend in that environment, or in the one that `--python` names."""
     if peer:
         return dict.fromkeys(BACKENDS, peer)
-    return write_specs(home / "clients" / "kernels", str(python))
+    return write_specs(home / "clients" / "kernels", pytestconfig.getoption("--python") or str(python))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from async_kernel import __version__
 from async_kernel.command import kernels, output
 from async_kernel.kernelspec import store
 
-from .conftest import Run
+from .conftest import Ran, Run
 
 
 @pytest.mark.parametrize("words", [["-V"], ["--version"]])
@@ -118,19 +119,20 @@ def test_list(run: Run, prefix: Path) -> None:
 )
 @pytest.mark.parametrize("foreign", [False, True], ids=["this Python", "another"])
 def test_list_knows_what_is_missing(
-    options: list[str], state: str, mend: str, foreign: bool, run: Run, prefix: Path, monkeypatch: pytest.MonkeyPatch
+    options: list[str], state: str, mend: str, foreign: bool, run: Run, prefix: Path, python: Path
 ) -> None:
-    """As doctor does. Another Python is asked; here it is one that has this package and no other."""
+    """As doctor does. Another Python is asked. The one that lacks things has this package and no other."""
+    bare = bare_python(prefix.parent, python)
+    if not foreign:
+        run = functools.partial(run_by, bare)
     assert run("-a", "x", *options).status == 0
     assert run("-a", "fine").status == 0
     if foreign:
         for name in ("x", "fine"):
             spec = prefix / f"share/jupyter/kernels/{name}/kernel.json"
             data = json.loads(spec.read_text())
-            data["argv"][0] = str(bare_python(prefix.parent, without_tk=True))
+            data["argv"][0] = str(bare)
             spec.write_text(json.dumps(data))
-    else:
-        monkeypatch.setattr("async_kernel.loops.detect.MODULES", ())
     out = run("list").out
     [x] = [line for line in out.splitlines() if line.startswith("x ") and state in line][:1]
     assert "ready" not in x
@@ -143,16 +145,25 @@ def test_list_knows_what_is_missing(
     assert (told["fine"]["problem"], told["fine"]["next_step"]) == ("", "")
 
 
-def bare_python(folder: Path, without_tk: bool = False) -> Path:
-    """A Python that has async_kernel, and neither a backend nor a toolkit beside it."""
-    python = folder / "bare" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "bare"], check=True, timeout=60)
-        [site] = (folder / "bare").glob("lib/python*/site-packages")
-        (site / "async_kernel").symlink_to(Path(kernels.__file__).parents[1])
-        if without_tk:
-            (site / "no_tk.pth").write_text("import sys; sys.modules['tkinter'] = None\n")
-    return python
+def bare_python(folder: Path, python: Path) -> Path:
+    """A Python that has the package of another, and neither a backend nor a toolkit beside it."""
+    subprocess.run([python, "-m", "venv", "--without-pip", folder / "bare"], check=True, timeout=60)
+    [site] = (folder / "bare").glob("lib/python*/site-packages")
+    code = "import async_kernel; print(async_kernel.__path__[0])"
+    package = subprocess.run([python, "-c", code], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    (site / "async_kernel").symlink_to(package.stdout[:-1])
+    (site / "no_tk.pth").write_text("import sys; sys.modules['tkinter'] = None\n")
+    return folder / "bare" / "bin" / "python"
+
+
+def run_by(python: Path, *words: str) -> Ran:
+    """Run a command line by an interpreter, which has nothing of ours in its environment variables."""
+    folder = python.parents[1]
+    done = subprocess.run(
+        [python, "-m", "async_kernel", *words],
+        cwd=folder, env={"HOME": str(folder)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def test_prune(run: Run, prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,14 +39,19 @@ def ask(client: Any, code: str) -> str:
 
 @contextmanager
 def started(
-    line: str, folder: Path, through: Sequence[str] = (), settled: Callable[[str], bool] = lambda text: True
+    line: str,
+    folder: Path,
+    through: Sequence[str] = (),
+    settled: Callable[[str], bool] = lambda text: True,
+    python: Path = Path(sys.executable),
 ) -> Iterator[Any]:
     """A client of the kernel that the line of the command line starts, once its connection file is `settled`."""
     runtime = folder / "runtime"
     runtime.mkdir(exist_ok=True)
     with (folder / "said").open("wb") as said:
         kernel = subprocess.Popen(
-            [*through, sys.executable, "-m", "async_kernel", *shlex.split(line)],
+            [*through, python, "-m", "async_kernel", *shlex.split(line)],
+            cwd=folder,
             env={**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)},
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -98,10 +103,10 @@ def test_a_kernel_without_a_client(line: str, backend: str, kernels: Path, tmp_p
         assert ask(client, BACKEND) == backend
 
 
-def test_a_connection_file_is_written_where_none_is(kernels: Path, tmp_path: Path) -> None:
+def test_a_connection_file_is_written_where_none_is(python: Path, kernels: Path, tmp_path: Path) -> None:
     (tmp_path / "runtime").mkdir()
     path = tmp_path / "runtime" / "kernel-mine.json"
-    with started(f"-f {shlex.quote(str(path))}", tmp_path) as client:
+    with started(f"-f {shlex.quote(str(path))}", tmp_path, python=python) as client:
         if os.name == "posix":
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert ask(client, "print(6 * 7)") == "42"
@@ -190,11 +195,11 @@ def test_what_strangers_could_do_is_said_once(fields: dict[str, str], said: str,
 )
 @pytest.mark.parametrize("file", [".", "mine.json"])
 def test_a_mistake_of_the_person_who_types_ends_the_start(
-    file: str, words: list[str], status: int, said: str, tmp_path: Path
+    file: str, words: list[str], status: int, said: str, python: Path, tmp_path: Path
 ) -> None:
     """Nobody else is told: no client knows of the kernel."""
     done = subprocess.run(
-        [sys.executable, "-m", "async_kernel", "-f", file, *words],
+        [python, "-m", "async_kernel", "-f", file, *words],
         cwd=tmp_path,
         env={**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)},
         capture_output=True,
@@ -240,10 +245,13 @@ def test_an_installed_spec_gives_the_defaults(kernels: Path, tmp_path: Path) -> 
         (["--env=ANSWER=42"], "import os; print(os.environ['ANSWER'])", "42"),
     ],
 )
-def test_a_kernel_started_by_jupyter_from_a_spec(options: list[str], cell: str, printed: str, kernels: Path) -> None:
+def test_a_kernel_started_by_jupyter_from_a_spec(
+    options: list[str], cell: str, printed: str, python: Path, kernels: Path
+) -> None:
     folder = str(kernels.parent)
     options = [option.replace("FOLDER", folder) for option in options]
-    assert command_line(["-a", "mine", f"--folder={kernels}", *options]) == 0
+    command = [str(python), "-m", "async_kernel", "-a", "mine", f"--folder={kernels}", *options]
+    subprocess.run(command, cwd=folder, check=True, timeout=DEADLINE)
     assert ask_spec("mine", cell) == printed.replace("FOLDER", folder)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from async_kernel.import_order import DEPENDENCIES, OPTIONAL
 from tests.conftest import BACKENDS
+from tests.environments import site_packages
 
 from .driver import KernelDriver, plain
 
@@ -26,17 +26,18 @@ with open({log!r}, "a") as file:
     file.write(__name__ + "\\n")
 is_the_users = True
 """
-START = Path(__file__).parents[2] / "share" / "site-packages" / "async_kernel_start.pth"
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that has what this one has, and the start file as an installation puts it."""
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=60)
+    subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True, timeout=60)
     [site] = folder.glob("lib/python*/site-packages")
-    (site / "all.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    (site / START.name).write_bytes(START.read_bytes())
+    installed = site_packages(python)
+    (site / "all.pth").write_text(f"import site; site.addsitedir({str(installed)!r})\n")
+    for start in installed.glob("async_kernel_start.pth"):
+        (site / start.name).write_bytes(start.read_bytes())
     return folder / "bin" / "python"
 
 
@@ -59,7 +60,7 @@ def was_run(folder: Path) -> list[str]:
 def kernel(python: Path, folder: Path, home: Path, backend: str) -> Iterator[KernelDriver]:
     kernels = home / "jupyter" / "kernels"
     words = ["-a", f"beside-{backend}", f"--folder={kernels}", "--fullpath", *BACKENDS[backend]]
-    subprocess.run([python, "-m", "async_kernel", *words], cwd=folder, check=True, timeout=60)
+    subprocess.run([python, "-m", "async_kernel", *words], cwd=python.parent, check=True, timeout=60)
     driver = KernelDriver(f"beside-{backend}", backend, folder)
     try:
         yield driver.launch().wait_ready()

@@ -11,14 +11,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+
+from tests.environments import site_packages
 
 from .driver import Cell, KernelDriver
 
@@ -91,21 +91,19 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the environment with
 
 
 @pytest.fixture(scope="session")
-def python_without(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python whose environment has all that this one has, but ipykernel."""
+def python_without(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python whose environment has all that of the tested kernel has, but ipykernel."""
     environment = tmp_path_factory.mktemp("without") / "environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=100)
-    paths = {"base": str(environment), "platbase": str(environment)}
-    for key in ("purelib", "platlib"):
-        folder = Path(sysconfig.get_path(key, vars=paths))
-        for entry in Path(sysconfig.get_path(key)).iterdir():
-            if not entry.name.startswith("ipykernel") and not (folder / entry.name).exists():
-                (folder / entry.name).symlink_to(entry)
-    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=100)
+    without = environment / "bin" / "python"
+    folder = site_packages(without)
+    for entry in site_packages(python).iterdir():
+        if not entry.name.startswith("ipykernel") and not (folder / entry.name).exists():
+            (folder / entry.name).symlink_to(entry)
     code = "import IPython, importlib.util; print(importlib.util.find_spec('ipykernel'))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([without, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.stdout == "None\n", done
-    return python
+    return without
 
 
 @pytest.fixture(scope="module", params=["beside ipykernel", "without ipykernel"])

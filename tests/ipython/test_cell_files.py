@@ -1,4 +1,4 @@
-"""The file names of cells, as libraries that go by them take them: real libraries, and a process for each restart."""
+"""The file names of cells, where what they are made of is taken away."""
 
 from __future__ import annotations
 
@@ -12,49 +12,6 @@ import pytest
 from async_kernel.namesakes.ipykernel.compiler import get_file_name
 
 from .harness import Ran
-from .test_process import python
-
-NUMBA = """
-import numba
-
-@numba.njit(cache=True)
-def double(x):
-    return 2 * x
-
-(double(21), sum(double.stats.cache_hits.values()))
-"""
-
-JOBLIB = """
-import joblib
-
-@joblib.Memory("kept", verbose=0).cache
-def square(x):
-    with open("computed", "a") as log:
-        log.write("once ")
-    return x * x
-
-(square(7), open("computed").read())
-"""
-
-
-def test_numba_caches_functions_of_cells_over_a_restart(tmp_path: Path) -> None:
-    results = [python(f"print(run({NUMBA!r}))", tmp_path)[0] for _ in range(2)]
-    assert results == ["['(42, 0)']\n", "['(42, 1)']\n"]
-
-
-def test_joblib_remembers_results_of_cells_over_a_restart(tmp_path: Path) -> None:
-    results = [python(f"print(run({JOBLIB!r}))", tmp_path)[0] for _ in range(2)]
-    assert results == ["[\"(49, 'once ')\"]\n"] * 2
-
-
-def test_line_profiler_shows_the_source_of_a_cell(cells: Callable[..., Ran]) -> None:
-    ran = cells(
-        "%load_ext line_profiler",
-        "def profiled():\n    first = 1\n    return first + 1  # the last line",
-        "%lprun -f profiled profiled()",
-    )
-    shown = "".join(part["data"]["text/plain"] for part in ran.reply["payload"]) + ran.text()
-    assert "return first + 1  # the last line" in shown
 
 
 def test_a_cell_that_replaces_getpid_changes_no_name(cells: Callable[..., Ran]) -> None:

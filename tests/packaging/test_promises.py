@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.drop_in import ROWS as FAULTS
+from tests.drop_in import Row, link
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "docs" / page for page in ("explain/promises.md", "compare/drop-in.md")]
 
@@ -37,3 +40,8 @@ def test_a_named_test_is_there(name: str, file: Path) -> None:
 @pytest.mark.parametrize("row", ROWS)
 def test_each_row_names_a_test(row: str) -> None:
     assert re.search(r"\[test_\w+\]", row)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.what for fault in FAULTS])
+def test_a_fault_of_old_stands_on_the_page_with_its_test(fault: Row) -> None:
+    assert f"| {fault.what} | {link(fault)} |" in TEXTS[PAGES[1]]
