@@ -75,11 +75,16 @@ def test_the_page(kernel: KernelDriver) -> None:
 def test_output_errors_and_interrupts(kernel: KernelDriver) -> None:
     kernel.execute(SETUP, seconds=SECONDS).ok()
 
-    for word in ("one", "two"):
-        asked = kernel.start(f"ray.get(speak.remote({word!r}))\ntime.sleep(3)")
-        assert f") {word} says the worker" in plain(kernel.finish(asked).ok().text())
-    asked = kernel.start("await Pending.of(speak.remote('three').future())\nimport anyio\nawait anyio.sleep(3)")
-    assert ") three says the worker" in plain(kernel.finish(asked).ok().text())
+    asks = {"one": "ray.get({})", "two": "ray.get({})", "three": "await Pending.of({}.future())"}
+    for word, wait in asks.items():  # output comes a moment after the result, so the cell is held until it is there
+        hold, let_go = kernel.gate()
+        if wait.startswith("await"):
+            hold = "import anyio\n" + hold.replace("time.sleep", "await anyio.sleep")
+        asked = kernel.start(f"{wait.format(f'speak.remote({word!r})')}\n{hold}")
+        published = kernel.wait_printed(asked, f"{word} says the worker")
+        assert f") {word} says the worker" in plain("".join(one["content"].get("text", "") for one in published))
+        let_go()
+        kernel.finish(asked).ok()
 
     for code in ("ray.get(fail.remote(3))", "await Pending.of(fail.remote(4).future())"):
         cell = kernel.execute(code)

@@ -97,7 +97,11 @@ def test_dask(start_kernel: StartKernel, backend: str) -> None:
         moves(kernel.publication(asked, lambda message: 1.0 in values([message]), what="the end of the bar"))
     kernel.execute("io = Caller.get('bars', backend='asyncio')").ok()
     code = "futures = client.map(slow, range(20, 36))\nio.call_soon(display, progress(futures, notebook=True))\n"
-    moves(kernel.execute(code + "client.gather(futures)\ntime.sleep(1)").ok().published)
+    hold, let_go = kernel.gate()
+    asked = kernel.start(f"{code}client.gather(futures)\n{hold}")
+    published = kernel.publication(asked, lambda message: 1.0 in values([message]), what="the end of the bar")
+    let_go()
+    moves(published + kernel.finish(asked).ok().published)
     cell = kernel.execute("progress(client.map(slow, range(40, 56)), notebook=False)").ok()
     assert len({part for part in cell.text().split("\r") if "Completed" in part}) > 2
     assert "100% Completed" in cell.text()
@@ -166,10 +170,18 @@ def test_ipyparallel(start_kernel: StartKernel, backend: str) -> None:
     started = kernel.execute(ENGINES, seconds=SECONDS).ok()
     assert len(set(values(started.published))) > 1, "a bar of the engines that have come"
 
-    # What engines print is shown by the cell that has them run, as it comes and at the end.
+    # What engines print is shown by the cell that has them run, as it comes and at the end. It comes in parts, and what
+    # came before ipyparallel listens is one display, which it updates for each engine.
     for code in ("%px print('an engine')", "%%px\nprint('an engine')", "%%px --stream\nprint('an engine')"):
-        shown = [content["data"]["text/plain"] for content in kernel.execute(code).ok().contents("display_data")]
-        assert sorted(shown) == ["[stdout:0] an engine\n", "[stdout:1] an engine\n"], code
+        cell = kernel.execute(code).ok()
+        shown = {
+            content["data"]["text/plain"]
+            for msg_type in ("display_data", "update_display_data")
+            for content in cell.contents(msg_type)
+        }
+        assert shown >= {"[stdout:0] an engine\n", "[stdout:1] an engine\n"}, code
+    lines = kernel.execute("%%px --no-stream\nprint('an engine')").ok().text().splitlines()
+    assert [line.rstrip() for line in lines] == ["[stdout:0]", "an engine", "[stdout:1]", "an engine"]
     cell = kernel.execute("result = view.apply_async(print, 'later')\nresult.get()\nresult.display_outputs()").ok()
     assert cell.text().count("later\n") == 2
 
