@@ -6,6 +6,7 @@ kernel go along as KERNEL_ARGUMENTS. In the container `async-kernel --gateway=co
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -20,7 +21,8 @@ from async_kernel.settings import Settings, Start, merge, parse, render
 __all__ = ["ELSEWHERE", "check", "command_of", "hand_over", "settings_of_container"]
 
 ARGUMENTS = "KERNEL_ARGUMENTS"
-"""The variable with the settings of a kernel in a container. The gateways hand down names with this beginning."""
+"""The variable with the settings of a kernel in a container. The gateways hand down names with this beginning, and
+their scripts read each value as YAML, whatever it is."""
 
 _SCRIPTS = {
     "k8s": "kubernetes/scripts/launch_kubernetes.py",
@@ -81,12 +83,12 @@ def settings_of_container(settings: Settings, environ: Mapping[str, str]) -> Set
         value = next((environ[one] for one in variables if environ.get(one)), None)
         if value is not None:
             told[name] = value
-    if "gateway.response_address" not in told:
+    if not (told.keys() | settings.attributes) & {"gateway.response_address"}:
         raise UsageError(
             "This container was not started by a gateway: RESPONSE_ADDRESS is not set.",
             "Start the image from a spec of `async-kernel -a NAME --gateway=k8s`, or run `async-kernel -f .` in it.",
         )
-    said = parse(["-f", ".", *shlex.split(environ.get(ARGUMENTS, ""))])
+    said = parse(["-f", ".", *_words(environ.get(ARGUMENTS, ""))])
     if not isinstance(said, Start):
         raise UsageError(f"{ARGUMENTS} contains a command instead of settings.", "Write the spec again.")
     settings = merge(settings, said.settings)
@@ -106,7 +108,18 @@ def command_of(settings: Settings, environ: Mapping[str, str]) -> tuple[Sequence
         command += [f"--{name.removeprefix('gateway.').replace('_', '-')}", value]
     # A word on the connection file is none of the settings.
     words = render(settings._replace(connection_file=".", attributes=plain))[2:]
-    return command, {ARGUMENTS: shlex.join(words)}
+    return command, {ARGUMENTS: json.dumps(words)}
+
+
+def _words(text: str) -> Sequence[str]:
+    """The words in ARGUMENTS: a list of JSON, as we write it, or as in a shell, as somebody may."""
+    if not text.startswith("["):
+        return shlex.split(text)
+    try:
+        words: Sequence[str] = json.loads(text)
+    except ValueError:
+        raise UsageError(f"{ARGUMENTS} holds a broken list of JSON.", "Write the spec again.") from None
+    return words
 
 
 def _contract(settings: Settings) -> Mapping[str, str]:

@@ -55,10 +55,10 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def write(tmp_path: Path, backend: str) -> Write:
-    """Have the command line write a spec of this environment."""
+    """Have the command line of an environment write a spec, that of the tests if no other is named."""
 
-    def write(*options: str) -> str:
-        command = [sys.executable, "-m", "async_kernel", "-a", "beyond", f"--folder={tmp_path / 'jupyter' / 'kernels'}"]
+    def write(*options: str, python: Path = Path(sys.executable)) -> str:
+        command = [str(python), "-m", "async_kernel", "-a", "beyond", f"--folder={tmp_path / 'jupyter' / 'kernels'}"]
         subprocess.run([*command, *BACKENDS[backend], *options], check=True, timeout=60, capture_output=True)
         return "beyond"
 
@@ -66,7 +66,7 @@ def write(tmp_path: Path, backend: str) -> Write:
 
 
 class Write(Protocol):
-    def __call__(self, *options: str) -> str: ...
+    def __call__(self, *options: str, python: Path = ...) -> str: ...
 
 
 @pytest.fixture
@@ -77,6 +77,7 @@ def serve(tmp_path: Path) -> Serve:
     def serve(command: Sequence[str], port: int, path: str = "api", **variables: str) -> Iterator[str]:
         log = tmp_path / f"{port}.log"
         environ = {**os.environ, "JUPYTER_PATH": str(tmp_path / "jupyter"), "JPY_PARENT_PID": "", **variables}
+        del environ["PYTEST_CURRENT_TEST"]  # where it is, gateway_provisioners leaves things out
         with log.open("wb") as file:
             process = subprocess.Popen(
                 command, cwd=tmp_path, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import psutil
@@ -47,29 +47,44 @@ class Rest:
         address = f"{self.address.replace('http', 'ws', 1)}/api/kernels/{kernel}/channels?session_id={uuid.uuid4().hex}"
         return await websocket_connect(HTTPRequest(address, headers=self.headers, request_timeout=DEADLINE))
 
+    async def start(self, spec: str) -> str:
+        """Start a kernel; its id."""
+        return str((await self.ask("POST", "api/kernels", {"name": spec, "env": self._environment}))["id"])
+
     async def life(self, spec: str) -> None:
         """Start a kernel, run a cell, interrupt one, restart the kernel and end it."""
-        kernel = (await self.ask("POST", "api/kernels", {"name": spec, "env": self._environment}))["id"]
+        kernel = await self.start(spec)
         channels = await self.connect(kernel)
         first, child, number = await printed(channels, SHOWS)
         assert number == 42
+        processes = family(first, child)
+        assert len(processes) > 2, "it has neither guardian nor port"
         asked = await send(channels, SLEEPS)
         await receive(channels, asked, "stream")
         await self.ask("POST", f"api/kernels/{kernel}/interrupt")
         reply = await receive(channels, asked, "execute_reply")
         assert reply["content"]["ename"] == "KeyboardInterrupt"
         await self.ask("POST", f"api/kernels/{kernel}/restart")
-        await gone(first, child)
+        await gone(processes)
         await leave(channels)
         channels = await self.connect(kernel)
         second, child, number = await printed(channels, SHOWS)
         assert number == 42
         assert second != first
+        processes = family(second, child)
         await leave(channels)
         await self.ask("DELETE", f"api/kernels/{kernel}")
-        await gone(second, child)
+        await gone(processes)
         listed = await self.ask("GET", "api/kernels")
         assert kernel not in {each["id"] for each in listed}
+
+
+class Sessions(Rest):
+    """The same, for kernels of sessions, as front ends start them."""
+
+    async def start(self, spec: str) -> str:
+        session = {"path": "book.ipynb", "name": "book.ipynb", "type": "notebook", "kernel": {"name": spec}}
+        return str((await self.ask("POST", "api/sessions", session))["kernel"]["id"])
 
 
 async def leave(channels: WebSocketClientConnection) -> None:
@@ -87,26 +102,38 @@ async def wait_for(condition: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.02)
 
 
-async def gone(kernel: int, *others: int) -> None:
-    """The kernel, its children and the process of its port for signals have ended."""
-    await wait_for(lambda: not any(map(runs, (kernel, *others))), "the end of a kernel and its children")
-    await wait_for(lambda: not any(serves(process, kernel) for process in psutil.process_iter()), "the end of its port")
+def family(kernel: int, *children: int) -> list[psutil.Process]:
+    """All that belongs to a kernel which runs: its children, its guardian, and the process of its port for signals.
+    A kernel that neither has a parent nor leads its session has no guardian."""
+    head = psutil.Process(kernel)
+    words = head.cmdline()
+    beside = [process for process in psutil.process_iter() if process != head and stands_beside(process, kernel, words)]
+    found = [head, *head.children(recursive=True), *beside]
+    assert {*children} <= {process.pid for process in found}
+    return found
 
 
-def runs(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+def stands_beside(process: psutil.Process, kernel: int, words: list[str]) -> bool:
+    """Whether this is the guardian, a copy of the kernel, or the process of its port. Neither is a child of it."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def serves(process: psutil.Process, kernel: int) -> bool:
-    try:
-        words = process.cmdline()
+        found = process.cmdline()
     except psutil.Error:
         return False
-    return bool(words) and words[-1] == str(kernel) and any("comm_port.py" in word for word in words)
+    return found == words or (found[-1:] == [str(kernel)] and any("comm_port.py" in word for word in found))
+
+
+async def gone(processes: Iterable[psutil.Process]) -> None:
+    """Wait until none of the processes of a kernel runs."""
+    left = [*processes]
+    await wait_for(lambda: not any(map(runs, left)), f"the end of {left}")
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def send(channels: WebSocketClientConnection, code: str, **metadata: Any) -> str:

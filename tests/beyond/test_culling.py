@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ..browser.server import free_port
 from .conftest import DEADLINE, Serve, Write
-from .rest import Rest, gone, leave, printed, receive, send
+from .rest import Rest, family, gone, leave, printed, receive, send
 from .test_gateways import server
 
 pytestmark = [
@@ -47,7 +48,7 @@ async def _culled(rest: Rest, spec: str) -> None:
         if code:
             await receive(channels, await send(channels, code, **metadata), "stream")
         await leave(channels)
-        kernels[what] = kernel, pid
+        kernels[what] = kernel, family(pid)
     await gone(kernels["nothing"][1])
     end = time.monotonic() + DEADLINE
     while kernels["nothing"][0] in {each["id"] for each in await rest.ask("GET", "api/kernels")}:
@@ -55,10 +56,10 @@ async def _culled(rest: Rest, spec: str) -> None:
         await asyncio.sleep(0.1)
     await asyncio.sleep(8)  # twice as long as one may be idle
     del kernels["nothing"]
-    for what, (kernel, pid) in kernels.items():
+    for what, (kernel, processes) in kernels.items():
         assert (await rest.ask("GET", f"api/kernels/{kernel}"))["execution_state"] == "busy", what
         await rest.ask("DELETE", f"api/kernels/{kernel}")
-        await gone(pid)
+        await gone(processes)
 
 
 def test_restarts(gateways: Path, serve: Serve, write: Write) -> None:
@@ -70,30 +71,30 @@ def test_restarts(gateways: Path, serve: Serve, write: Write) -> None:
 async def _restarted(rest: Rest, spec: str) -> None:
     """Twenty restarts of one kernel in a row, and one of each of twenty kernels at once."""
     first = (await rest.ask("POST", "api/kernels", {"name": spec}))["id"]
-    pids = [await _pid(rest, first)]
+    before = [*await _family(rest, first)]
     for _ in range(20):
         await rest.ask("POST", f"api/kernels/{first}/restart")
-    pids.append(await _pid(rest, first))
+    before += await _family(rest, first)
     others = [(await rest.ask("POST", "api/kernels", {"name": spec}))["id"] for _ in range(19)]
     kernels = [first, *others]
-    pids += [await _pid(rest, kernel) for kernel in others]
+    for kernel in others:
+        before += await _family(rest, kernel)
     await asyncio.gather(*(rest.ask("POST", f"api/kernels/{kernel}/restart") for kernel in kernels))
     end = time.monotonic() + DEADLINE
     while any(each["execution_state"] != "idle" for each in await rest.ask("GET", "api/kernels")):
         assert time.monotonic() < end
         await asyncio.sleep(0.1)
-    again = [await _pid(rest, kernel) for kernel in kernels]
-    assert not {*pids} & {*again}
-    assert len({*again}) == 20
-    await gone(*pids)
+    await gone(before)
+    after = [await _family(rest, kernel) for kernel in kernels]
+    assert len({head.pid for head, *_ in after}) == 20
     for kernel in kernels:
         await rest.ask("DELETE", f"api/kernels/{kernel}")
-    await gone(*again)
+    await gone(process for each in after for process in each)
     assert await rest.ask("GET", "api/kernels") == []
 
 
-async def _pid(rest: Rest, kernel: str) -> int:
+async def _family(rest: Rest, kernel: str) -> list[psutil.Process]:
     channels = await rest.connect(kernel)
     (pid,) = await printed(channels, PID)
     await leave(channels)
-    return pid
+    return family(pid)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from ..browser.server import free_port
-from .conftest import HOST, Serve, Ssh, Write
-from .rest import Rest
+from ..clients.test_batch import code
+from ..clients.test_batch import write as write_notebook
+from ..e2e.driver import wait_until
+from .conftest import DEADLINE, HOST, Serve, Ssh, Write
+from .rest import SHOWS, Rest, family, gone
 
 pytestmark = [
     pytest.mark.beyond,
@@ -23,6 +31,12 @@ def kernel_gateway(python: Path, port: int) -> list[str]:
     options = {"ip": "127.0.0.1", "port": port, "allow_origin": "*", "list_kernels": True}
     words = [f"--KernelGatewayApp.{name}={options[name]}" for name in ("ip", "port")]
     return [str(python), "-m", "kernel_gateway", *words, "--JupyterWebsocketPersonality.list_kernels=True"]
+
+
+def cells_of_a_notebook(python: Path, port: int, book: Path) -> list[str]:
+    """The other mode of the kernel gateway: cells of a notebook answer requests."""
+    return [*kernel_gateway(python, port)[:-1], "--KernelGatewayApp.api=kernel_gateway.notebook_http",
+            f"--KernelGatewayApp.seed_uri={book}"]  # fmt: skip
 
 
 def server(python: Path, port: int, *options: str) -> list[str]:
@@ -40,6 +54,36 @@ def test_the_kernel_gateway(gateways: Path, serve: Serve, write: Write) -> None:
     port = free_port()
     with serve(kernel_gateway(gateways, port), port) as address:
         asyncio.run(Rest(address).life(write()))
+
+
+def test_cells_of_a_notebook(gateways: Path, serve: Serve, write: Write, tmp_path: Path) -> None:
+    """Nobody can ask this mode for an interrupt, so a signal does. Its kernels end with it."""
+    spec, port, book, runs = write(), free_port(), tmp_path / "book.ipynb", tmp_path / "runs"
+    sleeps = f"open({str(runs)!r}, 'w').close()\nimport time\ntime.sleep(600)"
+    sources = [f"# GET /shows\n{SHOWS}", f"# GET /sleeps\n{sleeps}"]
+    write_notebook(book, spec, [code(source) for source in sources])
+    with serve(cells_of_a_notebook(gateways, port, book), port, "shows") as address:
+        kernel, child, number = ask(f"{address}/shows")
+        assert number == 42
+        processes = family(kernel, child)
+        with ThreadPoolExecutor() as others:
+            answer = others.submit(ask, f"{address}/sleeps")
+            wait_until(runs.exists, "the cell", DEADLINE)
+            os.kill(kernel, signal.SIGINT)
+            with pytest.raises(HTTPError) as failed:
+                answer.result(DEADLINE)
+        assert failed.value.code == 500
+        assert "KeyboardInterrupt" in failed.value.read().decode()
+        again, other, number = ask(f"{address}/shows")
+        assert again == kernel
+        processes += family(kernel, other)
+    asyncio.run(gone(processes))
+
+
+def ask(address: str) -> list[int]:
+    """The numbers in the answer."""
+    with urlopen(address, timeout=DEADLINE) as answer:
+        return [int(word) for word in answer.read().split()]
 
 
 def test_a_server_with_a_gateway(gateways: Path, serve: Serve, write: Write) -> None:

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import zmq
 
 from ..conftest import BACKENDS
 from .link import ADDRESSES, Link
-from .rest import gone
+from .rest import family, gone
 
 DEADLINE = 60.0
 
@@ -125,11 +126,11 @@ print(os.getpid(), child.pid)
 """
 
 
-def processes(pair: Pair) -> list[int]:
-    """The kernel, and a child that a cell starts."""
+def processes(pair: Pair) -> list[psutil.Process]:
+    """The kernel, a child that a cell starts, and what else belongs to it."""
     (cell,) = pair.do("run", codes=[SHOWS])
     assert cell["status"] == "ok"
-    return [int(word) for word in cell["text"].split()]
+    return family(*map(int, cell["text"].split()))
 
 
 def test_a_life_and_the_words_on_the_wire(pair: Pair) -> None:
@@ -139,13 +140,13 @@ def test_a_life_and_the_words_on_the_wire(pair: Pair) -> None:
     assert pair.do("interrupted") == "KeyboardInterrupt"
     first = processes(pair)
     assert pair.do("shut_down", restart=True)
-    asyncio.run(gone(*first))
+    asyncio.run(gone(first))
     assert pair.do("ready")
     second = processes(pair)
     assert not {*first} & {*second}
     assert pair.do("shut_down")
     assert pair.kernel.wait(DEADLINE) == 0
-    asyncio.run(gone(*second))
+    asyncio.run(gone(second))
     wire = b"".join(pair.link.seen)
     assert len(wire) > 5000
     readable = [word for word in (SECRET, "execute_request", "kernel_info", "session", "kkkk") if word.encode() in wire]

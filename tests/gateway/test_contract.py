@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from async_kernel.errors import AsyncKernelError, GatewayError, MissingPackageError, UsageError
 from async_kernel.gateway import comm_port, handing_over
@@ -300,6 +301,22 @@ def test_the_gateways_own_script_makes_the_container(way: str, script: Path) -> 
     )
     assert container.attributes["shell.timeout"] == 5
     assert Launch.of(container) == Launch(("10.0.0.1", 8877), "aGk=", "k1")
+
+
+@pytest.mark.parametrize("option", ["{'use_uvloop': True, 'debug': False}", "{'a': 'it''s # a b: c'}"])
+def test_the_arguments_of_a_container_are_yaml_whatever_they_are(option: str, script: Path) -> None:
+    """The gateways' scripts read all variables of this beginning as YAML, and end where one is none."""
+    words = (*ARGV, "--gateway=k8s", f"--gateway.launcher={script}", f"--backend_options={option}")
+    _, variables = handing_over.command_of(started(*words), {})
+    yaml.safe_load(variables["KERNEL_ARGUMENTS"])
+    container = handing_over.settings_of_container(started("--gateway=container", *ARGV), variables)
+    assert container.backend_options == started(*words).backend_options
+
+
+@pytest.mark.parametrize("text", ["[", '["--backend=trio"'])
+def test_broken_arguments_of_a_container_are_named(text: str) -> None:
+    with pytest.raises(UsageError, match="KERNEL_ARGUMENTS"):
+        handing_over.settings_of_container(started("--gateway=container", *ARGV), {"KERNEL_ARGUMENTS": text})
 
 
 def test_yarn_knows_the_application_by_the_id_of_the_kernel(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from tests.drop_in import ROWS as FAULTS
 from tests.drop_in import Row, link
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs" / page for page in ("explain/promises.md", "compare/drop-in.md")]
+PAGES = [ROOT / "docs" / page for page in ("explain/promises.md", "compare/drop-in.md", "guides/gateways.md")]
 
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
-HEADS = ("| promise |", "| what holds |")  # of the tables that promise something
+HEADS = ("| promise |", "| what holds |", "| way |")  # of the tables that promise something
 
 TESTS = [
     pytest.param(name, (page.parent / file).resolve(), id=f"{page.stem}-{name}")
