@@ -8,7 +8,6 @@ together of the same ones in `embedding`.
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from importlib.util import find_spec
 
@@ -17,8 +16,6 @@ from async_kernel.kernel.kernel import Kernel
 from async_kernel.parts import Claims, Loader, Loops, interrupting
 from async_kernel.process import OwnProcess
 from async_kernel.settings import Settings
-from async_kernel.system.guardian import start_guardian
-from async_kernel.system.parent_watch import find_parent
 from async_kernel.wire import Wire
 
 __all__ = ["start_kernel_zmq_interface"]
@@ -37,13 +34,14 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
             return async_kernel.start_kernel_zmq_interface(settings)
 
     Returns the exit status: 0 after a shutdown, 1 if the kernel could not run. In that case every client that sent a
-    request has been sent the reason. Raises ConnectionFileError if there are no sockets for this.
+    request has been sent the reason. Raises ConnectionFileError if there are no sockets for this, and what `make_plan`
+    raises if the kernel has written its connection file itself: no client knows of it.
     """
-    parent = find_parent(os.environ)
-    guardian = start_guardian(parent)  # while there is no other thread
     loops = Loops(settings)
     debugger = find_spec("debugpy") is not None
-    with OwnProcess(parent, guardian) as process, Wire(settings) as wire:
+    with OwnProcess() as process, Wire(settings) as wire:
+        if wire.is_ours:  # a person has typed this start, and no client could be told why it fails
+            loops.plan()
         kernel = Kernel(
             codec=wire.codec,
             transport=wire.transport,
@@ -52,6 +50,7 @@ def start_kernel_zmq_interface(settings: Settings) -> int:
             run_loop=loops.run_in_thread,
             ending=process.end_soon,
         )
+        wire.start(kernel.accept)  # all that follows is beside the first reply, not before it
         with (
             interrupting(kernel) as interrupter,
             Loader(

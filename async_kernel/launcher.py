@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from async_kernel.early_interrupts import heed_interrupts
 from async_kernel.errors import ConnectionFileError, UsageError, WorkingFolderError
-from async_kernel.import_order import working_folder
 from async_kernel.settings import DEFAULT_INTERFACE, Settings
-from async_kernel.transport.connection_file import makes_new
 
 if TYPE_CHECKING:
     from async_kernel.loops.plan import Plan
@@ -27,12 +25,13 @@ __all__ = ["guard", "listen", "load_interface", "make_plan", "start"]
 def start(settings: Settings) -> int:
     """Start a kernel and serve until it is shut down; return the exit status.
 
-    A start that a person typed finds out first whether the kernel can run. Raises what `make_plan` raises: there is no
-    client that could be told. WorkingFolderError where the working folder was deleted.
+    WorkingFolderError where the working folder was deleted.
     """
     _open_standard_descriptors()
-    if not working_folder():
-        raise WorkingFolderError
+    try:
+        os.getcwd()
+    except OSError:
+        raise WorkingFolderError from None
     if settings.attributes.get("gateway.way"):
         from async_kernel.gateway.handing_over import hand_over
 
@@ -40,8 +39,6 @@ def start(settings: Settings) -> int:
     ours = settings.start_interface == DEFAULT_INTERFACE
     if not ours:
         heed_interrupts()
-    elif makes_new(settings.connection_file):
-        make_plan(settings)
     interface = load_interface(settings.start_interface)
     if not ours:
         gc.enable()  # which `__main__` has switched off; ours does that when all is imported

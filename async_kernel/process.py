@@ -24,8 +24,8 @@ from async_kernel.system.abandoned_imports import abandon_imports_when, go_on_im
 from async_kernel.system.children import give_signals_back_in_children
 from async_kernel.system.end_signals import take_end_signals
 from async_kernel.system.ending import Ending
-from async_kernel.system.guardian import Guardian
-from async_kernel.system.parent_watch import watch_parent
+from async_kernel.system.guardian import start_guardian
+from async_kernel.system.parent_watch import find_parent, watch_parent
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import begin
 from async_kernel.system.watch import Planned, Watch
@@ -62,14 +62,15 @@ log = logging.getLogger("async_kernel")
 class OwnProcess:
     """The process of one kernel, as a context manager: on leaving it, the process may end with `status`.
 
-    `parent` is the process that the kernel is not to outlive, `guardian` ends the kernel when nothing here can.
+    To be made in the main thread, before there are others: its guardian, which ends the kernel when nothing here can,
+    is forked from it.
     """
 
-    def __init__(self, parent: int | None, guardian: Guardian | None) -> None:
+    def __init__(self) -> None:
         self.status = 0
         """The exit status: 0 after a shutdown, another when the kernel could not run."""
-        self._parent = parent
-        self._guardian = guardian
+        self._parent = find_parent(os.environ)  # the kernel is not to outlive it
+        self._guardian = start_guardian(self._parent)
         self._watch = Watch()
         self._ending = Ending(log, self._watch)
         self._undo = ExitStack()
@@ -109,7 +110,6 @@ class OwnProcess:
         self._ending.tell_server()
         self._watch.start()  # when it is needed the process may be given no thread any more
         self._ending.stand_by(kernel.interruption.interrupt_all, before_exit, wire.remove_files)
-        wire.start(kernel.accept)
         self._end = partial(self._end_soon, kernel, wire)
         self._take_signals(kernel, interrupter)
         if self._parent is not None:

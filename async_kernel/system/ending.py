@@ -102,7 +102,7 @@ class Ending:
                 deed.cancel()
             self._deeds = [
                 self._watch.at(now + CHILDREN_PART * grace, self._tell_children),
-                self._watch.at(now + AGAIN_PART * grace, self._again),
+                self._watch.at(now + AGAIN_PART * grace, lambda: self._again()),  # it may come later than this
                 self._watch.at(now + HURRY_PART * grace, self._hurry),
                 self._watch.at(self._deadline, self._end_by_force),
             ]

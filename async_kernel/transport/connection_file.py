@@ -14,7 +14,7 @@ from async_kernel.protocol.connection import ConnectionInfo, Registration, parse
 from async_kernel.settings import Settings
 from async_kernel.system.files import OwnFile, hold, sweep
 
-__all__ = ["ConnectionFile", "fill_in_ports", "makes_new", "open_connection", "say_where", "write_connection"]
+__all__ = ["ConnectionFile", "fill_in_ports", "open_connection", "say_where", "write_connection"]
 
 KNOWS_CURVE = (8, 9)
 """The first jupyter_client whose clients encrypt when a connection file has the keys."""
@@ -39,7 +39,7 @@ def open_connection(settings: Settings) -> ConnectionFile:
     ConnectionFileError when the file cannot be read, or there is no folder for a new one.
     """
     path = settings.connection_file
-    if makes_new(path):
+    if _makes_new(path):
         key = os.urandom(32).hex()
         public, secret = _curve_keys()
         info = ConnectionInfo(key=key, kernel_name=settings.kernel_name, curve_publickey=public, curve_secretkey=secret)
@@ -78,7 +78,7 @@ def _curve_keys() -> tuple[str, str]:
     return public.decode(), secret.decode()
 
 
-def makes_new(path: str) -> bool:
+def _makes_new(path: str) -> bool:
     """Whether a connection file named so is written by the kernel: "." or a path where nothing is."""
     return path in ("", ".") or not os.path.lexists(path)
 

@@ -326,7 +326,10 @@ class IOThread:
                 # gives the GIL up): what has arrived may be what ends it.
                 self._handing_over = True
                 for channel, frames in arrived:
-                    self._hand_over(channel, frames)
+                    try:
+                        self._deliver(channel, frames)
+                    except Exception:  # a fault of ours in one message must not end the others' way in
+                        log.exception("a message on %s could not be taken in", channel)
                 self._handing_over = False
                 if not arrived:
                     for _ in range(standing):
@@ -383,12 +386,6 @@ class IOThread:
             return 0.0
         left = max(0.0, self._stop_at - real.monotonic())
         return left if pause is None else min(left, pause)
-
-    def _hand_over(self, channel: Channel, frames: list[Buffer]) -> None:
-        try:
-            self._deliver(channel, frames)
-        except Exception:  # a fault of ours in one message must not end the others' way in
-            log.exception("a message on %s could not be taken in", channel)
 
     # What needs the turn
 

@@ -5,7 +5,9 @@ The page on the architecture shows these figures. Each may only fall.
 
 from __future__ import annotations
 
+import ast
 import re
+from itertools import chain
 from pathlib import Path
 
 from .driver import KernelDriver
@@ -41,7 +43,7 @@ from async_kernel.concurrency.queue import Queue
 from async_kernel.interrupts.interrupter import Interrupter
 from async_kernel.kernel.comm_line import CommLine
 from async_kernel.transport.outbox import Outbox
-note(Queue, "put", "cell", "IOThread._hand_over")
+note(Queue, "put", "cell", "Wire._deliver")
 usual_writer = Outbox.writer
 
 def noting_writer(*arguments):
@@ -52,8 +54,8 @@ def noting_writer(*arguments):
     return write
 
 Outbox.writer = noting_writer
-note(CommLine, "put", "comm", "IOThread._hand_over")
-note(Interrupter, "interrupt", "interrupt", "IOThread._hand_over")
+note(CommLine, "put", "comm", "Wire._deliver")
+note(Interrupter, "interrupt", "interrupt", "Wire._deliver")
 
 def opened(one, message):
     def called(message):
@@ -105,3 +107,15 @@ def test_the_steps_that_the_page_lists_are_as_many_as_it_says() -> None:
     said = dict(re.findall(r"^\| (an? [a-z ]+): .* (\d+) \|$", section, re.M))
     listed = re.findall(r"^(An? [a-z ]+?)(?: \([^)]*\))?:\n\n```text\n(.*?)```$", section, re.M | re.S)
     assert {name.lower(): str(steps.count("->")) for name, steps in listed} == said != {}
+
+
+def test_each_step_is_a_function_or_a_class_of_the_package() -> None:
+    """So a step that is gone, or has another name, does not stay in a list."""
+    page = (ROOT / "docs" / "explain" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("### Step by step\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^An? [a-z ]+?(?: \([^)]*\))?:\n\n```text\n(.*?)```$", section, re.M | re.S)
+    steps = {step.strip() for steps in listed for step in re.split(r"->|‖", steps)}
+    nodes = (ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in (ROOT / "async_kernel").rglob("*.py"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    defined = {node.name for node in chain.from_iterable(nodes) if isinstance(node, kinds)}
+    assert {step for step in steps if step.rpartition(".")[2] not in defined} == {"the writer", "the scopes of a cell"}
