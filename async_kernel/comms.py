@@ -89,7 +89,7 @@ class CommHandlers:
     From its making on `comm.create_comm` and `comm.get_comm_manager` give this kernel's comms, for requests that
     `serves(request)` says are its own when there are several kernels; `restore()` puts the former functions back.
     `outlet` publishes messages of comms outside any request, `runs_cell()` says whether a cell runs in any shell of the
-    kernel.
+    kernel. `fire(event)` fires an event of the interpreter (`ports.Interpreter.fire`).
     """
 
     def __init__(
@@ -97,10 +97,12 @@ class CommHandlers:
         outlet: Publish | None = None,
         runs_cell: Callable[[], bool] = lambda: False,
         serves: Callable[[Request], bool] = lambda request: True,
+        fire: Callable[[str], object] = lambda event: None,
     ) -> None:
         self.manager = CommManager()
         self._runs_cell = runs_cell
         self._serves = serves
+        self._fire = fire
         # Targets that libraries registered before the kernel was there keep working.
         self.manager.targets.update(comm.get_comm_manager().targets)
         self._outlet = outlet
@@ -161,9 +163,9 @@ class CommHandlers:
     def message(self, request: Request, place: Place = Place.IN_TURN) -> Coroutine[Any, Any, None] | None:
         """Serve a comm_msg: call the comm's callback. A message for no comm is dropped, an exception is shown.
 
-        IPython's events are fired around it when its place is IN_TURN. Beside a cell they would do for the cell what is
-        done at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a cell
-        may run in another shell, and may have begun meanwhile.
+        The interpreter's events are fired around it when its place is IN_TURN. Beside a cell they would do for the cell
+        what is done at its end: matplotlib would show its figures before it has drawn them, and not in the cell. Such a
+        cell may run in another shell, and may have begun meanwhile.
         """
         channel = self._find(request)
         if channel is None:
@@ -175,11 +177,11 @@ class CommHandlers:
 
         def ended() -> None:
             if not self._runs_cell():
-                _trigger("post_execute")
+                self._fire("post_execute")
 
         if place is not Place.IN_TURN or self._runs_cell():
             return _serve(request, run)
-        _trigger("pre_execute")
+        self._fire("pre_execute")
         return _serve(request, run, ended=ended)
 
     def close(self, request: Request, place: Place = Place.IN_TURN) -> Coroutine[Any, Any, None] | None:
@@ -348,11 +350,3 @@ def _has_loop() -> bool:
     asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
     in_asyncio = asyncio is not None and asyncio._get_running_loop() is not None
     return in_asyncio or (trio is not None and trio.lowlevel.in_trio_run())
-
-
-def _trigger(event: str) -> None:
-    """Fire an event of IPython, if it is there: matplotlib, for one, shows figures after a callback that drew them."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if shell is not None:
-        shell.events.trigger(event)

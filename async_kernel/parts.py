@@ -19,7 +19,7 @@ from async_kernel.kernel.modes import mode_of
 from async_kernel.kernel.ports import CellScope, Debugger, Interpreter, Parts
 from async_kernel.kernel.request import Request, find_request, set_fallback
 from async_kernel.launcher import load_interface, make_plan
-from async_kernel.settings import Settings
+from async_kernel.settings import Settings, attribute
 from async_kernel.system.abandoned_imports import go_on_importing
 from async_kernel.system.main_thread import wake_main_thread
 from async_kernel.system.service_thread import Later, later
@@ -186,7 +186,7 @@ class Loader:
         interpreter: Interpreter = load_interface(INTERPRETER)(attributes, self._namespace, self._later)
         self._interpreter = interpreter
         kernel = self._kernel
-        comms = load_interface(COMMS)(kernel.publish, lambda: kernel.shells.runs_cell, kernel.serves)
+        comms = load_interface(COMMS)(kernel.publish, lambda: kernel.shells.runs_cell, kernel.serves, interpreter.fire)
         self._undo.callback(comms.restore)
         parts = Parts(
             interpreter,
@@ -212,9 +212,8 @@ class Loader:
     def _install_streams(self) -> CellScope:
         from async_kernel.ipython import stdin_refusal
 
-        settings = self._settings.attributes
-        echo = settings.get("kernel.quiet") is False
-        capture = self._claims.descriptors and settings.get("kernel.capture_fd") is not False
+        echo = not attribute(self._settings, "kernel.quiet")
+        capture = self._claims.descriptors and attribute(self._settings, "kernel.capture_fd")
         installed = load_interface(STREAMS)(echo=echo, capture=capture, refusal=stdin_refusal())
         self._undo.callback(installed.restore)
         self._leave_cells = installed.leave_cells

@@ -21,10 +21,10 @@ from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel, topic_of
 from async_kernel.protocol.refusals import Refusals
 from async_kernel.protocol.signing import Signer
-from async_kernel.settings import Settings
+from async_kernel.settings import Settings, attribute
 from async_kernel.system.files import OwnFile
 from async_kernel.transport.connection_file import fill_in_ports, open_connection, write_connection
-from async_kernel.transport.io_thread import BACKLOG_BYTES, IOThread
+from async_kernel.transport.io_thread import IOThread
 from async_kernel.transport.registration import register
 from async_kernel.transport.replay import Replay
 from async_kernel.transport.socket_calls import keep
@@ -81,11 +81,10 @@ class Wire:
             raise
         for exposure in info.exposures():
             log.warning("%s", exposure)
-        backlog = settings.attributes.get("kernel.backlog")
-        limit = BACKLOG_BYTES if backlog is None else backlog << 20
+        backlog = attribute(settings, "kernel.backlog") << 20
         kept = settings.attributes.get("kernel.replay")
         replay = Replay(kept << 20, self._note) if kept else None
-        self.transport = IOThread(sockets, self._deliver, self._welcome, self._note, limit, replay=replay)
+        self.transport = IOThread(sockets, self._deliver, self._welcome, self._note, backlog, replay=replay)
         self.subscribed = threading.Event()
         """Set once a client has subscribed."""
         self._accept: Accept | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+import async_kernel
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.messages import Message
@@ -72,6 +74,26 @@ def test_the_path_to_the_first_reply_imports_nothing_slow(module: str) -> None:
     modules = imported_by(f"import {module}")
     assert module in modules
     assert slow(modules) == set()
+
+
+ROOMS = ("comms.py", "debugger", "streams", "kernel", "transport", "concurrency", "interrupts", "stacks", "loops")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_without_ipython_does_not_reach_it_by_a_string(room: str) -> None:
+    """As `sys.modules["IPython"]` and evaluated code do, which the contracts of imports do not see."""
+    place = Path(async_kernel.__file__).parent / room
+    found = []
+    for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in prose]
+        found += [(path.name, text.value) for text in texts if "IPython" in str(text.value)]
+    assert found == ([] if room != "kernel" else INFO)
+
+
+INFO = [("info.py", ", an interactive Python by IPython\n"), ("info.py", "IPython Reference")]
+"""The kernel says what it is."""
 
 
 @pytest.mark.parametrize(

@@ -38,12 +38,6 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 log = logging.getLogger(__name__)
 
-_SHOW = (
-    "__import__('json').dumps(__import__('IPython').get_ipython().display_formatter.format({name}), "
-    "default=lambda value: __import__('base64').b64encode(value).decode())"
-)
-"""Gives, evaluated in a stopped frame, the data and metadata of a variable."""
-
 
 class Debugger:
     """Fits `kernel.ports.Debugger`.
@@ -153,7 +147,7 @@ class Debugger:
 
     def _initialize(self, arguments: Content) -> Message:
         if self._session is None:
-            self._session = Session(self._take_event, self._end)
+            self._session = Session(self._take_event, self._end, self._debuggee.libraries)
         return self._session.client.request("initialize", arguments)
 
     def _attach(self, arguments: Content) -> Message:
@@ -209,7 +203,7 @@ class Debugger:
         return response
 
     def _stack_trace(self, arguments: Content) -> Message:
-        """The frames down to that of the cell: its callers are IPython and the loop."""
+        """The frames down to that of the cell: its callers are the interpreter and the loop."""
         response = self._client.request("stackTrace", arguments)
         frames = (response.get("body") or {}).get("stackFrames") or []
         prefix = self._debuggee.prefix
@@ -301,7 +295,7 @@ class Debugger:
 
     def _show_in_frame(self, name: str, frame: object) -> Content:
         response = self._client.request(
-            "evaluate", {"expression": _SHOW.format(name=name), "frameId": frame, "context": "clipboard"}
+            "evaluate", {"expression": self._debuggee.showing(name), "frameId": frame, "context": "clipboard"}
         )
         if not response.get("success"):
             raise DebuggerError(f"{name!r} cannot be shown: {response.get('message')}")

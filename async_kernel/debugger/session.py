@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -31,15 +31,17 @@ READY_SECONDS = 5.0
 
 class Session:
     """One connection with debugpy, from `initialize` to `disconnect`. `on_event(message)` and `on_end()` are called in
-    the thread of the connection."""
+    the thread of the connection. Threads of the packages `libraries` are left alone."""
 
-    def __init__(self, on_event: Callable[[Message], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, on_event: Callable[[Message], None], on_end: Callable[[], None], libraries: Sequence[str] = ()
+    ) -> None:
         self._breakpointhook = sys.breakpointhook
         self._closed = False
         self._ready = threading.Event()
         self._started = threading.Event()
         self._failure: BaseException | None = None
-        spare_library_threads()
+        spare_library_threads(("zmq", *libraries))
         ours, theirs = socket.socketpair()
         ServiceThread("debugpy", self._connect, (theirs,)).start()
         if not self._started.wait(START_SECONDS):
@@ -132,21 +134,19 @@ def _import_debugpy() -> Any:
     return debugpy
 
 
-def spare_library_threads() -> None:
-    """Keep the debugger from stopping threads of the kernel's libraries, such as the one that IPython saves the history
-    in, as it does not stop the kernel's own."""
+def spare_library_threads(libraries: Sequence[str]) -> None:
+    """Keep the debugger from stopping threads of these packages, as it does not stop the kernel's own."""
     frames = sys._current_frames()
     for thread in threading.enumerate():
-        if thread is not threading.main_thread() and _is_of_library(frames.get(thread.ident or 0)):
+        if thread is not threading.main_thread() and _maker(frames.get(thread.ident or 0)) in libraries:
             vars(thread).update(pydev_do_not_trace=True, is_pydev_daemon_thread=True)  # see ServiceThread
 
 
-def _is_of_library(frame: FrameType | None) -> bool:
-    """Whether a library of the kernel's has made the thread that stands at `frame`: its code runs behind
-    `threading`."""
+def _maker(frame: FrameType | None) -> str:
+    """The package that has made the thread that stands at `frame`: its code runs behind `threading`."""
     modules = []
     while frame is not None:
         modules.append(str(frame.f_globals.get("__name__", "")))
         frame = frame.f_back
     first = next((name for name in reversed(modules) if name != "threading"), "")
-    return first.partition(".")[0] in ("IPython", "zmq")
+    return first.partition(".")[0]

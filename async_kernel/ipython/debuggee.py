@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["Debuggee"]
 
 
+_SHOW = (
+    "__import__('json').dumps(__import__('IPython').get_ipython().display_formatter.format({name}), "
+    "default=lambda value: __import__('base64').b64encode(value).decode())"
+)
+
+
 class Debuggee:
     """The variables and cells of one shell, as a debugger sees them."""
 
     suffix = CELL_SUFFIX
+    libraries = ("IPython",)
+    """Packages that start threads: it saves the history in one."""
 
     def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
@@ -57,3 +65,7 @@ class Debuggee:
         """It as the cell would display it, and the metadata. Runs the user's code: for the thread of the shell."""
         data, metadata = self._shell.display_formatter.format(value)
         return mime_bundle(data), dict[str, Any](metadata)
+
+    def showing(self, name: str) -> str:
+        """An expression that gives, in a stopped frame, the data and metadata of the variable `name` as JSON."""
+        return _SHOW.format(name=name)

@@ -189,6 +189,10 @@ class IPythonInterpreter:
         """Past input, as the content of a history_request says: the content of a history_reply."""
         return history(self.shell.history_manager, content)
 
+    def fire(self, event: str) -> None:
+        """Fire "pre_execute" or "post_execute" of IPython."""
+        self.shell.events.trigger(event)
+
     def save(self) -> None:
         """Store the history."""
         self.shell.save()

@@ -115,7 +115,7 @@ class Lane:
                     abort(job.request)
                 elif job.is_early:
                     await self._comms.serve_in_turn(job, portal, self._way_to_leave(job))
-                elif job.mode is not None and job.take(Place.BESIDE):
+                elif job.mode is not None and job.take(Place.BACKGROUND):
                     await self._start_in_background(job, job.mode, portal)
                 elif job.take(Place.IN_TURN):
                     await self.bench.serve(

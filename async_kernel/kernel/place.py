@@ -8,13 +8,17 @@ __all__ = ["Place"]
 
 
 class Place(Enum):
-    """Where a request is served, beside the cells of its shell or between them."""
+    """Where a request is served."""
 
     IN_TURN = auto()
     """In the loop of its shell, while no other cell runs there: everything is allowed."""
 
     BESIDE = auto()
     """In the loop of its shell, while a cell awaits: to be quick, and to do nothing that is for the end of a cell."""
+
+    BACKGROUND = auto()
+    """As a task of its own, or in a thread with a loop of its own: a cell that is marked so. It was started in its
+    turn, and the next one does not wait for it."""
 
     APART = auto()
     """In a thread without a loop, for example while a cell keeps the thread of its shell. A question is answered

@@ -144,8 +144,14 @@ class Debuggee(Protocol):
     def parts(self, value: object) -> Mapping[str, object]:
         """What it consists of, by what follows its name in code, for example `{"[0]": 1}`."""
 
+    libraries: Sequence[str]
+    """Packages of the interpreter's that start threads, which a debugger leaves alone."""
+
     def show(self, value: object) -> tuple[Content, Content]:
         """The data and metadata by which a cell would display it. To be called in the thread of the shell."""
+
+    def showing(self, name: str) -> str:
+        """An expression that gives the same of the variable `name`, in a stopped frame: a pair, as JSON."""
 
 
 class Interpreter(Protocol):
@@ -202,6 +208,10 @@ class Interpreter(Protocol):
 
     def history(self, content: Content) -> Content:
         """Past input: range, tail or search, as the request's content says."""
+
+    def fire(self, event: str) -> None:
+        """Fire "pre_execute" or "post_execute", as around a cell: matplotlib, for one, shows figures after a callback
+        that drew them. On the thread of a lane."""
 
     def save(self) -> None:
         """Store what is to outlive the kernel. No cell will follow; a second call does nothing. Any thread."""

@@ -22,6 +22,7 @@ from .commands import (
     Start,
     Version,
 )
+from .options import attribute
 from .parser import merge, parse, render, word
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Settings",
     "Start",
     "Version",
+    "attribute",
     "merge",
     "parse",
     "render",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .commands import DEFAULT_INTERFACE, DEFAULT_NAME
+from .commands import DEFAULT_INTERFACE, DEFAULT_NAME, Settings
 from .hosts import HOSTS
 from .values import Kind
 
-__all__ = ["OPTIONS", "SUBCOMMANDS", "Option", "is_trait", "plain", "trait"]
+__all__ = ["OPTIONS", "SUBCOMMANDS", "Option", "attribute", "is_trait", "plain", "trait"]
 
 
 class Option(NamedTuple):
@@ -242,6 +242,16 @@ OPTIONS: tuple[Option, ...] = (
     Option("changes", "flag", "list what a kernel changes in its process", default=False, commands=("doctor",)),
     Option("yes", "flag", "do not ask for confirmation", default=False, short="y", commands=("prune",)),
 )
+
+
+def attribute(settings: Settings, name: str) -> Any:
+    """The value of a setting in `attributes`, by its dotted name; where it was not given, the default of its row.
+
+    `attribute(Settings(), "kernel.backlog") == 96`.
+    """
+    given = settings.attributes.get(name)
+    return next(option.default for option in OPTIONS if option.name == name) if given is None else given
+
 
 SUBCOMMANDS: dict[str, str] = {
     "list": "list the kernel specs that Jupyter finds, with their state",

@@ -45,10 +45,7 @@ from .replies import Replies
 from .socket_calls import has_arrivals, receive
 from .sockets import Sockets
 
-__all__ = ["BACKLOG_BYTES", "OUTBOX_MESSAGES", "IOThread"]
-
-BACKLOG_BYTES = 96 << 20
-"""How much output is kept for a subscriber that does not read, by default."""
+__all__ = ["OUTBOX_MESSAGES", "IOThread"]
 
 GATHER_MORE_SECONDS = 0.01
 """How much longer text is gathered while no subscriber can take more."""
@@ -97,7 +94,7 @@ class IOThread:
         deliver: Callable[[Channel, list[Buffer]], None],
         welcome: Callable[[bytes], Sequence[Buffer]],
         note: Note,
-        backlog: int = BACKLOG_BYTES,
+        backlog: int,
         *,
         replay: Replay | None = None,
     ) -> None:

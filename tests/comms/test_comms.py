@@ -118,13 +118,10 @@ def test_the_front_end_opens_sends_and_closes(handlers: CommHandlers) -> None:
         ([False, True], ["pre_execute", "called"]),
     ],
 )
-def test_events_of_ipython_are_fired_while_no_cell_runs(
-    monkeypatch: pytest.MonkeyPatch, running: list[bool], fired: list[str]
-) -> None:
+def test_events_of_the_interpreter_are_fired_while_no_cell_runs(running: list[bool], fired: list[str]) -> None:
     seen: list[str] = []
-    monkeypatch.setattr("async_kernel.comms._trigger", seen.append)
     states = iter(running)
-    handlers = CommHandlers(runs_cell=lambda: next(states))
+    handlers = CommHandlers(runs_cell=lambda: next(states), fire=seen.append)
     try:
         comm.create_comm(target_name="t", comm_id="1").on_msg(lambda message: seen.append("called"))
         serve(handlers.message, "comm_msg", {"comm_id": "1"})

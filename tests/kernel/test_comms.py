@@ -98,6 +98,25 @@ def test_a_message_that_waits_is_served_beside_the_next_cell_that_awaits(unserve
 
 
 @pytest.mark.parametrize("code", ["await gate", "block gate"])
+def test_a_message_that_waits_is_served_in_the_thread_of_its_shell_when_a_cell_begins_in_another(
+    unserved: Harness, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop of a cell in a thread ends with the cell, and may stand still: callbacks of comms are not for it."""
+    monkeypatch.setattr(comm_line, "PATIENCE", DEADLINE)  # the thread takes none, however late the loop is
+    home = unserved.execute("ok home")
+    cell = unserved.execute(f"# thread\n{code}")
+    msg_id = comm(unserved)
+    unserved.start()
+    assert unserved.status(home) == "ok"
+    assert unserved.whats(msg_id) == ["busy", "idle"]
+    unserved.interpreter.wait_for(f"# thread\n{code}")
+    threads = unserved.interpreter.threads
+    assert threads["ok home"] == unserved.comms.threads[msg_id] != threads[f"# thread\n{code}"]
+    assert unserved.comms.places[msg_id] in (Place.IN_TURN, Place.BESIDE)
+    release(unserved, cell)
+
+
+@pytest.mark.parametrize("code", ["await gate", "block gate"])
 def test_messages_are_served_once_each_in_order_of_arrival(kernel: Harness, code: str) -> None:
     cell = held(kernel, code)
     ids = []

@@ -50,7 +50,7 @@ class Wire:
         self._sockets = bind_sockets(ConnectionInfo())
         self._open: list[zmq.Socket[bytes]] = []  # until the end: one that is collected while it is open warns
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.io = IOThread(self._sockets, self._deliver, lambda topic: [topic, b"welcome"], note)
+        self.io = IOThread(self._sockets, self._deliver, lambda topic: [topic, b"welcome"], note, 96 << 20)
         self.io.start()
 
     def _deliver(self, channel: Channel, frames: list[bytes]) -> None:
