@@ -103,7 +103,11 @@ def interrupting(kernel: Kernel) -> Iterator[Interrupter]:
     """The interrupter of a kernel; on leaving, its handlers and hooks are undone."""
     interruption = kernel.interruption
     interrupter = Interrupter(
-        wake_main_thread, interruption.here, interruption.meant, kernel.shells.executions, let_go=kernel.let_go
+        wake_main_thread,
+        interruption.here,
+        interruption.targets,
+        kernel.shells.executions,
+        resume_stopped=kernel.resume_stopped,
     )
     try:
         yield interrupter

@@ -9,7 +9,7 @@ message or by signal; the reply, `idle` and the next cell have to come. `starts`
 with one cell and a shutdown; none may fail or stick. `requests`: so many of all kinds to one kernel (`mixed.py`), whose
 memory, handles, threads and latency go to `build/benchmarks/requests-LOOP.json`, with a plot beside it. A progress line
 while it runs, a summary at its end, exit status 1 when anything was lost. Runs this interpreter's async-kernel, or a
-peer that `tests/needs/peers.py` has installed. Needs pyzmq and psutil.
+peer that `benchmarks/needs.py` has installed. Needs pyzmq and psutil.
 """
 
 from __future__ import annotations

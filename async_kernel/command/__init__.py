@@ -85,9 +85,9 @@ def _run(command: Command) -> int:
 
             return doctor.run(command)
         case Completion(shell):
-            from . import completion
+            from . import shell_completion
 
-            print(completion.script(shell))
+            print(shell_completion.script(shell))
         case Help(everything):
             from async_kernel.settings import manual
 
@@ -97,7 +97,7 @@ def _run(command: Command) -> int:
 
 def _activate() -> None:
     """Let the commands of cells act on this interpreter's environment, whatever the client that started it is in."""
-    from async_kernel.kernelspec.environment import environment
+    from async_kernel.kernelspec.activation import environment
 
     changes = environment(os.environ, sys.prefix, sys.base_prefix, sys.executable, sys.platform, os.path.lexists)
     for name, value in changes.items():

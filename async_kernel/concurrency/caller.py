@@ -9,9 +9,9 @@ from inspect import iscoroutinefunction
 from typing import Any, ParamSpec, TypeVar, overload
 
 from .calls import Loop, loop_here, main_loop
+from .named_threads import NamedThread, call_in_worker, named_thread
 from .pending import Pending
 from .runners_of_calls import run_later
-from .threads import NamedThread, call_in_worker, named_thread
 
 __all__ = ["Caller"]
 

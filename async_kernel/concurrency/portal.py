@@ -85,7 +85,7 @@ class Portal(Protocol):
     def event(self) -> Arrival:
         """A new event for a task of the loop to wait for."""
 
-    async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
+    async def shielded_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         """The result of `await wait()`: a wait of the task's owner, which must outlast the cancellations that user code
         has left behind in the task, such as a nursery or task group that is cancelled since a task of it failed.
 
@@ -161,7 +161,7 @@ class _AsyncioPortal:
 
         return asyncio.Event()
 
-    async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
+    async def shielded_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         import asyncio
 
         while True:
@@ -255,7 +255,7 @@ class _TrioPortal:
 
         return trio.Event()
 
-    async def own_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
+    async def shielded_wait(self, wait: Callable[[], Awaitable[T]]) -> T:
         import trio
 
         with trio.CancelScope(shield=self._owned):
@@ -266,4 +266,4 @@ class _TrioPortal:
         import trio
 
         with suppress(KeyboardInterrupt):
-            await self.own_wait(trio.lowlevel.checkpoint)
+            await self.shielded_wait(trio.lowlevel.checkpoint)

@@ -23,7 +23,7 @@ from async_kernel.kernel.ports import Debuggee
 from async_kernel.protocol.messages import Content
 from async_kernel.protocol.murmur2 import SEED
 
-from .cells import CellFiles, in_this_process
+from .cell_files import CellFiles, in_this_process
 from .client import Client, DebuggerError
 from .framing import Message
 from .session import Session, untrace
@@ -60,7 +60,7 @@ class Debugger:
         self._variables = Variables(debuggee)
         self._breakpoints: dict[str, list[Any]] = {}  # by file
         self._stopped: set[int] = set()  # threads, as debugpy numbers them
-        self._let_go = False
+        self._was_resumed = False
         self._numbers = itertools.count(1)
         self._own: dict[str, Callable[[Content], Content]] = {
             "debugInfo": self._debug_info,
@@ -106,25 +106,25 @@ class Debugger:
             "request_seq": content.get("seq", 0),
         }
 
-    def let_go(self) -> None:
+    def resume_stopped(self) -> None:
         """Let everything that is stopped go on to its end, as it is to be interrupted. Any thread; returns at once."""
         session = self._session
         if session is None or not self._stopped:
             return
-        self._let_go = True  # a loop would stop at its breakpoint again before the interrupt gets there
+        self._was_resumed = True  # a loop would stop at its breakpoint again before the interrupt gets there
         for path in self._breakpoints:
             session.client.send("setBreakpoints", {"source": {"path": path}, "breakpoints": []})
         for thread in list(self._stopped):
             session.client.send("continue", {"threadId": thread})
 
     def before_cell(self) -> None:
-        """Have cells stop at breakpoints again, after `let_go`; have none traced when nothing is debugged."""
+        """Have cells stop at breakpoints again, after `resume_stopped`; have none traced when nothing is debugged."""
         session = self._session
         if session is None:
             untrace()
-        if session is None or not self._let_go:
+        if session is None or not self._was_resumed:
             return
-        self._let_go = False
+        self._was_resumed = False
         with suppress(DebuggerError):
             for path, breakpoints in list(self._breakpoints.items()):
                 session.client.request("setBreakpoints", {"source": {"path": path}, "breakpoints": breakpoints})
@@ -173,7 +173,7 @@ class Debugger:
         session, self._session = self._session, None
         self._stopped.clear()
         self._breakpoints.clear()
-        self._let_go = False
+        self._was_resumed = False
         if session is not None:
             session.close()
             with suppress(TimeoutError):  # busy: its next cell does it

@@ -21,7 +21,7 @@ The solution.
    deliver it *claims* it first, in the thread of the work; when the work has ended nothing can be claimed any more.
 2. It is tried again and again until it is claimed, at growing pauses, by a thread of its own (`interrupter`). Each try
    does all that may help: a real signal for the main thread, so that system calls return; an asynchronous exception
-   for another thread (`delivery`); the end of the wait that the task is in (`Interruptible.end_wait`); the end of a
+   for another thread (`delivery`); the end of the wait that the task is in (`Target.end_wait`); the end of a
    main loop that a dialog has nested (`callbacks`). After a moment the processes of the work are interrupted as well
    (`offspring`, and `waits` for those that it waits for), as Ctrl-C in a terminal does.
 3. It is raised only where user code runs, and nothing of the kernel's or the loop's is left half done

@@ -16,14 +16,14 @@ from async_kernel.concurrency.portal import Reach
 from async_kernel.stacks import Stack, runs_loops, stack_of
 
 from .aftermath import raise_on_return
-from .target import Interrupt
+from .target import Interrupt, Target
 
 __all__ = ["Callback", "LoopCallbacks", "Toolkit", "ToolkitCallbacks", "main_stack"]
 
 
-class Callback:
-    """A callback, or a task beside the main one, that is running, as an `Interruptible`. It is known by its outermost
-    frame.
+class Callback(Target):
+    """A callback, or a task beside the main one, that is running, known by its outermost frame. One interrupt is
+    delivered to it, which is the last.
 
     `defer(checkpoint)`, called on its thread in its context, has `checkpoint()` called after output.
     `end_question(claim)`, called from any thread, ends the question to a client that its thread waits for, if there is
@@ -52,15 +52,6 @@ class Callback:
             self._frame = None  # it keeps the callback's variables alive
         return self._frame is None
 
-    @property
-    def interrupted(self) -> bool:
-        """False: the one interrupt that is delivered to it is the last."""
-        return False
-
-    @property
-    def since(self) -> None:
-        """None: its begin was not noted."""
-
     def waits(self) -> list[object]:
         """Where the main thread stands."""
         return [stack_of(self.thread).innermost]
@@ -80,12 +71,6 @@ class Callback:
     def defer(self, checkpoint: Callable[[], None]) -> None:
         """Have `checkpoint()` called when the code of ours that the callback is in has done its part."""
         self._defer(checkpoint)
-
-    def report(self) -> None:
-        """Nothing: it has no client that waits for it."""
-
-    def leave(self) -> None:
-        """Nothing: the main thread is no one to be left."""
 
 
 class Toolkit(Protocol):
@@ -151,7 +136,7 @@ class ToolkitCallbacks(LoopCallbacks):
         """
         return next((each for each in stack.inside if self._host.is_handler(each)), None)
 
-    def end_nested(self, interrupt: Interrupt) -> None:
+    def close_nested_loop(self, interrupt: Interrupt) -> None:
         """Soon, on the host's thread: if the work has nested a main loop, as a modal dialog does, end
         that loop, and raise KeyboardInterrupt where its caller goes on. Callable from any thread.
 

@@ -28,7 +28,7 @@ from .callbacks import ToolkitCallbacks
 from .delivery import raise_in_thread
 from .offspring import interrupt_offspring
 from .stuck import StuckCheck
-from .target import Interrupt, Interruptible
+from .target import Interrupt, Target
 from .waits import waited_processes
 
 __all__ = ["Interrupter"]
@@ -55,19 +55,19 @@ class Interrupter:
     `wake` reaches the main thread: it makes the main thread run its SIGINT handler even while it blocks in a system
     call. For signals that come from outside, `current` gives the work that the interrupted context is on, `running` all
     that they are for, in whichever thread. `holders` gives all that may hold a thread, `running` if it is None.
-    `let_go`, called at each try, resumes threads that a debugger has stopped: nothing can be raised there.
+    `resume_stopped`, called at each try, resumes threads that a debugger has stopped: nothing can be raised there.
     """
 
     def __init__(
         self,
         wake: Callable[[], None],
-        current: Callable[[], Interruptible | None],
-        running: Callable[[], Sequence[Interruptible]] = tuple,
-        holders: Callable[[], Sequence[Interruptible]] | None = None,
-        let_go: Callable[[], None] = lambda: None,
+        current: Callable[[], Target | None],
+        running: Callable[[], Sequence[Target]] = tuple,
+        holders: Callable[[], Sequence[Target]] | None = None,
+        resume_stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self._toolkit: ToolkitCallbacks | None = None
-        self._let_go = let_go
+        self._resume_stopped = resume_stopped
         self.mark: Callable[[], None] = _thread.interrupt_main
         """Has the main thread run its SIGINT handler at its next bytecode, even if the system ignores SIGINT now."""
         self._wake = wake
@@ -106,7 +106,7 @@ class Interrupter:
         if sys.unraisablehook == self._on_dropped:
             sys.unraisablehook = self._tell_dropped
 
-    def interrupt(self, work: Interruptible) -> Interrupt:
+    def interrupt(self, work: Target) -> Interrupt:
         """Interrupt `work`. Returns at once, from any thread; the interrupt says when it is settled."""
         interrupt = Interrupt(work)
         self._pursue(interrupt)
@@ -285,7 +285,7 @@ class Interrupter:
             elif interrupt.standstill.is_stuck():
                 work.leave()
                 return False
-        self._let_go()
+        self._resume_stopped()
         holder = stack_of(work.thread).holder
         if holder is not None and holder is not work:
             for other in self._holders():
@@ -295,7 +295,7 @@ class Interrupter:
             self._aim = interrupt
             self._wake()
             if self._toolkit is not None:
-                self._toolkit.end_nested(interrupt)
+                self._toolkit.close_nested_loop(interrupt)
         else:
             self._raise_in_thread(interrupt)
         work.end_wait(interrupt)
@@ -304,7 +304,7 @@ class Interrupter:
             work.report()
         return True
 
-    def _takes_signals(self, work: Interruptible) -> bool:
+    def _takes_signals(self, work: Target) -> bool:
         return self._installed and work.thread == threading.main_thread().ident
 
     def _raise_in_thread(self, interrupt: Interrupt) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from types import FrameType
-from typing import Protocol
 
 from async_kernel.concurrency.portal import Reach
 from async_kernel.system.real import real
@@ -13,7 +13,7 @@ from async_kernel.system.real import real
 from .offspring import Moment
 from .stuck import StuckCheck
 
-__all__ = ["PATIENCE", "TELL_SECONDS", "Interrupt", "Interruptible"]
+__all__ = ["PATIENCE", "TELL_SECONDS", "Interrupt", "Target"]
 
 PATIENCE = 0.03
 """How long something else may hold the thread of the work - a callback, a task, another cell - before it is interrupted
@@ -27,48 +27,58 @@ TELL_SECONDS = 1.0
 """After so long the user is told that an interrupt is still pending."""
 
 
-class Interruptible(Protocol):
-    """A piece of work that runs on one thread."""
+class Target(ABC):
+    """A piece of work that runs on one thread, as far as an interrupt has to do with it.
+
+    All that is not abstract is for work that a client waits for, or whose thread can be left.
+    """
+
+    thread: int
+    """The ident of the thread that it runs on."""
 
     @property
-    def thread(self) -> int:
-        """The ident of the thread that it runs on."""
-
-    @property
+    @abstractmethod
     def finished(self) -> bool:
         """Whether it has ended, so that nothing is left to interrupt."""
 
     @property
     def interrupted(self) -> bool:
-        """Whether an interrupt was delivered."""
+        """Whether an interrupt was delivered, after which there may be another one."""
+        return False
 
     @property
     def since(self) -> Moment | None:
         """When it began, among the starts of processes; None when it is not known."""
+        return None
 
+    @abstractmethod
     def waits(self) -> Iterable[object]:
         """Where it waits, as `waits.waited_processes` takes it. Callable from any thread."""
 
+    @abstractmethod
     def end_wait(self, interrupt: Interrupt) -> None:
         """If the work awaits something, claim the interrupt and end the wait. Callable from any thread."""
 
+    @abstractmethod
     def reach(self, frame: FrameType) -> Reach:
         """Where an exception goes that is raised at `frame`, in a callback or task of a loop."""
 
-    def report(self) -> None:
-        """Tell the client that waits for the work that the interrupt does not get through to its thread."""
-
-    def leave(self) -> None:
-        """Give up on the thread, if that is possible: it stands in a call that nothing ends."""
-
+    @abstractmethod
     def mark_interrupted(self) -> None:
         """Note that an interrupt was delivered. Called in the thread of the work."""
 
+    @abstractmethod
     def defer(self, checkpoint: Callable[[], None]) -> None:
         """Have `checkpoint()` called, if possible, when the code of ours that the thread is in has done its part.
 
         A cell that does nothing but print is in our code nearly all of the time.
         """
+
+    def report(self) -> None:  # noqa: B027  # by default there is no client to be told
+        """Tell the client that waits for the work that the interrupt does not get through to its thread."""
+
+    def leave(self) -> None:  # noqa: B027  # by default the thread is kept
+        """Give up on the thread, if that is possible: it stands in a call that nothing ends."""
 
 
 class Interrupt:
@@ -87,7 +97,7 @@ class Interrupt:
         "work",
     )
 
-    def __init__(self, work: Interruptible, by_signal: bool = False) -> None:
+    def __init__(self, work: Target, by_signal: bool = False) -> None:
         self.work = work
         self.by_signal = by_signal
         self.tell_at = real.monotonic() + TELL_SECONDS

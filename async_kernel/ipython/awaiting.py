@@ -200,7 +200,7 @@ class AwaitingMagics:
 
     async def prun(self, line: str, cell: str | None = None) -> Any:
         """%prun and %%prun: code of other tasks meanwhile is not in the profile."""
-        from async_kernel.ipython.profiling import Profiled, show_profile
+        from async_kernel.ipython.prun import Profiled, show_profile
 
         options, statement = self._prun_arguments(line, cell)
         names = self._shell.user_ns

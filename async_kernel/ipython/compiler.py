@@ -54,9 +54,9 @@ def cell_name(code: str) -> str:
 class KernelCompiler(CachingCompiler):
     """Names a cell's code like a file of the kernel's, and gives its lines the numbers that they have in the cell.
 
-    A debugger writes the file when it is asked to (`debugger.cells`), nobody else does. A name in angle brackets would
-    keep libraries that look up source by file name, among them the one that draws IPython's tracebacks, from reading
-    the cell as a whole.
+    A debugger writes the file when it is asked to (`debugger.cell_files`), nobody else does. A name in angle brackets
+    would keep libraries that look up source by file name, among them the one that draws IPython's tracebacks, from
+    reading the cell as a whole.
     """
 
     def __init__(self) -> None:

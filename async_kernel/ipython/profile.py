@@ -22,9 +22,9 @@ from traitlets import TraitError, default
 from traitlets.config import Application, Config
 
 from async_kernel.errors import UsageError
-from async_kernel.ipython.settings import config_sections, set_attributes
 from async_kernel.ipython.shell import ZMQInteractiveShell
-from async_kernel.ipython.shells import shell_here, shells
+from async_kernel.ipython.shell_registry import shell_here, shells
+from async_kernel.ipython.shell_settings import config_sections, set_attributes
 
 __all__ = ["start_shell"]
 

@@ -41,7 +41,7 @@ from async_kernel.ipython.other_library import point_to_asyncio
 from async_kernel.ipython.pager import show_in_pager
 from async_kernel.ipython.plain_cells import PlainCells
 from async_kernel.ipython.preparation import prepare
-from async_kernel.ipython.shells import display, leave, shell_here, shells
+from async_kernel.ipython.shell_registry import display, leave, shell_here, shells
 from async_kernel.ipython.tracebacks import cut_our_tail, error_content, has_group, interruption, plain_traceback
 from async_kernel.ipython.transcript import Transcript
 from async_kernel.kernel.parents import NamesParents

@@ -14,4 +14,20 @@ modules:
     execution            the request while it is served, as something that an interrupt reaches
     desk                 the handler: asks the interpreter, the comms, the debugger (`ports`)
     request, outlet      output, display and questions meanwhile go back to the client
+
+The ways in which something ends here:
+
+    decline     a request     it is wrong: its sender alone gets the error
+    refuse      a request     it will not be served: an error, shown to all clients
+    abort       a request     it stood behind an error, or behind the end: it was not run
+    give_up     a request     it is being served, and ends with an error; later words of it are not sent
+    withdraw    a job         WITHDRAWN: whoever comes later does not serve it
+    done        a job         DONE
+    leave       an execution  its thread is left to itself; it has finished for the kernel
+    forget      a bench       the end of an execution is no longer waited for
+    abandon     a bench       the same for a cell in the background, which is taken out as well
+    end         a lane        it takes nothing more, and its queue is handed back
+    settle      the shells    all that was said to be busy is said to be idle, or the time is over
+    close       an order      its thread ends, once it has served what was put before
+    shut_down   the kernel    all of this, in order
 """

@@ -93,7 +93,7 @@ class CommLine:
         while (state := self._take_in_turn(job, tell)) is State.WAITING:
             served = self._served
             with self._bench.standing_behind(None if served is None else served.execution):
-                await portal.own_wait(freed.wait)
+                await portal.shielded_wait(freed.wait)
             freed = portal.event()
         if state is State.TAKEN:
             await self._serve(job, portal, left)

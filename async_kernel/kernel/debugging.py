@@ -31,10 +31,10 @@ class Debugging:
             self._debugger = make()
         return self._debugger.request(content)
 
-    def let_go(self) -> None:
+    def resume_stopped(self) -> None:
         """Let whatever is stopped go on: it is to be interrupted."""
         if self._debugger is not None:
-            self._debugger.let_go()
+            self._debugger.resume_stopped()
 
     def around_cell(self, request: Request) -> None:
         """Have a cell that begins stop at its breakpoints (a `CellScope`)."""

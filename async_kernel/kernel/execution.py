@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from async_kernel.concurrency.nested import InnerLoop, innermost
 from async_kernel.concurrency.portal import Reach
 from async_kernel.interrupts.aftermath import reraise_if_caught
-from async_kernel.interrupts.offspring import moment
-from async_kernel.interrupts.target import Interrupt
+from async_kernel.interrupts.offspring import Moment, moment
+from async_kernel.interrupts.target import Interrupt, Target
 from async_kernel.stacks import stack_of
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import later
@@ -61,8 +61,11 @@ class ThisThread:
         """None: nothing is awaited here."""
 
 
-class Execution:
-    """A request that a lane is serving, as something that can be interrupted (`Interruptible`)."""
+class Execution(Target):
+    """A request that a lane is serving, as something that can be interrupted."""
+
+    finished = False
+    since: Moment | None = None
 
     def __init__(
         self, request: Request, loop: WorkLoop, prompts: Prompts, left: Callable[[Execution], None] | None
@@ -73,7 +76,6 @@ class Execution:
         self.since = moment()
         self._begun = real.monotonic()
         self.free_since = 0.0  # when its lane had done what came before it
-        self.finished = False
         self._wait_ends = False  # the end of one is on its way to the task
         self._left = left
         self._loop = loop

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from async_kernel.errors import RequestError
-from async_kernel.interrupts.target import TELL_SECONDS, Interruptible
+from async_kernel.interrupts.target import TELL_SECONDS, Target
 from async_kernel.protocol.messages import Message
 from async_kernel.system.real import real
 from async_kernel.system.service_thread import later
@@ -33,7 +33,7 @@ class Interruption:
         self._clocks = clocks
         self._parts = parts
 
-    def meant(self, subshell_id: str | None = None, sent: tuple[float, float] | None = None) -> list[Execution]:
+    def targets(self, subshell_id: str | None = None, sent: tuple[float, float] | None = None) -> list[Execution]:
         """The targets of one interrupt (see `targets`), in all shells or in one subshell. RequestError when there is
         none of that id."""
         lanes = [self._shells.lane(subshell_id)] if subshell_id else self._shells.lanes()
@@ -47,7 +47,7 @@ class Interruption:
             raise RequestError(f"The detached cell {detached_id!r} does not run: its state is {cell['state']!r}.")
         return found
 
-    def here(self) -> Interruptible | None:
+    def here(self) -> Target | None:
         """The work of the calling context; outside any, the work of the main shell, or a callback that runs in its
         thread."""
         request = current_request()
@@ -56,7 +56,7 @@ class Interruption:
                 return execution
         return self._shells.main.bench.execution or self._callback()
 
-    def _callback(self) -> Interruptible | None:
+    def _callback(self) -> Target | None:
         return None if self._parts.given is None else self._parts.given.callback()
 
     def interrupt(self, message: Message | None = None) -> None:
@@ -65,7 +65,7 @@ class Interruption:
         subshell_id = None if message is None else message.header.subshell_id
         detached_id = None if message is None else message.content.get("detached_id")
         sent = None if message is None else self._clocks.sent(message.header)
-        meant = self._detached_cell(detached_id) if detached_id else self.meant(subshell_id, sent)
+        meant = self._detached_cell(detached_id) if detached_id else self.targets(subshell_id, sent)
         interrupts = self._interrupts
         if interrupts is None:
             return

@@ -159,9 +159,9 @@ class Kernel:
         """Whether another kernel is to take the place of this one when it has ended."""
         return self._closing.restart
 
-    def let_go(self) -> None:
+    def resume_stopped(self) -> None:
         """Let go on whatever a debugger has stopped: it is to be interrupted."""
-        self._debugging.let_go()
+        self._debugging.resume_stopped()
 
     def end_question(self, claim: Callable[[], bool]) -> None:
         """End the question to a client that the main thread waits for, if there is one and `claim()` says yes: the

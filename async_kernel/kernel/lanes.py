@@ -1,8 +1,45 @@
-"""Lanes: ordered queues of requests, each served on one thread.
+"""Lanes: ordered queues of requests, each served on one thread. Each shell and subshell has one.
 
-Each shell and subshell has one. Order is arrival; `stop_on_error` aborts just what had arrived behind the error.
-A cell that is marked to run beside others starts in its turn, and the lane goes on with the next. Comm messages are
-served in their turn, or before it beside a cell: see `comm_line`.
+The problem. The cells of a shell run one after another, in the order in which they were sent. After an error those
+behind it must not run, as *Run all* has sent them; but a cell that the user sends after having seen the error has to
+run. A cell may await, compute, or stand in a call that nothing ends. Some are marked to run beside the others. Comm
+messages want to be served before their turn. A cell may leave cancellations behind in the task, or end the loop. The
+kernel may be told to end at any moment.
+
+What does not work, and why.
+
+- To read the sockets in the loop that runs the cells, as it comes to it. Beside a cell that computes nothing is read,
+  the interrupt that is to end it least of all.
+- To leave the queue in the sockets. A request that waits there can be neither counted, aborted nor overtaken.
+- A flag that an error sets and the next request clears, or a time after which it is cleared. A request that was sent
+  after the error may be taken for one that was sent before it, and the other way round.
+- A task for each cell. Task groups, nurseries and context variables could not span cells.
+- Two queues, one for cells and one for comm messages. On an idle shell their order among each other counts.
+
+The solution.
+
+1. The thread that moves messages puts each request in as it arrives (`put`), and counts the arrivals. The queue leads
+   from any thread into one loop (`concurrency.queue`), and may be filled before there is a loop.
+2. One task serves a shell for its whole life (`serve`). Its own waits outlast the cancellations that cells leave behind
+   (`Portal.shielded_wait`).
+3. A job is served by the first that takes it (`job`). A comm message is put in the lane and in its `comm_line`, which
+   may take it before its turn; the lane then goes on to the next.
+4. After an error, before it is replied, the transport delivers all that has reached the sockets (a barrier). The number
+   of the latest arrival is noted, and exactly the cells up to it are aborted. An answer to the reply comes later.
+5. A marked cell is started in its turn, so that cells are numbered in order, as a task of the loop or in a thread; the
+   lane waits for its begin only.
+6. When a cell stands in a call that nothing ends, its bench gives up the execution, and another thread serves the lane
+   (`serve_elsewhere`). Should the old thread come back, it finds that the bench has another portal, and ends.
+7. The end closes the lane under its lock: a request is either in the queue, and is handed back to be aborted, or is
+   refused.
+
+What is given up on.
+
+- The thread of the main shell is never left: signals, toolkits and the main task belong to it.
+- A cell that was left goes on, with its output; it only has no lane any more.
+- There is no order between shells, nor between a cell in the background and those behind it.
+- Before or after the error is decided by arrival. A client that sends without having read the error is taken for one
+  that has not seen it.
 """
 
 from __future__ import annotations
@@ -108,7 +145,7 @@ class Lane:
         try:
             self._do_jobs()
             while self.bench.portal is portal and not closing():
-                job = await portal.own_wait(partial(self._queue.get, portal))
+                job = await portal.shielded_wait(partial(self._queue.get, portal))
                 if job is None:
                     return
                 if job.can_abort and job.number <= self._aborted and job.withdraw():
@@ -173,7 +210,7 @@ class Lane:
             spawn_task(main)
         else:
             spawn_thread(self._run_loop, main, failed)
-        await portal.own_wait(started.wait)
+        await portal.shielded_wait(started.wait)
 
     def _way_to_leave(self, job: Job) -> Callable[[Execution], None] | None:
         """The function that leaves the thread of a job in turn to itself; None: nothing can."""
@@ -207,5 +244,5 @@ class Lane:
             portal.call(reached.set)
 
         self._transport.barrier(tell)
-        await portal.own_wait(reached.wait)
+        await portal.shielded_wait(reached.wait)
         self._aborted = self._arrived

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from async_kernel.interrupts.target import Interruptible
+from async_kernel.interrupts.target import Target
 from async_kernel.protocol.messages import Buffer, Content, Message
 from async_kernel.protocol.names import Channel
 
@@ -73,7 +73,7 @@ class Transport(Protocol):
 class Interrupts(Protocol):
     """What reaches the threads that work."""
 
-    def interrupt(self, work: Interruptible) -> object:
+    def interrupt(self, work: Target) -> object:
         """Interrupt one piece of work; returns at once."""
 
 
@@ -112,11 +112,12 @@ class Debugger(Protocol):
         """The content of the debug_reply: a response of the Debug Adapter Protocol. May take as long as what is being
         debugged does; called in a thread of its own, one request at a time. RequestError for what is no request."""
 
-    def let_go(self) -> None:
+    def resume_stopped(self) -> None:
         """Let everything that is stopped go on to its end, as it is to be interrupted. Any thread; returns at once."""
 
     def before_cell(self) -> None:
-        """Have cells stop at breakpoints again, after `let_go`. Called in the thread of each cell before it runs."""
+        """Have cells stop at breakpoints again, after `resume_stopped`. Called in the thread of each cell before it
+        runs."""
 
     def close(self) -> None:
         """End debugging. Any thread; returns at once."""
@@ -230,7 +231,7 @@ class Parts(NamedTuple):
     """Entered around each cell in this order."""
     make_debugger: Callable[[], Debugger] | None = None
     """Makes the debugger when the first debug_request comes; None: the kernel has none."""
-    callback: Callable[[], Interruptible | None] = lambda: None
+    callback: Callable[[], Target | None] = lambda: None
     """The callback or task of a user that the main thread runs while the main shell has nothing to do. Any thread."""
     comms_in_thread: bool = True
     """Whether a thread may serve comm messages while a cell keeps the thread of its shell to itself."""

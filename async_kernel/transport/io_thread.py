@@ -1,16 +1,46 @@
 """The I/O thread, and how the other threads send.
 
-The sockets belong to whoever has the turn. A thread that has something to send puts it in the outbox, takes the turn if
-it is free and empties the outbox, so that a reply leaves without waiting for another thread to wake; if the turn is
-taken, it rings for the I/O thread. The I/O thread brings in what arrives and sends what is due later.
-Where a signal handler of the user's may raise, and tear a message, the main thread leaves sending to the I/O thread.
+The problem. ZMQ allows one thread at a time to use a socket. Requests have to be seen while a cell computes. A reply
+should leave without a wait for another thread to wake, and so should the first line of output. Any thread may print, in
+floods, with locks held, in a signal handler, in `__del__`; any of its lines may be hit by an interrupt. Clients may be
+slow, or gone. A fork leaves the sockets in the child, and no thread.
 
-Replies on control overtake what cells give, as their requests do. Who gives output faster than it leaves does the
-sending, or waits while somebody else does: never for a subscriber, only for the work that messages make.
+What does not work, and why.
 
-Text is gathered: sent soon while the line is quiet, many pieces as one message while it is busy, always in order with
-everything else. Messages on iopub go through the `publisher`, all others through `replies`: each keeps what a client
-cannot take yet, within a bound.
+- The I/O thread alone sends. Each reply waits until it has woken and has been given the GIL: longer than all else that
+  a small cell takes. Beside C code that holds the GIL that is seconds.
+- A plain lock over the sockets. A cell that prints without an end has it nearly all of the time, so the I/O thread
+  reads nothing, not even the interrupt that is to end the cell.
+- A queue without a bound. Text is put in faster than messages are made of it: the memory fills, and the reply comes
+  seconds after the cell has ended, behind its output.
+- To wait until a subscriber has taken a message. One that does not read would stop the kernel.
+- To wait for the descriptors of the sockets as for others. Each tells news once; and a thread that sends takes in the
+  news that something has arrived, which then wakes nobody.
+
+The solution.
+
+1. There is one order. All messages go through the outbox (`outbox`), which gathers neighbouring text. Replies on
+   control alone overtake, as their requests do.
+2. The send lock is held by the thread that uses the sockets. A thread that puts something in takes the lock if it is
+   free, and empties the outbox; else it wakes the I/O thread, which sends what is left, and what is due later.
+3. A thread that has to have the lock stands behind the waiters' lock. While one does, the holder sends no more, and
+   threads that print do not try. So the I/O thread gets at its sockets at once.
+4. Before the lock is released, the sockets that were used are asked for arrivals, and the I/O thread is woken for them.
+   It looks at those sockets alone that have said something or were used: a look costs as much as a message.
+5. A thread that gives output faster than it leaves does the sending, or waits while another one does, for a bounded
+   time. Displays of a burst leave in batches.
+6. Messages on iopub go through the `publisher`, all others through `replies`: each keeps what a client cannot take yet,
+   within a bound, and says what it has dropped.
+7. Each step leaves its marks so that an exception behind any call leaves nothing taken: the locks know their owner.
+   Where a signal handler of the user's may raise, the main thread leaves sending to the I/O thread.
+
+What is given up on.
+
+- A forked child sends nothing by these sockets: they are its parent's.
+- The bound of the outbox is not kept by a thread that has waited for PATIENCE_SECONDS: it may hold a lock that the
+  sender needs.
+- A message for which there is no memory is lost, and the log says so.
+- Output that a slow subscriber does not take is dropped beyond the backlog, and the client is told.
 """
 
 from __future__ import annotations
@@ -51,7 +81,7 @@ GATHER_MORE_SECONDS = 0.01
 """How much longer text is gathered while no subscriber can take more."""
 
 SEND_SECONDS = 0.01
-"""How long the I/O thread sends before it gives up the turn: it waits for the GIL at every message, while a cell
+"""How long the I/O thread sends before it releases the sockets: it waits for the GIL at every message, while a cell
 that prints without an end puts in many, which its own thread sends faster, and which must not keep out what arrives."""
 
 OUTBOX_MESSAGES = 4
@@ -61,7 +91,7 @@ what it printed, comes seconds after an interrupt has ended it."""
 
 BURST_MESSAGES = 8
 BURST_SECONDS = 0.001
-"""From so many displays on that follow each other so soon, they leave together: taking the turn and looking for news
+"""From so many displays on that follow each other so soon, they leave together: taking the lock and looking for news
 cost as much as a message. Those of a usual cell leave at once, whatever keeps the GIL behind them."""
 
 BATCH_MESSAGES = 16
@@ -101,27 +131,27 @@ class IOThread:
         self._sockets = sockets
         self._deliver = deliver
         self._outbox = Outbox()
-        self._gate: Any = threading.RLock()  # for who waits for the turn
-        self._wanted = False  # somebody stands there: who has the turn sends no more
+        self._waiters_lock: Any = threading.RLock()  # for who waits for the send lock
+        self._wanted = False  # a thread stands there: the holder of the send lock sends no more
         self._pushing: set[int] = set()  # the threads that are in _push, and that of the I/O
-        self._room = threading.Lock()  # released when somebody has sent, for who waits in _leave_sending
-        self._room_wanted = False
+        self._space_freed = threading.Lock()  # released when somebody has sent, for who waits in _leave_sending
+        self._space_wanted = False
         self._shown = -inf  # when the latest display came, and how many had followed each other by then
         self._burst = 0
         self._looks_again = False  # the I/O thread does soon, for the rest of a burst
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
-        self._turn: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
+        self._send_lock: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
         self._publisher = Publisher(sockets.by_channel[Channel.IOPUB], welcome, note, backlog, replay)
         self._replies = Replies(sockets.by_channel)
         self._used = set(sockets.by_channel)  # channels whose sockets may have taken in news that nobody looked for
         self._barriers: deque[Callable[[], None]] = deque()
         self._calls: deque[Callable[[], object]] = deque()
-        self._rung = False
+        self._woken = False
         self._stop_at: float | None = None
-        self._alarm, self._bell = sockets_of_the_system.socketpair()
-        self._alarm.setblocking(False)
-        self._bell.setblocking(False)
+        self._wakeup_r, self._wakeup_w = sockets_of_the_system.socketpair()
+        self._wakeup_r.setblocking(False)
+        self._wakeup_w.setblocking(False)
         self._thread = ServiceThread("I/O", self._run)
         _all.add(self)
 
@@ -132,7 +162,7 @@ class IOThread:
     def stop(self, grace: float = 1.0) -> None:
         """Send what was put until now, for up to `grace` seconds, then close the sockets. Returns when that is done."""
         self._stop_at = real.monotonic() + grace
-        self._ring()
+        self._wake()
         self._thread.join()
 
     # What any thread calls
@@ -158,7 +188,7 @@ class IOThread:
         elif not self._looks_again:  # else the I/O thread is going to, and finds it
             self._looks_again = True
             try:
-                self._ring()
+                self._wake()
             except BaseException:  # of a signal handler: see there
                 self._looks_again = False
                 raise
@@ -173,7 +203,7 @@ class IOThread:
     def barrier(self, reached: Callable[[], None]) -> None:
         """Call `reached()` in the I/O thread once everything that had arrived at the sockets was delivered."""
         self._barriers.append(reached)
-        self._ring()
+        self._wake()
 
     def call(self, function: Callable[[], object]) -> None:
         """Call `function()`, which returns at once, in the I/O thread; in this one when that has ended."""
@@ -181,7 +211,7 @@ class IOThread:
             function()
             return
         self._calls.append(function)
-        self._ring()
+        self._wake()
 
     def _push(self, most: float = inf) -> None:
         """Send now what can be sent now, and let the I/O thread see to the rest. While more than `most` messages wait,
@@ -189,7 +219,7 @@ class IOThread:
         thread = threading.get_ident()
         if thread in self._pushing:
             if not self._handing_over:  # it has something to say while it sends: a signal handler or `__del__`
-                self._ring()
+                self._wake()
             return
         try:
             self._pushing.add(thread)
@@ -202,77 +232,82 @@ class IOThread:
 
     def _leave_sending(self, most: float) -> None:
         """Have the I/O thread send; while more than `most` messages wait, wait for that, for a while."""
-        self._ring()
+        self._wake()
         end = real.monotonic() + PATIENCE_SECONDS
         while len(self._outbox) > most:
-            self._room_wanted = True
-            if not self._room.acquire(timeout=max(0.0, end - real.monotonic())):
+            self._space_wanted = True
+            if not self._space_freed.acquire(timeout=max(0.0, end - real.monotonic())):
                 return
 
     def _push_alone(self, most: float) -> None:
         try:
-            if not self._wanted and self._turn.acquire(blocking=False):
-                self._send_in_turn()
+            if not self._wanted and self._send_lock.acquire(blocking=False):
+                self._send_and_release()
             else:
-                self._ring()  # whoever has the turn may have looked into the outbox for the last time already
-            while len(self._outbox) > most and self._wait_for_turn(PATIENCE_SECONDS):
-                self._send_in_turn()
+                self._wake()  # its holder may have looked into the outbox for the last time already
+            while len(self._outbox) > most and self._take_send_lock(PATIENCE_SECONDS):
+                self._send_and_release()
             # Whoever waits there needs the GIL as well, and would be given it after a switch interval only.
-            if most < inf and self._wanted and self._gate.acquire(timeout=PATIENCE_SECONDS):
-                self._gate.release()
+            if most < inf and self._wanted and self._waiters_lock.acquire(timeout=PATIENCE_SECONDS):
+                self._waiters_lock.release()
         finally:
             # Another thread may raise in this one, behind any call: nothing is kept. An RLock knows its owner.
-            if self._gate._is_owned():
+            if self._waiters_lock._is_owned():
                 self._wanted = False
-                self._gate.release()
-            if self._turn._is_owned():
-                self._turn.release()
+                self._waiters_lock.release()
+            if self._send_lock._is_owned():
+                self._send_lock.release()
 
-    def _wait_for_turn(self, seconds: float = -1) -> bool:
-        """Whether the turn was had, within so many `seconds` twice, or for certain. Whoever has it sends no more."""
-        if not self._gate.acquire(timeout=seconds):
+    def _take_send_lock(self, seconds: float = -1) -> bool:
+        """Acquire the send lock: up to `seconds` for each of the two locks, without a limit by default. Its holder
+        sends no more meanwhile."""
+        if not self._waiters_lock.acquire(timeout=seconds):
             return False
         self._wanted = True
-        given: bool = self._turn.acquire(timeout=seconds)
+        given: bool = self._send_lock.acquire(timeout=seconds)
         self._wanted = False
-        self._gate.release()
+        self._waiters_lock.release()
         return given
 
-    def _send_in_turn(self) -> None:
-        """Send what can be sent now, then give up the turn, which the calling thread has."""
+    def _send_and_release(self) -> None:
+        """Send what can be sent now, then release the send lock, which the calling thread has."""
         try:
             if not self._ended:
                 waits = self._drain(None) is not None
                 # Sending takes in the news of what has arrived, which then no longer wakes the I/O thread.
                 if waits or self._has_news():
-                    self._ring()
+                    self._wake()
         finally:
-            self._give_up_turn()
+            self._release_send_lock()
 
-    def _give_up_turn(self) -> None:
-        if self._room_wanted:
-            self._room_wanted = False
+    def _release_send_lock(self) -> None:
+        if self._space_wanted:
+            self._space_wanted = False
             with suppress(RuntimeError):  # it is free already: nobody waits any more
-                self._room.release()
-        self._turn.release()
+                self._space_freed.release()
+        self._send_lock.release()
 
-    def _ring(self) -> None:
-        if not self._rung:
-            self._rung = True
+    def _wake(self) -> None:
+        if not self._woken:
+            self._woken = True
             try:
-                self._bell.send(b"!")
-            except OSError:  # it is being rung already, or the thread has ended
+                self._wakeup_w.send(b"!")
+            except OSError:  # it is being woken already, or the thread has ended
                 pass
-            except BaseException:  # of a signal handler: the mark without its byte would be the last ring ever
-                self._rung = False
+            except BaseException:  # of a signal handler: the mark without its byte would be the last call ever
+                self._woken = False
                 raise
 
     def _forget(self) -> None:
-        """In a forked child: never use the sockets, which are its parent's, nor ring for the thread, which the child
-        does not have."""
-        self._gate, self._wanted, self._turn = threading.RLock(), False, threading.RLock()  # others may have held them
-        self._pushing, self._room_wanted = set(), False
-        self._rung = True
+        """In a forked child: never use the sockets, which are its parent's, nor wake the thread, which the child does
+        not have."""
+        self._waiters_lock, self._wanted, self._send_lock = (
+            threading.RLock(),
+            False,
+            threading.RLock(),
+        )  # others may have held them
+        self._pushing, self._space_wanted = set(), False
+        self._woken = True
         self._end()
 
     def _end(self) -> None:
@@ -287,7 +322,7 @@ class IOThread:
         descriptors = {int(socket.get(zmq.FD)): channel for channel, socket in self._sockets.by_channel.items()}
         for descriptor in descriptors:
             poller.register(descriptor, zmq.POLLIN)
-        poller.register(self._alarm, zmq.POLLIN)
+        poller.register(self._wakeup_r, zmq.POLLIN)
         self._pushing.add(threading.get_ident())  # for good: what it puts in itself it sees to anyway
         try:
             while not self._serve(poller, descriptors):
@@ -296,17 +331,17 @@ class IOThread:
             log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
             raise
         finally:
-            with self._turn:
+            with self._send_lock:
                 self._end()
-            self._alarm.close()
-            self._bell.close()
+            self._wakeup_r.close()
+            self._wakeup_w.close()
             self._sockets.close()
 
     def _serve(self, poller: zmq.Poller, descriptors: Mapping[int, Channel]) -> bool:
         """Move messages until the end. False when there is no memory for that, and it is to be tried again.
 
         A look at a socket costs as much as a message. So only those are looked at that have said something, which is
-        once, and those that were used; all of them when it was rung, as other threads use them, too.
+        once, and those that were used; all of them when it was woken, as other threads use them, too.
         """
         news: Sequence[tuple[int, int]] = ()
         look = everywhere = {*self._sockets.by_channel}
@@ -314,11 +349,11 @@ class IOThread:
             while True:
                 self._do_calls()
                 standing = len(self._barriers)
-                self._wait_for_turn()
+                self._take_send_lock()
                 try:
                     arrived, left = self._receive(everywhere if standing else look | self._used)
                 finally:
-                    self._turn.release()
+                    self._send_lock.release()
                 # Before anything else, which may take long beside a cell that prints without an end (at each call that
                 # gives the GIL up): what has arrived may be what ends it.
                 self._handing_over = True
@@ -331,15 +366,15 @@ class IOThread:
                 if not arrived:
                     for _ in range(standing):
                         self._barriers.popleft()()
-                rung = any(descriptor not in descriptors for descriptor, _ in news)
-                if rung:
-                    # First the byte, then the mark, then a look at what there is: the other way round a ring between
-                    # the two would leave the mark without its byte, and nobody would ring again.
+                woken = any(descriptor not in descriptors for descriptor, _ in news)
+                if woken:
+                    # First the byte, then the mark, then a look at what there is: the other way round a call between
+                    # the two would leave the mark without its byte, and no thread would wake this one again.
                     with suppress(BlockingIOError):
-                        self._alarm.recv(4096)
-                    self._rung = False
-                pause = self._drain_in_turn()
-                news, look = (), everywhere if rung or (standing and arrived) else left
+                        self._wakeup_r.recv(4096)
+                    self._woken = False
+                pause = self._drain_if_free()
+                news, look = (), everywhere if woken or (standing and arrived) else left
                 if look:
                     continue  # more may be there, and nothing but looking tells
                 pause = self._time_left(pause)
@@ -349,7 +384,7 @@ class IOThread:
                 look = {descriptors[descriptor] for descriptor, _ in news if descriptor in descriptors}
         except MemoryError:  # what was being taken in is lost
             free()
-            self._handing_over = self._rung = False
+            self._handing_over = self._woken = False
             real.sleep(SOON_SECONDS)
             return False
 
@@ -360,12 +395,12 @@ class IOThread:
             except Exception:  # the messages go on
                 log.exception("a call in the I/O thread has failed")
 
-    def _drain_in_turn(self) -> float | None:
+    def _drain_if_free(self) -> float | None:
         """Send what can be sent now, unless somebody does. The seconds until the next try, None when nothing waits."""
-        if not self._turn.acquire(blocking=False):
+        if not self._send_lock.acquire(blocking=False):
             return SOON_SECONDS
         try:
-            self._looks_again = False  # first: who puts something in from now on is seen below, or rings
+            self._looks_again = False  # first: who puts something in from now on is seen below, or wakes it
             waiting = bool(self._outbox)
             pause = self._drain(SEND_SECONDS)
             if waiting and self._burst >= BURST_MESSAGES:
@@ -373,7 +408,7 @@ class IOThread:
                 pause = BATCH_SECONDS if pause is None else min(pause, BATCH_SECONDS)
             return SOON_SECONDS if self._has_news() else pause  # see _push
         finally:
-            self._give_up_turn()
+            self._release_send_lock()
 
     def _time_left(self, pause: float | None) -> float | None:
         """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
@@ -384,7 +419,7 @@ class IOThread:
         left = max(0.0, self._stop_at - real.monotonic())
         return left if pause is None else min(left, pause)
 
-    # What needs the turn
+    # With the send lock held
 
     def _has_news(self) -> bool:
         """Whether the sockets that were used since this was asked have taken in the news of what has arrived."""

@@ -1,7 +1,8 @@
 """The messages that wait to be sent, in order; text is gathered as it is put in. Knows no sockets.
 
-Any thread may put something in; one at a time, whoever has the turn (`io_thread`), takes out. Text that follows text of
-the same key joins it while it waits, so that a flood becomes few messages. Replies on control are ahead of all else.
+Any thread may put something in; one at a time, the holder of the send lock (`io_thread`), takes out. Text that follows
+text of the same key joins it while it waits, so that a flood becomes few messages. Replies on control are ahead of all
+else.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ ALWAYS = (
     "async_kernel.ipython.interpreter",
     "async_kernel.ipython.magics",
     "async_kernel.ipython.refusal",
-    "async_kernel.kernelspec.environment",
+    "async_kernel.kernelspec.activation",
     "async_kernel.loops.run",
     "async_kernel.namesakes.installed",
     "async_kernel.streams.install",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from async_kernel.command.completion import script
+from async_kernel.command.shell_completion import script
 from async_kernel.settings.options import OPTIONS, SUBCOMMANDS
 
 

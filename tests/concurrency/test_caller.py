@@ -17,7 +17,7 @@ import pytest
 import sniffio
 
 from async_kernel import Caller, Pending
-from async_kernel.concurrency.threads import WORKERS, NamedThread
+from async_kernel.concurrency.named_threads import WORKERS, NamedThread
 
 from .loops import DEADLINE, run, until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from async_kernel.debugger.cells import CellFiles, in_this_process
+from async_kernel.debugger.cell_files import CellFiles, in_this_process
 from async_kernel.debugger.client import DebuggerError
 
 

@@ -19,7 +19,7 @@ from async_kernel.concurrency.portal import Reach
 from async_kernel.interrupts import target
 from async_kernel.interrupts.interrupter import Interrupter
 from async_kernel.interrupts.offspring import Moment, moment
-from async_kernel.interrupts.target import PATIENCE, Interrupt
+from async_kernel.interrupts.target import PATIENCE, Interrupt, Target
 from async_kernel.stacks import callers, calls_checkpoint, held_by, runs_loops, runs_user_calls, runs_user_code
 from tests.frames import function_in, nested
 
@@ -31,15 +31,16 @@ def ours(mark: Callable[[Any], Any] = lambda function: function) -> Any:
     return mark(function_in("async_kernel.kernel"))
 
 
-class Work:
-    """Fits `interrupts.interrupter.Interruptible`."""
+class Work(Target):
+    """Work that notes all that is done with it."""
+
+    finished = False
+    interrupted = False
+    since: Moment | None = None
 
     def __init__(self, thread: int | None = None) -> None:
         self.thread = threading.get_ident() if thread is None else thread
-        self.finished = False
         self.reached = Reach.CALLBACK
-        self.since: Moment | None = None
-        self.interrupted = False
         self.marked = 0
         self.ends = 0
         self.reports = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from async_kernel.errors import RequestError, UsageError
-from async_kernel.ipython.settings import set_attributes, shell_attributes
+from async_kernel.ipython.shell_settings import set_attributes, shell_attributes
 
 from .harness import Ran, Shell
 

@@ -29,7 +29,7 @@ class FakeDebugger:
             assert self.let_hold_go.wait(DEADLINE)
         return {"success": True, "command": command}
 
-    def let_go(self) -> None:
+    def resume_stopped(self) -> None:
         self.log.append("let go")
 
     def before_cell(self) -> None:

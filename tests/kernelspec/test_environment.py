@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from async_kernel.kernelspec.environment import environment
+from async_kernel.kernelspec.activation import environment
 
 CASES: dict[str, tuple[dict[str, str], dict[str, Any], dict[str, str | None]]] = {
     "a virtual environment from a client without one": (

@@ -97,7 +97,7 @@ class Wire:
     def sending(self) -> Iterator[None]:
         """Be a thread that has the turn, and is in the midst of sending, for the time of the block."""
         thread = threading.get_ident()
-        with self.io._turn:
+        with self.io._send_lock:
             self.io._pushing.add(thread)
             try:
                 yield
@@ -363,8 +363,8 @@ def test_a_signal_handler_that_raises_takes_neither_turn_nor_gate_with_it(wire: 
                 signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0005, 0.002))
                 while True:
                     wire.print(text)
-            assert not wire.io._turn._is_owned()
-            assert not wire.io._gate._is_owned()
+            assert not wire.io._send_lock._is_owned()
+            assert not wire.io._waiters_lock._is_owned()
             assert threading.get_ident() not in wire.io._pushing
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -417,7 +417,7 @@ def test_what_arrives_is_taken_in_before_output_is_sent(wire: Wire) -> None:
         return build(key, text)
 
     with wire.sending():
-        wire.io._ring()
+        wire.io._wake()
         wait_until(lambda: wire.io._wanted)  # the I/O thread is about to look at what arrives, not behind that
         wire.io.writer((MESSAGE, "stdout"), build_then, None)("text\n")
         client.send(b"interrupt")
@@ -441,7 +441,7 @@ def test_who_sends_looks_for_what_has_arrived(wire: Wire, channel: Channel) -> N
         assert not wire.io._has_news(), "whoever polls is asked for it in vain: the socket was not sent on"
         wire.io._send(Plain(channel, [identity, b"reply"]))
         assert wire.io._has_news()
-        wire.io._ring()  # as whoever sends does then
+        wire.io._wake()  # as whoever sends does then
     assert receive(client) == [b"reply"]
     wire.wait_delivered(2)
 
@@ -542,11 +542,11 @@ def test_a_barrier_is_reached_behind_what_had_arrived(wire: Wire) -> None:
 
 
 class BusyAlarm:
-    """The alarm of an I/O thread, rung by somebody else each time that the thread is just about to silence it."""
+    """The wakeup socket of an I/O thread, written to each time that the thread is just about to empty it."""
 
     def __init__(self, io: IOThread) -> None:
         self._io = io
-        self._alarm = io._alarm
+        self._alarm = io._wakeup_r
 
     def recv(self, size: int) -> bytes:
         self._io.barrier(lambda: None)
@@ -557,7 +557,7 @@ class BusyAlarm:
 
 
 def test_a_ring_is_heard_while_the_alarm_is_being_silenced(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire.io, "_alarm", BusyAlarm(wire.io))
+    monkeypatch.setattr(wire.io, "_wakeup_r", BusyAlarm(wire.io))
     for _ in range(10):
         reached = threading.Event()
         wire.io.barrier(reached.set)

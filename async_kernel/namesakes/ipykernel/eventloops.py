@@ -11,7 +11,7 @@ __all__ = ["enable_gui"]
 
 def enable_gui(gui: str | None, kernel: Any = None) -> None:
     """As `%gui`: IPython's UsageError, with the next step, unless the loop of `gui` runs here."""
-    from async_kernel.ipython.shells import shell_here
+    from async_kernel.ipython.shell_registry import shell_here
 
     shell_here().enable_gui(gui)
 

@@ -18,7 +18,7 @@ def _know_the_running_kernel(base: Any) -> None:
 
     def instance_here(kind: Any, *args: Any, **kwargs: Any) -> Any:
         """The running kernel, unless an instance of `kind` was made."""
-        from async_kernel.ipython.shells import shell_here
+        from async_kernel.ipython.shell_registry import shell_here
 
         return shell_here().kernel if is_ours(kind) else instance(kind, *args, **kwargs)
 

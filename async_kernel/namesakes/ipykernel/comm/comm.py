@@ -71,7 +71,7 @@ class Comm(BaseComm):
 
 
 def _running_kernel() -> Any:
-    from async_kernel.ipython.shells import shell_here, shells
+    from async_kernel.ipython.shell_registry import shell_here, shells
 
     return shell_here().kernel if shells else None
 

@@ -1,6 +1,6 @@
 """Put every probe to this kernel and to its peers and write down what was seen.
 
-    python tests/needs/peers.py [--only REGEX] [--kernels NAME,NAME] [--fresh]
+    python benchmarks/needs.py [--only REGEX] [--kernels NAME,NAME] [--fresh]
 
 Makes an environment for each under build/peers, runs the probes one after another (about an hour and a half for all),
 keeps the outcomes in docs/compare/needs.json as they come, and writes docs/compare/needs.md. A run goes on
@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.needs.probe import Outcome, Probe, probes, run_probe  # noqa: E402
@@ -118,7 +118,7 @@ def page(seen: Seen) -> str:
         "# What users need, and which kernel serves it",
         "",
         "Each row is a need of users, checked by several small tests, called *probes*. Every probe was run with every "
-        "kernel, one kernel at a time, each in its own environment. `python tests/needs/peers.py` runs them and writes "
+        "kernel, one kernel at a time, each in its own environment. `python benchmarks/needs.py` runs them and writes "
         f"this page. These results are from {dates[0]} to {dates[-1]}, on {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, CPython {platform.python_version()}.",
         "",
