@@ -579,9 +579,9 @@ def test_named_threads_end_in_good_order_with_the_process(other: str) -> None:
     code = f"""
 import threading, anyio
 from async_kernel import Caller
-from async_kernel.concurrency import threads
+from async_kernel.concurrency import named_threads
 
-threads.END_SECONDS = 20
+named_threads.END_SECONDS = 20
 began = threading.Event()
 
 async def wait():

@@ -1,7 +1,7 @@
 """Every probe against this project's kernel, on asyncio, uvloop and trio: a test for each.
 
 A test fails when the kernel does not do what a row asks for. One that does, but takes longer than the row allows, is
-told in the summary and passes: times are measured by `benchmarks/needs.py` and `benchmarks/soak.py`, on a quiet machine.
+told in the summary and passes: times are measured by `needs.py` and `soak.py` of the benchmarks, on a quiet machine.
 """
 
 from __future__ import annotations
