@@ -111,12 +111,8 @@ def find_position(text: str) -> Position | None:
         if not owner:
             return None
     elif previous is not None:
-        if len(tokens) == first + 1 and previous.kind == "operator" and previous.text not in ("-", "+", "~", "*", "**"):
+        if not _begins_expression(tokens[first:]):
             return None
-        if previous.text == "not" and len(tokens) > first + 1 and tokens[-2].kind not in ("open", "operator"):
-            return None
-        if previous.text not in _BEFORE_EXPRESSION and previous.kind not in ("open", "operator"):
-            return None  # an operator or a keyword may follow here, and a name only after some words
         if opened and tokens[opened[-1]].text == "(" and previous.text in ("(", ","):
             call = _call(text, tokens, partners, opened[-1])
             if call is None and _may_be_called(tokens, opened[-1]):
@@ -131,6 +127,17 @@ def find_position(text: str) -> Position | None:
         indented=bool(margin),
         before=before,
     )
+
+
+def _begins_expression(tokens: list[_Token]) -> bool:
+    """Whether behind these tokens of a statement, of which there is one at least, an expression begins."""
+    last = tokens[-1]
+    if len(tokens) == 1 and last.kind == "operator" and last.text not in ("-", "+", "~", "*", "**"):
+        return False
+    if last.text == "not" and len(tokens) > 1 and tokens[-2].kind not in ("open", "operator"):
+        return False
+    # Behind all else an operator or a keyword may follow, and a name only after some words.
+    return last.text in _BEFORE_EXPRESSION or last.kind in ("open", "operator")
 
 
 def _tokens(text: str) -> list[_Token] | None:

@@ -74,20 +74,50 @@ class ThreadParents(dict[int, Any]):
         return default
 
 
+class _Carrying:
+    """Whether requests are handed on. Afterwards a patch that stays, under another one, only passes calls on."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended = False
+
+
 def carry_requests() -> Callable[[], None]:
     """Hand the request of the starter to threads, to the jobs of thread pools and to callbacks of futures from now on;
     return the function that ends it.
 
     A patch that was put over it meanwhile stays, and then only passes calls on.
     """
-    start, submit, add = threading.Thread.start, ThreadPoolExecutor.submit, Future.add_done_callback
-    ended = False
+    carrying = _Carrying()
+    patches: list[tuple[type, str, Any, Any]] = [
+        (owner, name, usual := getattr(owner, name), wrap(usual, carrying))
+        for owner, name, wrap in (
+            (threading.Thread, "start", _start_with_request),
+            (ThreadPoolExecutor, "submit", _submit_with_request),
+            (Future, "add_done_callback", _add_with_request),
+        )
+    ]
+    for owner, name, _, ours in patches:
+        setattr(owner, name, ours)
+
+    def restore() -> None:
+        carrying.ended = True
+        for owner, name, usual, ours in patches:
+            if getattr(owner, name) is ours:
+                setattr(owner, name, usual)
+
+    return restore
+
+
+def _start_with_request(usual: Callable[[threading.Thread], None], carrying: _Carrying) -> Callable[..., None]:
+    """`threading.Thread.start`, which hands on the request."""
 
     @calls_checkpoint
-    def start_with_request(self: threading.Thread) -> None:
-        request = None if ended else _request_of_code()
+    def start(self: threading.Thread) -> None:
+        request = None if carrying.ended else _request_of_code()
         if request is None:
-            start(self)
+            usual(self)
             return
         if is_thread_of_library(self, callers()):
             follow_latest(self)
@@ -102,49 +132,45 @@ def carry_requests() -> Callable[[], None]:
 
         self.run = run_with_request
         try:
-            start(self)
+            usual(self)
         except BaseException:
             _give_back(self, own)
             raise
         if request.checkpoint is not None:
             request.checkpoint()
 
+    return start
+
+
+def _submit_with_request(usual: Callable[..., Future[Any]], carrying: _Carrying) -> Callable[..., Future[Any]]:
+    """`ThreadPoolExecutor.submit`, which hands on the request with the job."""
+
     @calls_checkpoint
-    def submit_with_request(
-        self: ThreadPoolExecutor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Future[T]:
-        if ended or _sends_code_elsewhere(self):
-            return submit(self, fn, *args, **kwargs)
+    def submit(self: ThreadPoolExecutor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if carrying.ended or _sends_code_elsewhere(self):
+            return usual(self, fn, *args, **kwargs)
         request = _request_of_code()
         # Without a request too: the thread that takes the job may have been started by a cell.
-        future = submit(self, _Job(request, fn), *args, **kwargs)
+        future = usual(self, _Job(request, fn), *args, **kwargs)
         if request is not None and request.checkpoint is not None:
             request.checkpoint()
         return future
 
+    return submit
+
+
+def _add_with_request(usual: Callable[..., None], carrying: _Carrying) -> Callable[..., None]:
+    """`Future.add_done_callback`, which hands on the request with the callback."""
+
     @calls_checkpoint
-    def add_with_request(self: Future[T], fn: Callable[[Future[T]], object]) -> None:
+    def add_done_callback(self: Future[T], fn: Callable[[Future[T]], object]) -> None:
         # One that is called at once is in its own cell.
-        request = None if ended or self.done() else _request_of_code()
-        add(self, fn if request is None else _Callback(request, fn))
+        request = None if carrying.ended or self.done() else _request_of_code()
+        usual(self, fn if request is None else _Callback(request, fn))
         if request is not None and request.checkpoint is not None:
             request.checkpoint()
 
-    threading.Thread.start = start_with_request
-    ThreadPoolExecutor.submit = submit_with_request  # type: ignore[assignment]  # not generic
-    Future.add_done_callback = add_with_request
-
-    def restore() -> None:
-        nonlocal ended
-        ended = True
-        if threading.Thread.start is start_with_request:
-            threading.Thread.start = start
-        if ThreadPoolExecutor.submit is submit_with_request:
-            ThreadPoolExecutor.submit = submit
-        if Future.add_done_callback is add_with_request:
-            Future.add_done_callback = add
-
-    return restore
+    return add_done_callback
 
 
 class _Job:

@@ -91,20 +91,12 @@ def bind_sockets(connection: ConnectionInfo, ports: Sequence[int] = ()) -> Socke
                 _encrypt(connection, socket)
         # The given ports first, or the system gives one of them away for a 0.
         for channel in sorted(kinds, key=lambda each: connection.port(each) == 0):
-            socket = sockets[channel]
             if connection.transport == "ipc" and not connection.port(channel):
                 taken = {connection.port(other) for other in Channel}
                 connection = connection.with_port(channel, min(set(range(1, 7)) - taken))
-            address = connection.address(channel)
-            path = address.removeprefix("ipc://")
-            if path != address and not path.startswith("@") and sys.platform != "win32":
-                files.append(_bind_file(socket, path))
-            elif ports and not connection.port(channel):
-                _bind_to_one(socket, connection.ip, ports)
-            else:
-                _bind(socket, address)
+            files += _bind_channel(sockets[channel], connection, channel, ports)
             if connection.transport == "tcp":
-                port = int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+                port = int(sockets[channel].get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
                 connection = connection.with_port(channel, port)
     except (zmq.ZMQError, OSError) as error:
         for socket in sockets.values():
@@ -145,6 +137,21 @@ def listen_at(connection: ConnectionInfo) -> None:
                 opened.bind((connection.ip, port))
                 opened.listen(BACKLOG)
                 _listening[connection.address(channel)] = opened.detach()
+
+
+def _bind_channel(
+    socket: zmq.Socket[bytes], connection: ConnectionInfo, channel: Channel, ports: Sequence[int]
+) -> list[OwnFile]:
+    """Bind the socket of a channel; return the file that this has made, if any."""
+    address = connection.address(channel)
+    path = address.removeprefix("ipc://")
+    if path != address and not path.startswith("@") and sys.platform != "win32":
+        return [_bind_file(socket, path)]
+    if ports and not connection.port(channel):
+        _bind_to_one(socket, connection.ip, ports)
+    else:
+        _bind(socket, address)
+    return []
 
 
 def _set_limits(channel: Channel, socket: zmq.Socket[bytes]) -> None:

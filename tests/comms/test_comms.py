@@ -11,6 +11,7 @@ import comm
 import pytest
 
 from async_kernel.comms import CommHandlers, KernelComm
+from async_kernel.kernel.place import Place
 from async_kernel.kernel.request import Request, serving
 from async_kernel.protocol.messages import Content, Header, Message
 
@@ -234,10 +235,10 @@ def test_without_a_loop_a_callback_is_called_and_a_coroutine_left_to_the_loop(ha
     comm.get_comm_manager().register_target("t", lambda channel, _: channel.on_msg(at_once))
     serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
     message, _ = made("comm_msg", {"comm_id": "1", "data": {}})
-    assert handlers.message(message, False) is None
+    assert handlers.message(message, Place.APART) is None
     assert seen == ["called"]
     handlers.manager.comms["1"].on_msg(later)
-    rest = handlers.message(message, False)
+    rest = handlers.message(message, Place.APART)
     assert seen == ["called"]
     assert rest is not None
     asyncio.run(rest)
@@ -257,7 +258,7 @@ def test_a_callback_that_looks_for_the_loop_in_a_thread_is_told_where_it_is(hand
     comm.get_comm_manager().register_target("t", lambda channel, _: channel.on_msg(begin_task))
     serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
     message, outlet = made("comm_msg", {"comm_id": "1", "data": {}})
-    handlers.message(message, False)
+    handlers.message(message, Place.APART)
     text = "".join(text for _, text in outlet.messages)
     assert "no running event loop" in text
     assert "--no-kernel.comms_in_thread" in text
