@@ -13,7 +13,6 @@ from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 from async_kernel.transport import outbox
 from async_kernel.transport.backlog import MESSAGE_BYTES, Backlog, Budget, Kept, size_of
-from async_kernel.transport.io_thread import IOThread
 
 from .test_io_thread import DEADLINE, MESSAGE, OTHER, Wire, build, note, receive
 
@@ -122,10 +121,9 @@ def test_a_second_loss_is_told_in_its_own_place(backlog: Backlog) -> None:
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+def wire() -> Iterator[Wire]:
     """A wire whose backlog holds one megabyte."""
-    monkeypatch.setattr(IOThread.__init__, "__defaults__", (1 << 20,))
-    wire = Wire()
+    wire = Wire(backlog=1 << 20)
     yield wire
     wire.close()
 

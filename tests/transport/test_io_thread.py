@@ -43,14 +43,14 @@ def note(text: str) -> Sequence[Buffer]:
 class Wire:
     """An I/O thread and the other end of its sockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, backlog: int = 96 << 20) -> None:
         self.delivered: list[tuple[Channel, list[bytes]]] = []
         self.deliver: Callable[[Channel, list[bytes]], None] = lambda channel, frames: None
         self._arrival = threading.Condition()
         self._sockets = bind_sockets(ConnectionInfo())
         self._open: list[zmq.Socket[bytes]] = []  # until the end: one that is collected while it is open warns
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.io = IOThread(self._sockets, self._deliver, lambda topic: [topic, b"welcome"], note, 96 << 20)
+        self.io = IOThread(self._sockets, self._deliver, lambda topic: [topic, b"welcome"], note, backlog)
         self.io.start()
 
     def _deliver(self, channel: Channel, frames: list[bytes]) -> None:
