@@ -234,7 +234,7 @@ def test_settings_are_those_of_the_command_line_by_name(run_program: Any) -> Non
 
 def test_settings_that_cannot_be_leave_no_trace(run_program: Any) -> None:
     refused, *left = run_program(REFUSED)
-    words = ["host_options", "Did you mean --shell.timeout?", "takes a number, not 'soon'", "--user", "help"]
+    words = ["but no host", "Did you mean --shell.timeout?", "takes a number, not 'soon'", "--user", "help"]
     assert [name for name, _ in refused] == ["UsageError"] * len(words)
     assert [word for word, (_, said) in zip(words, refused, strict=True) if word not in said] == []
     assert left == [[], []]
