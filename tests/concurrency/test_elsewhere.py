@@ -138,7 +138,7 @@ def test_nothing_of_it_is_left() -> None:
 
 def test_what_is_refused() -> None:
     async def wait() -> None:
-        with pytest.raises(TypeError, match=r"no concurrent\.futures\.Future"):
+        with pytest.raises(TypeError, match=r"is not a concurrent\.futures\.Future"):
             Pending.of(asyncio.get_running_loop().create_future())  # type: ignore[arg-type]  # no future of threads
 
     asyncio.run(wait())
