@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -238,6 +239,10 @@ def test_code_that_spins_in_the_main_thread_is_interrupted(
         assert work.marked == 1
 
 
+ALONE = "ASYNC_KERNEL_TEST_ALONE"
+"""The environment variable of a process that runs one test."""
+
+
 def spin_with_the_gil() -> None:
     """What user code may look like: a loop that nothing ends and that never waits."""
     while True:
@@ -245,9 +250,17 @@ def spin_with_the_gil() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends the signal to a thread, as POSIX does")
-def test_a_loop_in_python_keeps_the_gil_no_longer_than_it_has_to(
-    interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_loop_in_python_keeps_the_gil_no_longer_than_it_has_to() -> None:
+    """In a process of its own: threads that other tests have left ask for the GIL as well, by the long interval."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {ALONE: "1"}
+    test = f"{__file__}::test_the_gil_is_asked_for_soon"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(ALONE not in os.environ, reason="the test above gives it a process of its own")
+def test_the_gil_is_asked_for_soon(interrupting: Interrupting, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that delivers asks for it soon; the interval is what it was when that is done."""
     monkeypatch.setattr("async_kernel.interrupts.target.PATIENCE", 3600.0)  # spares this test's own code
     interrupting.wake = signal_main_thread
