@@ -271,9 +271,11 @@ def _alone(lab: Lab, name: str, *cells: str):  # type: ignore[no-untyped-def]
     page = lab.page
     path = lab.server.write(name, lab.kernel, cells)
     page.goto(lab.server.url(f"doc/tree/{path}"))
-    notebook = lab.notebook(path)  # its own indicator: on a busy machine JupyterLab's status bar may stay without one
-    notebook.wait_connected()
-    notebook.wait_state("idle")
+    lab.notebook(path).wait_connected()
+    # A narrow window has no indicator in its toolbar; and on a busy machine the status bar may stay without a state.
+    bar = page.locator("#jp-main-statusbar").filter(has_text="| Idle")
+    indicator = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    expect(bar.or_(indicator).first).to_be_attached()
     if page.locator("#jp-left-stack:visible").count():
         page.keyboard.press("Control+b")
     yield page
