@@ -158,6 +158,16 @@ def test_text_at_which_a_signal_handler_raises_is_not_lost() -> None:
     assert texts(outbox) == ["b\nc\n"]
 
 
+def taken_elsewhere(outbox: Outbox) -> Item | float:
+    """What another thread takes out, which a lock that was kept keeps out."""
+    found: list[Item | float] = []
+    other = threading.Thread(target=lambda: found.append(outbox.take(patience=0.0)), daemon=True)
+    other.start()
+    other.join(10)
+    assert found, "the thread has not come back"
+    return found[0]
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_a_signal_handler_that_raises_leaves_the_way_free(late: bool) -> None:
     """At the beginning of each function in turn, where Python looks for signals."""
@@ -186,11 +196,8 @@ def test_a_signal_handler_that_raises_leaves_the_way_free(late: bool) -> None:
         finally:
             sys.setprofile(before)
         write("after\n")
-        found: list[Item | float] = []
-        other = threading.Thread(target=lambda: found.append(outbox.take(patience=0.0)))  # noqa: B023  # it ends here
-        other.start()
-        other.join()
-        assert isinstance(found[0], Text), f"at call {number} something was kept: {found}"
+        found = taken_elsewhere(outbox)
+        assert isinstance(found, Text), f"at call {number} something was kept: {found}"
         if not raised:
             assert number > 2
             return
@@ -220,11 +227,7 @@ def test_a_signal_handler_that_raises_while_text_is_taken_leaves_the_way_free() 
             sys.setprofile(before)
         outbox.put(Plain(Channel.IOPUB, [b"a"]))
         outbox.writer(KEY, build, None, lambda: None)("after\n")
-        found: list[Item | float] = []
-        other = threading.Thread(target=lambda: found.append(outbox.take(patience=0.0)))  # noqa: B023  # it ends here
-        other.start()
-        other.join()
-        assert not isinstance(found[0], float), f"behind call {number} the lock was kept"
+        assert not isinstance(taken_elsewhere(outbox), float), f"behind call {number} the lock was kept"
         if not raised:
             assert number > 3
             return
