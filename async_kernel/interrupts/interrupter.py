@@ -220,9 +220,8 @@ class Interrupter:
             except queue.Empty:
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
-                if self._ask_as_usual():
-                    self._has_lock = False  # not for as long as it has to be: see `_raise_in_thread`
                 if newest is None:
+                    self._ask_as_usual()
                     return
                 pending.append(newest)
                 pause = FIRST_PAUSE
@@ -233,6 +232,8 @@ class Interrupter:
                         pending.append(interrupt)
                 except Exception:  # the next one is pursued all the same
                     log.exception("an interrupt was given up")
+            # Behind the tries: if the system lets another thread run meanwhile, that one takes the GIL back.
+            self._ask_as_usual()
 
     def _go_on(self, interrupt: Interrupt) -> bool:
         """Take the next step. Return whether another one is needed."""
@@ -313,7 +314,7 @@ class Interrupter:
         # The stack must not change until the exception is set. A thread that has just been given the GIL, as after a
         # wait or this sleep, keeps it for a switch interval: a thousand times longer than the next two lines take.
         # Beside a C call that holds the GIL the sleep takes as long as that call.
-        if not self._has_lock:
+        if self._ask_as_usual() or not self._has_lock:
             real.sleep(0)
         self._has_lock = False
         stack = stack_of(thread)

@@ -54,10 +54,13 @@ class Interruption:
         for execution in self._shells.executions():
             if request is not None and execution.request.message is request.message:  # it may be a captured one
                 return execution
-        return self._shells.main.bench.execution or self._callback()
+        return self._shells.main.bench.execution or self.callback()
 
-    def _callback(self) -> Target | None:
-        return None if self._parts.given is None else self._parts.given.callback()
+    def callback(self) -> Target | None:
+        """The callback or task of a user that the main thread runs now while the main shell has nothing to do."""
+        if self._parts.given is None or self._shells.main.bench.execution is not None:
+            return None
+        return self._parts.given.callback()
 
     def interrupt(self, message: Message | None = None) -> None:
         """Interrupt the targets of `message`, which may name a subshell in its header, or a detached cell in its
@@ -74,24 +77,24 @@ class Interruption:
             if delay > TELL_SECONDS:
                 execution.report_delay(delay)
             interrupts.interrupt(execution)
-        if not (subshell_id or detached_id):
-            self._interrupt_callback(interrupts)
+        if not (subshell_id or detached_id) and (callback := self.callback()) is not None:
+            interrupts.interrupt(callback)
 
     def interrupt_all(self) -> None:
         """Interrupt all that goes on, in whichever shell."""
+        self.interrupt_cells_and(self.callback())
+
+    def interrupt_cells_and(self, callback: Target | None) -> None:
+        """Interrupt all cells that run now, and the `callback()` of an earlier moment, if it still runs."""
         if (interrupts := self._interrupts) is not None:
             for execution in self._shells.executions():
                 interrupts.interrupt(execution)
-            self._interrupt_callback(interrupts)
+            if callback is not None:
+                interrupts.interrupt(callback)
 
     @property
     def _interrupts(self) -> Interrupts | None:
         return None if self._parts.given is None else self._parts.given.interrupts
-
-    def _interrupt_callback(self, interrupts: Interrupts) -> None:
-        callback = self._callback() if self._shells.main.bench.execution is None else None
-        if callback is not None:
-            interrupts.interrupt(callback)
 
     def deadline(self, request: Request, seconds: float | None) -> Callable[[], None] | None:
         """Interrupt the work on `request`, and say so in its stderr, when it takes longer. None or 0: no deadline.

@@ -177,12 +177,14 @@ class Kernel:
         if not self._closing.begin():
             return
         self._ending()
+        # Before the main shell ends: its loop cancels the tasks that are left then, and their `finally` is to run.
+        callback = self.interruption.callback()
         for request in self.shells.end():
             abort(request)
         for order in self._orders.values():
             order.close()
         self._debugging.close()
-        self.interruption.interrupt_all()
+        self.interruption.interrupt_cells_and(callback)
         self._ended.set()
 
     def serves(self, request: Request) -> bool:

@@ -157,6 +157,13 @@ class Interrupting:
         self.wakes += 1
         self.wake()
 
+    def wait_for_interval(self, seconds: float) -> None:
+        """Return once threads ask for the GIL after so many `seconds` again."""
+        end = time.monotonic() + DEADLINE
+        while sys.getswitchinterval() != seconds:
+            assert time.monotonic() < end, f"{sys.getswitchinterval()} s, not {seconds} s"
+            time.sleep(0.001)
+
 
 @pytest.fixture
 def interrupting() -> Iterator[Interrupting]:
@@ -273,9 +280,21 @@ def test_the_gil_is_asked_for_soon(interrupting: Interrupting, monkeypatch: pyte
         with pytest.raises(KeyboardInterrupt):
             function_in("async_kernel.kernel.lanes")(lambda: enter(spin_with_the_gil))
         assert time.monotonic() - began < DEADLINE / 4
-        assert sys.getswitchinterval() == DEADLINE / 2
+        interrupting.wait_for_interval(DEADLINE / 2)
     finally:
         sys.setswitchinterval(before)
+
+
+def test_the_gil_is_asked_for_soon_until_the_first_try_is_done(interrupting: Interrupting) -> None:
+    """The system may let another thread run at any line before that: it takes the GIL, and would keep it."""
+    before = sys.getswitchinterval()
+    seen: list[float] = []
+    interrupting.wake = lambda: seen.append(sys.getswitchinterval())
+    interrupting.interrupter.interrupt(interrupting.work)
+    interrupting.work.wait_for_tries(2)
+    assert seen[0] < before
+    assert seen[1:] == [before] * (len(seen) - 1)
+    interrupting.wait_for_interval(before)
 
 
 def test_an_interval_that_was_set_meanwhile_stays(interrupting: Interrupting) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from async_kernel.kernel.ports import Parts
-from async_kernel.kernel.request import current_request
+from async_kernel.kernel.request import Request, current_request
 
 from .harness import DEADLINE, Harness
 
@@ -112,6 +113,27 @@ def test_shutdown_interrupts_what_awaits(kernel: Harness) -> None:
     assert kernel.status(cell) == "error"
     kernel._thread.join(DEADLINE)
     assert not kernel._thread.is_alive()
+
+
+def test_shutdown_interrupts_the_callback_that_runs_when_it_comes(
+    unserved: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None that begins behind it: the loop cancels the tasks that are left, and their `finally` is to run."""
+    shells, interrupted = unserved.kernel.shells, []
+    runs = "before"
+
+    def end() -> list[Request]:
+        nonlocal runs
+        runs = "behind"
+        return type(shells).end(shells)
+
+    monkeypatch.setattr(shells, "end", end)
+    unserved.late["callback"] = lambda: runs
+    unserved.interrupts = SimpleNamespace(interrupt=interrupted.append)
+    unserved.start()
+    assert unserved.status(unserved.execute("ok")) == "ok", "the parts have come"
+    unserved.kernel.shut_down()
+    assert (runs, interrupted) == ("behind", ["before"])
 
 
 def test_no_thread_outlives_a_kernel_that_no_client_has_ended(backend: str) -> None:
