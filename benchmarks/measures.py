@@ -277,14 +277,26 @@ def echo(client: Client, buffer: bytes = b"") -> float:
 HANGING: Final = {
     "loop": "while True: pass",
     "sleep": "import time; time.sleep(60)",
-    "await": "import asyncio; await asyncio.sleep(60)",
+    "await": "await sleep(60)",
 }
+
+SLEEP: Final = """
+import asyncio, contextlib
+from asyncio import sleep
+try:
+    asyncio.get_running_loop()
+except RuntimeError:
+    with contextlib.suppress(ImportError):
+        from trio import sleep
+"""
+"""Binds `sleep` of the loop that runs the cells: asyncio's, of which trio would make an error at once."""
 
 
 def interrupts(kernel: KernelProcess, client: Client, size: Size) -> Figures:
     """Interrupts by message: from sending one to the error reply. The first cell that none ends is the last."""
     client.settle(START_SECONDS)
     figures: dict[str, float] = {}
+    run(client, SLEEP)
     for name, code in HANGING.items():
         times: list[float] = []
         for _ in range(1 + max(3, size.executes // 60)):
