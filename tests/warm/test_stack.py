@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 
 import pytest
 
 from async_kernel.warm.stack import ALWAYS
+from async_kernel.warm.standby import NICE, _at_low_priority
 
 from .conftest import StartWarm
 
@@ -27,6 +31,18 @@ from async_kernel.warm.stack import import_stack
 import_stack(make_plan(parse(sys.argv[1:]).settings))
 print(*sys.modules)
 """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own only there")
+def test_the_import_gives_way_to_whatever_else_wants_to_run() -> None:
+    """And nothing of it stays with the process, which could not raise its priority again."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    seen: list[int] = []
+    server, connection = socket.socketpair()
+    with server, connection:
+        _at_low_priority(lambda: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), connection)
+    assert seen == [NICE]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before < NICE
 
 
 def test_a_kernel_imports_nothing_more_until_its_first_cell(start: StartWarm, backend: str) -> None:
