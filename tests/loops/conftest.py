@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -93,8 +94,14 @@ def display() -> Iterator[str]:
         os.close(read)
 
 
+class Play(Protocol):
+    """The type of the fixture `play`."""
+
+    def __call__(self, scenario: str, host: str, backend: str, noise: str = "", timeout: float = 110) -> str: ...
+
+
 @pytest.fixture
-def play(display: str, tmp_path: Path) -> Callable[..., str]:
+def play(display: str, tmp_path: Path) -> Play:
     """`play(scenario, host, backend)` runs a function of `scenarios` in a host, in a process of its own.
 
     `host` is "tk", "qt" (on the display), "qt offscreen" or "module:Class". What it printed comes back; an error, a

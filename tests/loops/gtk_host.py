@@ -6,6 +6,9 @@ GLib's `idle_add` may be called from any thread and its sources run in turn, so 
 that of window events: at the idle priority a busy window would starve the guest.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import gi
 
 gi.require_version("Gtk", "3.0")
@@ -21,30 +24,30 @@ class GtkHost(Host):
     gui = "gtk3"
     uses_signal_set_wakeup_fd = True  # PyGObject does, in GLib.MainLoop.run
 
-    def __init__(self, options):
+    def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         Gtk.init_check()
         self._loop = GLib.MainLoop()
 
-    def run(self):
+    def run(self) -> None:
         self._loop.run()
 
-    def stop(self):
+    def stop(self) -> None:
         self._loop.quit()
 
-    def call_soon_threadsafe(self, callback):
-        def once():
+    def call_soon_threadsafe(self, callback: Callable[[], object]) -> None:
+        def once() -> bool:
             callback()
-            return GLib.SOURCE_REMOVE
+            return False  # GLib.SOURCE_REMOVE
 
         GLib.idle_add(once, priority=GLib.PRIORITY_DEFAULT)
 
-    def step(self, timeout):
+    def step(self, timeout: float) -> None:
         limit = GLib.timeout_add(max(1, round(timeout * 1000)), lambda: GLib.SOURCE_CONTINUE)
         GLib.MainContext.default().iteration(True)
         GLib.source_remove(limit)
 
-    def dismiss(self):
+    def dismiss(self) -> None:
         for window in Gtk.Window.list_toplevels():
             if isinstance(window, Gtk.Dialog):
                 window.response(Gtk.ResponseType.NONE)

@@ -1,6 +1,8 @@
 """Hosts: each scenario of `scenarios` on each toolkit and backend."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from async_kernel.loops.imports import load
 from async_kernel.loops.plan import Plan
 from async_kernel.settings.hosts import HOSTS
 from tests.loops import scenarios
-from tests.loops.conftest import DEBIAN_GI
+from tests.loops.conftest import DEBIAN_GI, Play
 from tests.loops.queue_host import QueueHost
 
 ALL = [
@@ -30,53 +32,56 @@ EXAMPLE = [ALL[0], ALL[1], ALL[2], ALL[5], ALL[6]]
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("host", ["tk", "qt", "qt offscreen"])
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
-def test_toolkit(play, scenario, host, backend):
+def test_toolkit(play: Play, scenario: Callable[..., object], host: str, backend: str) -> None:
     assert play(scenario.__name__, host, backend).split() == ["done", "returned"]
 
 
-def test_slots_of_qt(play):
+def test_slots_of_qt(play: Play) -> None:
     assert play("slots_are_found_again", "qt offscreen", "asyncio").split() == ["done", "returned"]
 
 
-def test_handlers_of_qt(play):
+def test_handlers_of_qt(play: Play) -> None:
     assert play("what_qt_itself_has_called_is_known", "qt offscreen", "asyncio").split() == ["done", "returned"]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_sigint_in_nested_loops_of_qt(play, backend):
+def test_sigint_in_nested_loops_of_qt(play: Play, backend: str) -> None:
     scenario = "nested_loops_leave_sigint_to_whom_it_belonged"
     assert play(scenario, "qt offscreen", backend).split() == ["done", "returned"]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_errors_of_event_handlers_of_qt(play, backend):
+def test_errors_of_event_handlers_of_qt(play: Play, backend: str) -> None:
     scenario = "what_overridden_event_handlers_raise_is_told_and_hurts_nobody"
     noise = "Error calling Python override of QWidget::paintEvent(): "
     assert play(scenario, "qt offscreen", backend, noise).split() == ["done", "returned"]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_garbage_of_tk(play, backend):
+def test_garbage_of_tk(play: Play, backend: str) -> None:
     assert play("interpreters_of_tk_are_not_deleted_by_another_thread", "tk", backend).split() == ["done", "returned"]
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("host", ["tk", "qt offscreen"])
-def test_an_hour(play, host, backend):
+def test_an_hour(play: Play, host: str, backend: str) -> None:
     assert play("an_hour_of_ticks_leaks_nothing", host, backend, timeout=300).split() == ["done", "returned"]
 
 
-class ByCall(load(HOSTS["tk"])):
+TkHost: Any = load(HOSTS["tk"])  # imported by its path, as a kernel does
+
+
+class ByCall(TkHost):
     """Tk as it is on Windows, where Tcl watches no sockets."""
 
-    def _make_waker(self):
+    def _make_waker(self) -> Callable[[], None]:
         return self._wake_by_call
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("scenario", EXAMPLE, ids=lambda scenario: scenario.__name__)
-def test_tk_without_file_handlers(play, scenario, backend):
+def test_tk_without_file_handlers(play: Play, scenario: Callable[..., object], backend: str) -> None:
     assert play(scenario.__name__, f"{__name__}:ByCall", backend).split() == ["done", "returned"]
 
 
@@ -86,18 +91,18 @@ def test_tk_without_file_handlers(play, scenario, backend):
 )
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("scenario", EXAMPLE, ids=lambda scenario: scenario.__name__)
-def test_a_host_that_is_no_part_of_the_package(play, scenario, backend):
+def test_a_host_that_is_no_part_of_the_package(play: Play, scenario: Callable[..., object], backend: str) -> None:
     assert play(scenario.__name__, "tests.loops.gtk_host:GtkHost", backend).split() == ["done", "returned"]
 
 
-def plan(host_class):
+def plan(host_class: object) -> Plan:
     return Plan("asyncio", "asyncio", "own", {}, {"host_class": host_class, "speed": 3}, {})
 
 
 @pytest.mark.parametrize(
     "host_class", [QueueHost, "tests.loops.queue_host:QueueHost", "tests.loops.queue_host.QueueHost"]
 )
-def test_host_class_as_class_and_as_path(host_class):
+def test_host_class_as_class_and_as_path(host_class: object) -> None:
     host = make_host(plan(host_class))
     assert type(host) is QueueHost
     assert host.options == {"speed": 3}
@@ -105,17 +110,17 @@ def test_host_class_as_class_and_as_path(host_class):
 
 
 @pytest.mark.parametrize("host_class", ["tests.loops.queue_host:Nothing", "no.such.module:X", "os:path", Plan, 3])
-def test_a_host_class_that_is_none(host_class):
+def test_a_host_class_that_is_none(host_class: object) -> None:
     with pytest.raises(UsageError):
         make_host(plan(host_class))
 
 
-def test_a_binding_that_cannot_be_imported(monkeypatch):
+def test_a_binding_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PyQt5", None)
     with pytest.raises(HostUnavailableError, match="PyQt5"):
         load(HOSTS["qt"])({"module": "PyQt5"})
 
 
-def test_every_host_has_a_class():
+def test_every_host_has_a_class() -> None:
     for path in HOSTS.values():
         assert issubclass(load(path), Host)

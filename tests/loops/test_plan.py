@@ -1,5 +1,6 @@
 """loops.plan: every decision with its reason, every refusal with its next step."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,11 +20,13 @@ class Chosen(NamedTuple):
     sources: dict[str, str] = {}  # noqa: RUF012 - a fake's default
 
 
-def found(platform="linux", modules=EVERYTHING, interpreter="/env/bin/python", **display):
+def found(
+    platform: str = "linux", modules: Iterable[str] = EVERYTHING, interpreter: str = "/env/bin/python", **display: str
+) -> Found:
     return Found(platform, interpreter, frozenset(modules), display or {"DISPLAY": ":0"})
 
 
-def test_defaults_with_uvloop():
+def test_defaults_with_uvloop() -> None:
     made = plan(Chosen(), found())
     assert made == (
         "asyncio",
@@ -45,38 +48,39 @@ def test_defaults_with_uvloop():
         ("win32", {"uvloop"}, "asyncio", "asyncio: winloop is not installed"),
     ],
 )
-def test_loop_on_each_platform(platform, modules, loop, reason):
+def test_loop_on_each_platform(platform: str, modules: Iterable[str], loop: str, reason: str) -> None:
     made = plan(Chosen(), found(platform, modules))
     assert (made.loop, made.reasons["loop"]) == (loop, reason)
 
 
 @pytest.mark.parametrize("where", ["backend_options", "host_options"])
-def test_uvloop_is_switched_off_from_either_place(where):
-    made = plan(Chosen(**{where: {"use_uvloop": False}}), found())
+def test_uvloop_is_switched_off_from_either_place(where: str) -> None:
+    no_uvloop: dict[str, Any] = {where: {"use_uvloop": False}}
+    made = plan(Chosen()._replace(**no_uvloop), found())
     assert made.loop == "asyncio"
     assert made.reasons["loop"] == "asyncio: use_uvloop is False"
     assert made.backend_options == {}
     assert made.host_options == {}
 
 
-def test_the_backends_own_option_wins_over_the_misplaced_one():
+def test_the_backends_own_option_wins_over_the_misplaced_one() -> None:
     assert plan(Chosen("asyncio", {"use_uvloop": True}, None, {"use_uvloop": False}), found()).loop == "uvloop"
 
 
-def test_uvloop_demanded_but_absent():
+def test_uvloop_demanded_but_absent() -> None:
     with pytest.raises(MissingPackageError) as caught:
         plan(Chosen(backend_options={"use_uvloop": True}), found(modules=()))
     assert caught.value.package == "uvloop"
     assert caught.value.next_step == '/env/bin/python -m pip install "uvloop"'
 
 
-def test_a_loop_factory_of_the_users_own():
+def test_a_loop_factory_of_the_users_own() -> None:
     made = plan(Chosen(backend_options={"loop_factory": "mine:make", "debug": True}), found())
     assert made.loop == "custom"
     assert made.backend_options == {"loop_factory": "mine:make", "debug": True}
 
 
-def test_trio():
+def test_trio() -> None:
     made = plan(
         Chosen("trio", {"use_uvloop": True, "strict_exception_groups": False}, sources={"backend": "--backend"}),
         found(),
@@ -86,7 +90,7 @@ def test_trio():
     assert made.reasons["backend"] == "trio: --backend"
 
 
-def test_trio_is_missing():
+def test_trio_is_missing() -> None:
     with pytest.raises(MissingPackageError) as caught:
         plan(Chosen("trio"), found(modules=(), interpreter="/my env/bin/python"))
     assert caught.value.next_step == '"/my env/bin/python" -m pip install "trio"'
@@ -111,7 +115,7 @@ def test_trio_is_missing():
         (Chosen(host="qt", host_options={"module": "PySide7"}), "no Qt module 'PySide7'", "Did you mean 'PySide"),
     ],
 )
-def test_what_does_not_exist_is_refused(chosen, message, next_step):
+def test_what_does_not_exist_is_refused(chosen: Chosen, message: str, next_step: str) -> None:
     with pytest.raises(UsageError) as caught:
         plan(chosen, found())
     assert message in caught.value.message
@@ -120,7 +124,7 @@ def test_what_does_not_exist_is_refused(chosen, message, next_step):
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("host", ["tk", "qt"])
-def test_host(backend, host):
+def test_host(backend: str, host: str) -> None:
     made = plan(Chosen(backend, {"use_uvloop": True}, host, sources={"host": "--host"}), found())
     assert (made.backend, made.host, made.backend_options) == (backend, host, {})
     assert made.reasons["host"] == f"{host}: --host"
@@ -128,7 +132,7 @@ def test_host(backend, host):
     assert made.reasons["loop"] == expected
 
 
-def test_guest_options_are_passed_on():
+def test_guest_options_are_passed_on() -> None:
     options = {"host_uses_signal_set_wakeup_fd": True, "task_factory": "a:b", "context": None, "debug": True}
     assert plan(Chosen(backend_options=options, host="tk"), found()).backend_options == options
     options = {"host_uses_signal_set_wakeup_fd": True, "restrict_keyboard_interrupt_to_checkpoints": True}
@@ -139,7 +143,7 @@ def test_guest_options_are_passed_on():
 @pytest.mark.parametrize(
     ("platform", "next_step"), [("linux", "python3-tk"), ("darwin", "python-tk"), ("win32", "tcl/tk and IDLE")]
 )
-def test_a_python_without_tk(absent, platform, next_step):
+def test_a_python_without_tk(absent: str, platform: str, next_step: str) -> None:
     with pytest.raises(MissingPackageError) as caught:
         plan(Chosen(host="tk"), found(platform, EVERYTHING - {absent}))
     assert f" {absent}" in caught.value.message
@@ -154,13 +158,13 @@ def test_a_python_without_tk(absent, platform, next_step):
         ({"module": "PySide2"}, 'install "PySide2"'),
     ],
 )
-def test_a_qt_module_that_is_missing(options, step):
+def test_a_qt_module_that_is_missing(options: dict[str, str], step: str) -> None:
     with pytest.raises(MissingPackageError) as caught:
         plan(Chosen(host="qt", host_options=options), found(modules={"PyQt5"})._replace(version=(3, 12)))
     assert caught.value.next_step.endswith(step)
 
 
-def test_the_pyside_that_is_named_works_on_this_python():
+def test_the_pyside_that_is_named_works_on_this_python() -> None:
     """As pyproject.toml has it for the extra."""
     with pytest.raises(MissingPackageError) as caught:
         plan(Chosen(host="qt"), found(modules=set())._replace(version=(3, 11)))
@@ -186,7 +190,7 @@ def test_the_pyside_that_is_named_works_on_this_python():
         ("qt", "win32", {"": ""}, True),
     ],
 )
-def test_display(host, platform, display, starts):
+def test_display(host: str, platform: str, display: dict[str, str], starts: bool) -> None:
     there = found(platform, EVERYTHING, **display)
     if starts:
         assert plan(Chosen(host=host), there).host == host
@@ -210,7 +214,7 @@ class Gtk:
         ("tk", Gtk, "tk"),
     ],
 )
-def test_custom_host(host, host_class, name):
+def test_custom_host(host: str | None, host_class: object, name: str) -> None:
     made = plan(Chosen(host=host, host_options={"host_class": host_class, "speed": 3}), found())
     assert made.host == name
     assert made.host_options == {"host_class": host_class, "speed": 3}

@@ -6,6 +6,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator, Callable
+from types import FrameType
 
 import anyio
 import anyio.lowlevel
@@ -22,23 +24,23 @@ TRIO = Plan("trio", "", None, {}, {}, {})
 ASYNCIO = [Plan("asyncio", loop, None, {}, {}, {}) for loop in ("asyncio", "uvloop")]
 
 
-def name(plan):
+def name(plan: Plan) -> str:
     return plan.loop or plan.backend
 
 
 @pytest.fixture(params=ASYNCIO, ids=name)
-def plan(request):
+def plan(request: pytest.FixtureRequest) -> Plan:
     return request.param
 
 
-def interrupting(signum, frame):
+def interrupting(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def test_the_planned_loop_runs(plan):
+def test_the_planned_loop_runs(plan: Plan) -> None:
     seen = []
 
-    async def main():
+    async def main() -> None:
         seen.append(type(asyncio.get_running_loop()).__module__.partition(".")[0])
         await anyio.lowlevel.checkpoint()
 
@@ -46,10 +48,10 @@ def test_the_planned_loop_runs(plan):
     assert seen == [plan.loop]
 
 
-def test_trio_runs_with_its_options():
+def test_trio_runs_with_its_options() -> None:
     seen = []
 
-    async def main():
+    async def main() -> None:
         import trio
 
         await anyio.lowlevel.checkpoint()
@@ -62,8 +64,8 @@ def test_trio_runs_with_its_options():
 
 
 @pytest.mark.parametrize("plan", [*ASYNCIO, TRIO], ids=name)
-def test_what_main_raises_comes_out(plan):
-    async def main():
+def test_what_main_raises_comes_out(plan: Plan) -> None:
+    async def main() -> None:
         await anyio.lowlevel.checkpoint()
         raise ZeroDivisionError
 
@@ -72,8 +74,8 @@ def test_what_main_raises_comes_out(plan):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_main_may_end_with_an_interrupt_of_its_own(plan, error):
-    async def main():
+def test_main_may_end_with_an_interrupt_of_its_own(plan: Plan, error: type[BaseException]) -> None:
+    async def main() -> None:
         await anyio.lowlevel.checkpoint()
         raise error
 
@@ -82,13 +84,13 @@ def test_main_may_end_with_an_interrupt_of_its_own(plan, error):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_a_task_keeps_what_it_raised_and_main_lives(plan, error):
-    seen = []
+def test_a_task_keeps_what_it_raised_and_main_lives(plan: Plan, error: type[BaseException]) -> None:
+    seen: list[object] = []
 
-    async def bad():
+    async def bad() -> None:
         raise error
 
-    async def main():
+    async def main() -> None:
         for _ in range(3):
             try:
                 await asyncio.create_task(bad())
@@ -101,17 +103,17 @@ def test_a_task_keeps_what_it_raised_and_main_lives(plan, error):
     assert seen == [error, error, error, "alive"]
 
 
-def test_a_loop_that_lacks_memory_goes_on():
+def test_a_loop_that_lacks_memory_goes_on() -> None:
     class Short(asyncio.SelectorEventLoop):
         failures = 3
 
-        def _run_once(self):
+        def _run_once(self) -> None:
             if self.failures:
                 self.failures -= 1
                 raise MemoryError
-            super()._run_once()
+            super()._run_once()  # type: ignore[misc]  # private
 
-    async def main():
+    async def main() -> str:
         await asyncio.sleep(0)
         return "alive"
 
@@ -121,19 +123,20 @@ def test_a_loop_that_lacks_memory_goes_on():
         assert loop.run_until_complete(main()) == "alive"
     finally:
         loop.close()
+    assert isinstance(loop, Short)
     assert loop.failures == 0
     assert reserve._held is None, "it was set free"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_a_callback_that_raises_does_not_end_the_loop(plan, error):
+def test_a_callback_that_raises_does_not_end_the_loop(plan: Plan, error: type[BaseException]) -> None:
     seen = []
 
-    async def main():
+    async def main() -> None:
         loop = asyncio.get_running_loop()
         twice = asyncio.Event()
 
-        def bad():
+        def bad() -> None:
             if "called" in seen:
                 twice.set()
             seen.append("called")
@@ -151,10 +154,10 @@ def test_a_callback_that_raises_does_not_end_the_loop(plan, error):
     assert seen[-1] == "alive"
 
 
-def test_a_task_that_stops_the_loop_does_not_end_main(plan):
+def test_a_task_that_stops_the_loop_does_not_end_main(plan: Plan) -> None:
     seen = []
 
-    async def main():
+    async def main() -> None:
         asyncio.get_running_loop().stop()
         await asyncio.sleep(0.001)
         seen.append("alive")
@@ -163,8 +166,8 @@ def test_a_task_that_stops_the_loop_does_not_end_main(plan):
     assert seen == ["alive"]
 
 
-def test_main_that_ends_together_with_an_interrupt_ends(plan):
-    async def main():
+def test_main_that_ends_together_with_an_interrupt_ends(plan: Plan) -> None:
+    async def main() -> None:
         asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, interrupting)
@@ -174,14 +177,16 @@ def test_main_that_ends_together_with_an_interrupt_ends(plan):
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_signal_ends_a_blocking_task_and_only_it(plan, interrupt_when):
+def test_a_signal_ends_a_blocking_task_and_only_it(
+    plan: Plan, interrupt_when: Callable[[threading.Event], None]
+) -> None:
     seen = []
 
-    async def block(blocking):
+    async def block(blocking: threading.Event) -> None:
         blocking.set()
         time.sleep(60)  # noqa: ASYNC251 - it is to block
 
-    async def main():
+    async def main() -> None:
         for _ in range(5):
             blocking = threading.Event()
             interrupt_when(blocking)
@@ -196,10 +201,10 @@ def test_a_signal_ends_a_blocking_task_and_only_it(plan, interrupt_when):
     assert seen == ["interrupted"] * 5 + ["alive"]
 
 
-def test_subprocesses_of_asyncio_work(plan):
+def test_subprocesses_of_asyncio_work(plan: Plan) -> None:
     seen = []
 
-    async def main():
+    async def main() -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", "print('x')", stdout=asyncio.subprocess.PIPE
         )
@@ -209,19 +214,20 @@ def test_subprocesses_of_asyncio_work(plan):
     assert seen == [[b"x"]]
 
 
-def test_async_generators_and_executor_are_closed_at_the_end(plan):
+def test_async_generators_and_executor_are_closed_at_the_end(plan: Plan) -> None:
     seen = []
+    kept: list[AsyncIterator[int]] = []
 
-    async def numbers():
+    async def numbers() -> AsyncIterator[int]:
         try:
             yield 1
         finally:
             seen.append("closed")
 
-    async def main():
+    async def main() -> None:
         await asyncio.to_thread(seen.append, "thread")
-        main.kept = numbers()
-        await anext(main.kept)
+        kept.append(numbers())
+        await anext(kept[0])
 
     run(plan, main)
     assert seen == ["thread", "closed"]
@@ -231,18 +237,21 @@ def test_async_generators_and_executor_are_closed_at_the_end(plan):
         time.sleep(0.01)
 
 
-def own_loop():
-    loop = asyncio.SelectorEventLoop()
-    loop.mark = "own"
-    return loop
+class OwnLoop(asyncio.SelectorEventLoop):
+    mark = "own"
+
+
+def own_loop() -> OwnLoop:
+    return OwnLoop()
 
 
 @pytest.mark.parametrize("factory", [own_loop, f"{__name__}:own_loop", f"{__name__}.own_loop"])
-def test_loop_factory_as_object_and_as_path(factory):
+def test_loop_factory_as_object_and_as_path(factory: object) -> None:
     seen = []
 
-    async def main():
+    async def main() -> None:
         loop = asyncio.get_running_loop()
+        assert isinstance(loop, OwnLoop)
         seen.append((loop.mark, loop.get_debug()))
         loop.call_soon(interrupting, 2, None)
         await asyncio.sleep(0.001)
@@ -251,8 +260,8 @@ def test_loop_factory_as_object_and_as_path(factory):
     assert seen == [("own", True)]
 
 
-def test_running_twice_on_one_loop_is_refused_as_ever(plan):
-    async def main():
+def test_running_twice_on_one_loop_is_refused_as_ever(plan: Plan) -> None:
+    async def main() -> None:
         loop, inner = asyncio.get_running_loop(), asyncio.sleep(0)
         try:
             with pytest.raises(RuntimeError, match="running"):
@@ -264,12 +273,12 @@ def test_running_twice_on_one_loop_is_refused_as_ever(plan):
 
 
 @pytest.mark.parametrize("path", ["no_such_module:x", "async_kernel.errors:Nothing", "word", ""])
-def test_load_refuses_what_is_not_there(path):
+def test_load_refuses_what_is_not_there(path: str) -> None:
     with pytest.raises(UsageError):
         load(path)
 
 
-def test_loop_paths():
+def test_loop_paths() -> None:
     assert loop_path("asyncio", "linux") == "asyncio:SelectorEventLoop"
     assert loop_path("asyncio", "win32") == "asyncio:ProactorEventLoop"
     assert loop_path("winloop", "win32") == "winloop:new_event_loop"
@@ -278,8 +287,8 @@ def test_loop_paths():
     assert importlib.util.find_spec("uvloop")
 
 
-def test_signal_settings_are_put_back(plan):
-    async def main():
+def test_signal_settings_are_put_back(plan: Plan) -> None:
+    async def main() -> None:
         assert signal.set_wakeup_fd(descriptor := signal.set_wakeup_fd(-1)) == -1
         assert descriptor != -1
 
@@ -287,10 +296,10 @@ def test_signal_settings_are_put_back(plan):
     assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_signal_handlers_of_the_loop_work_beside(plan):
+def test_signal_handlers_of_the_loop_work_beside(plan: Plan) -> None:
     """`loop.add_signal_handler` takes the wakeup descriptor over, and removing the handler clears it."""
 
-    async def main():
+    async def main() -> None:
         loop = asyncio.get_running_loop()
         for _ in range(3):
             called = asyncio.Event()
