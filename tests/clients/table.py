@@ -29,7 +29,7 @@ CLIENTS = {
     for client in (
         Client(
             "@jupyterlab/services",
-            "JupyterLab, Notebook and VS Code's extension stand on it; here in node, with a Jupyter server",
+            "JupyterLab, Notebook and VS Code's extension are built on it; here in node, with a Jupyter server",
             ("asyncio", "trio"),
             "information, execute, error, number, complete, inspect, is complete, history, input, "
             "interrupt a blocking cell, interrupt an awaiting cell, comm from the front end, comm from the kernel, "

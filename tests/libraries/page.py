@@ -25,7 +25,8 @@ To use this kernel for notebooks that ask for `python3`, see
 [Make it the default kernel](guides/install.md#make-it-the-default-kernel).
 
 The tests run the same cells and test suites with both kernels. The tables below come from these tests, and
-`python -m tests.libraries` writes this page. [Held by tests](compare/drop-in.md) lists the tests for each point.
+`python -m tests.libraries` writes this page. [A drop-in, point by point](compare/drop-in.md) names the test of each
+point.
 """
 
 SAME = """\
