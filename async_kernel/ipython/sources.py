@@ -19,13 +19,13 @@ LATEST_CELLS = 500
 
 
 class CellSources:
-    """Counts the code objects that live, by the name of their cell. `forget(name)` is called when the source of a cell
+    """Knows the code objects that live, by the name of their cell. `forget(name)` is called when the source of a cell
     is needed no more; at any time, in any thread that gives up an object."""
 
     def __init__(self, forget: Callable[[str], object]) -> None:
         self._forget = forget
         self._latest: OrderedDict[str, None] = OrderedDict()
-        self._living: dict[str, set[ref[CodeType]]] = {}
+        self._living: dict[str, _Living] = {}
 
     def keep(self, name: str) -> None:
         """The cell `name` is about to be compiled: it is the latest."""
@@ -38,22 +38,35 @@ class CellSources:
 
     def watch(self, name: str, code: CodeType) -> None:
         """Keep the source of the cell `name` for as long as `code`, or the code of a function in it, lives."""
-        if name not in self._latest:  # no cell
-            return
-
-        def gone(dead: ref[CodeType]) -> None:
-            living = self._living.get(name)
-            if living is None:
+        living = self._living.get(name)
+        if living is None:
+            if name not in self._latest:  # no cell
                 return
-            living.discard(dead)
-            if not living:
-                self._living.pop(name, None)
-                if name not in self._latest:
-                    self._forget(name)
+            living = self._living[name] = _Living(lambda: self._gone(name))
+        living.add(code)
 
-        living = self._living.setdefault(name, set())
-        found = [code]
-        while found:
-            one = found.pop()
-            living.add(ref(one, gone))
-            found += [const for const in one.co_consts if isinstance(const, CodeType)]
+    def _gone(self, name: str) -> None:
+        self._living.pop(name, None)
+        if name not in self._latest:
+            self._forget(name)
+
+
+class _Living:
+    """The code objects of one cell that live. `gone()` is called when there is none any more."""
+
+    def __init__(self, gone: Callable[[], object]) -> None:
+        self._gone = gone
+        self._codes: dict[int, ref[CodeType]] = {}  # by the number of the reference: code of equal text is equal
+
+    def add(self, code: CodeType) -> None:
+        """Watch a code object, and those of functions in it."""
+        reference = ref(code, self._discard)
+        self._codes[id(reference)] = reference
+        for const in code.co_consts:
+            if type(const) is CodeType:
+                self.add(const)
+
+    def _discard(self, dead: ref[CodeType]) -> None:
+        self._codes.pop(id(dead), None)
+        if not self._codes:
+            self._gone()

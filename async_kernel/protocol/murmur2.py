@@ -18,13 +18,21 @@ _MASK = 0xFFFFFFFF
 
 def murmur2(data: bytes, seed: int = SEED) -> int:
     """The hash of `data`, for example `murmur2(b"abc", 0)` is 0x13577C9B."""
-    length = len(data)
-    whole = length & ~3
+    count, length = len(data) // 4, len(data)
     value = (seed ^ length) & _MASK
-    for word in struct.unpack(f"<{whole // 4}I", data[:whole]):
-        word = word * _FACTOR & _MASK
-        value = value * _FACTOR & _MASK ^ (word ^ word >> 24) * _FACTOR & _MASK
-    if whole < length:
-        value = (value ^ int.from_bytes(data[whole:], "little")) * _FACTOR & _MASK
+    for word in _scrambled(data[: 4 * count], count):
+        value = value * _FACTOR & _MASK ^ word
+    if 4 * count < length:
+        value = (value ^ int.from_bytes(data[4 * count :], "little")) * _FACTOR & _MASK
     value = (value ^ value >> 13) * _FACTOR & _MASK
     return value ^ value >> 15
+
+
+def _scrambled(data: bytes, count: int) -> tuple[int, ...]:
+    """The `count` words of 32 bits in `data`, each scrambled by itself: all at once, as one long integer in which each
+    has 64 bits of room for its product. Word by word that takes longer than all else that is done to compile a cell."""
+    words = int.from_bytes(struct.pack(f"<{count}Q", *struct.unpack(f"<{count}I", data)), "little")
+    low = int.from_bytes(b"\xff\xff\xff\xff\0\0\0\0" * count, "little")
+    words = words * _FACTOR & low
+    words = (words ^ words >> 24 & low) * _FACTOR & low
+    return struct.unpack(f"<{count}Q", words.to_bytes(8 * count, "little"))

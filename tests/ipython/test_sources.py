@@ -71,6 +71,23 @@ def test_a_cell_that_is_run_again_is_the_latest() -> None:
     assert lines_of(first)
 
 
+def test_code_that_was_compiled_twice_lives_twice() -> None:
+    compiler = KernelCompiler()
+    kept: dict[str, object] = {}
+    run(compiler, "def f(): pass", {})
+    first: dict[str, object] = {}
+    name = run(compiler, "def f(): pass", first)
+    run(compiler, "def f(): pass", kept)
+    first.clear()
+    gc.collect()
+    for number in range(10):
+        run(compiler, f"x = {number}  # behind both", {})
+    assert lines_of(name)
+    kept.clear()
+    gc.collect()
+    assert lines_of(name) == []
+
+
 def test_what_is_no_cell_is_not_watched() -> None:
     forgotten: list[str] = []
     kept = CellSources(forgotten.append)
