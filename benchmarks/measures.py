@@ -106,12 +106,40 @@ def roundtrip_history(kernel: KernelProcess, client: Client, size: Size) -> Figu
     return round_trips(client, size, "history", store_history=True)
 
 
-def round_trips(client: Client, size: Size, name: str, *, store_history: bool) -> Figures:
-    """Median and 99th percentile of the round trips of `1`, in ms."""
+def roundtrip_cell(kernel: KernelProcess, client: Client, size: Size) -> Figures:
+    """One cell of twenty lines after the other, no two alike, stored in the history."""
+    return round_trips(client, size, "cell", store_history=True, code=TWENTY_LINES)
+
+
+TWENTY_LINES: Final = """\
+import json, math
+
+def area(radius: float) -> float:
+    \"\"\"The area of a circle.\"\"\"
+    return math.pi * radius**2
+
+class Point:
+    def __init__(self, x: float, y: float) -> None:
+        self.x, self.y = x, y
+
+    def distance(self, other: "Point") -> float:
+        return math.hypot(self.x - other.x, self.y - other.y)
+
+points = [Point(n, n * n) for n in range(5)]
+total = sum(first.distance(second) for first, second in zip(points, points[1:]))
+table = {name: round(area(number), 2) for number, name in enumerate("abcdef")}
+if total > 100:
+    raise ValueError("too far")
+text = json.dumps({"total": round(total, 3), "table": table})
+len(text)  #"""
+"""What a cell of a notebook may look like; a number follows."""
+
+
+def round_trips(client: Client, size: Size, name: str, *, store_history: bool, code: str = "") -> Figures:
+    """Median and 99th percentile of the round trips of `code` and a number, in ms."""
     client.settle(START_SECONDS)
-    for _ in range(size.warmup):
-        run(client, "1", store_history=store_history)
-    times = [run(client, "1", store_history=store_history) for _ in range(size.executes)]
+    cells = [f"{code}{number if code else 1}" for number in range(size.warmup + size.executes)]
+    times = [run(client, cell, store_history=store_history) for cell in cells][size.warmup :]
     figures: dict[str, float] = {}
     for index, what in enumerate(("reply", "idle")):
         values = [1000 * pair[index] for pair in times]
@@ -385,6 +413,7 @@ MEASURES: Final[Mapping[str, Callable[[KernelProcess, Client, Size], Figures]]] 
         first_execute,
         roundtrip,
         roundtrip_history,
+        roundtrip_cell,
         pipeline,
         control,
         completion,
