@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -325,3 +326,65 @@ def test_a_frame_stands_at_an_instruction() -> None:
     assert module.other == 6
     assert not seen[-1]
     assert not stands_at(sys._getframe(), CLEAN_UP)
+
+
+COMPETING = """
+import faulthandler, gc, sys, threading, time
+from async_kernel.stacks.snapshot import called_by_trio, stacks_of_all, variables
+
+faulthandler.enable()
+asked = {"the callers": id, "the variables": variables, "the task of trio": called_by_trio}[sys.argv[1]]
+
+def deep(depth):
+    if depth:
+        deep(depth - 1)
+
+def go_on():
+    while True:
+        deep(300)
+
+def come_and_go():
+    while True:
+        thread = threading.Thread(target=deep, args=(200,))
+        thread.start()
+        thread.join()
+
+for run in (go_on, come_and_go):
+    threading.Thread(target=run, daemon=True).start()
+reader = threading.get_ident()
+
+def let_others_run(phase, info):
+    if threading.get_ident() == reader:
+        time.sleep(0)
+
+gc.callbacks.append(let_others_run)
+gc.set_threshold(50)
+sys.setswitchinterval(1e-5)
+read, end = 0, time.monotonic() + 2
+while time.monotonic() < end or not read:
+    for stack in stacks_of_all().values():
+        for frame in stack.frames:
+            asked(frame)
+    read += 1
+assert gc.isenabled()
+print("read")
+"""
+
+
+@pytest.mark.parametrize("asked", ["the callers", "the variables", "the task of trio"])
+def test_frames_of_threads_that_go_on_are_read_without_a_collection_in_between(asked: str) -> None:
+    """CPython 3.11 looks at memory that has been given back when a collection lets the thread go on meanwhile."""
+    done = subprocess.run([sys.executable, "-c", COMPETING, asked], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
+
+
+def test_a_read_that_fails_leaves_the_collector_as_it_was() -> None:
+    with pytest.raises(AttributeError):
+        snapshot.frame_of(object(), "cr_frame")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        assert callers().frames
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

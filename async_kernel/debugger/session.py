@@ -12,9 +12,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any
 
+from async_kernel.stacks import Stack, module_of
+from async_kernel.stacks.snapshot import stacks_of_all
 from async_kernel.system.service_thread import ServiceThread
 
 from .client import Client, DebuggerError
@@ -136,17 +137,14 @@ def _import_debugpy() -> Any:
 
 def spare_library_threads(libraries: Sequence[str]) -> None:
     """Keep the debugger from stopping threads of these packages, as it does not stop the kernel's own."""
-    frames = sys._current_frames()
+    stacks = stacks_of_all()
     for thread in threading.enumerate():
-        if thread is not threading.main_thread() and _maker(frames.get(thread.ident or 0)) in libraries:
+        if thread is not threading.main_thread() and _maker(stacks.get(thread.ident or 0)) in libraries:
             vars(thread).update(pydev_do_not_trace=True, is_pydev_daemon_thread=True)  # see ServiceThread
 
 
-def _maker(frame: FrameType | None) -> str:
-    """The package that has made the thread that stands at `frame`: its code runs behind `threading`."""
-    modules = []
-    while frame is not None:
-        modules.append(str(frame.f_globals.get("__name__", "")))
-        frame = frame.f_back
+def _maker(stack: Stack | None) -> str:
+    """The package that has made the thread with this stack: its code runs behind `threading`."""
+    modules = [module_of(frame) for frame in stack.frames] if stack is not None else []
     first = next((name for name in reversed(modules) if name != "threading"), "")
     return first.partition(".")[0]

@@ -19,7 +19,7 @@ from typing import Any
 
 from async_kernel.stacks import Owner, Stack, owner_of
 from async_kernel.stacks.owners import LOOPS
-from async_kernel.stacks.snapshot import function_of, stacks_of_all, variables
+from async_kernel.stacks.snapshot import frame_of, function_of, stacks_of_all, variables
 
 __all__ = ["waited_processes"]
 
@@ -134,7 +134,7 @@ def _awaited(awaits: Any) -> Iterator[object]:
     while awaits is not None:
         for prefix, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
             if hasattr(type(awaits), inner):
-                frame = getattr(awaits, f"{prefix}_frame")
+                frame = frame_of(awaits, f"{prefix}_frame")
                 if frame is not None:
                     chain.append(frame)
                 awaits = getattr(awaits, inner)

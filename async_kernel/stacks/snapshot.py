@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Collection, Coroutine
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import accumulate, repeat, takewhile
+from operator import call, truth
 from types import CoroutineType, FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -15,6 +18,7 @@ __all__ = [
     "called_by_trio",
     "callers",
     "file_of",
+    "frame_of",
     "function_of",
     "held_by",
     "method_of",
@@ -35,11 +39,8 @@ class Stack:
     """
 
     def __init__(self, innermost: FrameType | None) -> None:
-        frames: list[FrameType] = []
-        while innermost is not None:
-            frames.append(innermost)
-            innermost = innermost.f_back
-        self.frames = frames
+        outwards = takewhile(truth, accumulate(repeat("f_back"), getattr, initial=innermost))
+        self.frames: list[FrameType] = [] if innermost is None else _undisturbed(list, outwards)
         """From the innermost outwards."""
 
     @cached_property
@@ -167,7 +168,7 @@ class Stack:
     def calls_of(self, functions: Collection[Callable[..., object]]) -> list[dict[str, Any]]:
         """The variables of each call of one of `functions` that is on the stack, the innermost first."""
         codes = {getattr(function, "__code__", None) for function in functions}
-        return [frame.f_locals for frame in self.frames if frame.f_code in codes]
+        return [variables(frame) for frame in self.frames if frame.f_code in codes]
 
     def beyond(self, modules: Collection[str]) -> FrameType | None:
         """The first frame whose code is in none of `modules`, nor in a package among them."""
@@ -189,18 +190,25 @@ def _is_in(module: str, modules: Collection[str]) -> bool:
 
 def variables(frame: FrameType) -> dict[str, Any]:
     """The local variables of a frame."""
-    return frame.f_locals
+    found: dict[str, Any] = _undisturbed(getattr, frame, "f_locals")
+    return found
 
 
 def method_of(frame: FrameType) -> tuple[object, str]:
     """The name of the function that runs in `frame`, behind its first argument: for a method the object."""
     code = frame.f_code
-    return (frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None), code.co_name
+    return (variables(frame).get(code.co_varnames[0]) if code.co_argcount else None), code.co_name
 
 
 def function_of(frame: FrameType) -> str:
     """The qualified name of the function that runs in `frame`, for example "Thread.run"."""
     return frame.f_code.co_qualname
+
+
+def frame_of(suspended: object, name: str) -> FrameType | None:
+    """The frame of a coroutine or generator, which is its attribute of this name; None once it has ended."""
+    found: FrameType | None = _undisturbed(getattr, suspended, name)
+    return found
 
 
 def file_of(frame: FrameType) -> str:
@@ -212,7 +220,28 @@ def file_of(frame: FrameType) -> str:
 
 
 class _System:
-    frames = staticmethod(sys._current_frames)  # cells replace functions of modules (see `system.real`)
+    # Cells replace functions of modules (see `system.real`).
+    frames = staticmethod(sys._current_frames)
+    collects, collect, rest = staticmethod(gc.isenabled), staticmethod(gc.enable), staticmethod(gc.disable)
+
+
+def _undisturbed(function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function(*arguments)`, a function in C that looks at frames, with no collection of garbage meanwhile.
+
+    To look at a frame, CPython makes objects. Up to 3.11 that may start a collection, which runs Python code of
+    finalizers and callbacks, and this gives the GIL up. If the thread that the frame belongs to leaves it then, CPython
+    goes on with memory that has been given back, and the process dies. Later versions collect between bytecodes only.
+    """
+    if sys.version_info >= (3, 12) or not _System.collects():
+        return function(*arguments)
+    steps: tuple[Callable[[], Any], ...] = (_System.rest, partial(function, *arguments), _System.collect)
+    found: Any
+    try:
+        _, found, _ = map(call, steps)  # all in C, where the GIL is kept: no other thread finds the collector at rest
+    except BaseException:
+        _System.collect()
+        raise
+    return found
 
 
 def stack_of(thread: int) -> Stack:
@@ -247,15 +276,14 @@ def called_by_trio(frame: FrameType) -> tuple[FrameType, Any]:
 
     The task is None where trio is not on the stack.
     """
-    called, outer = frame, frame.f_back
-    while outer is not None:
+    called, *outwards = Stack(frame).frames
+    for outer in outwards:
         module = module_of(outer)
-        task = outer.f_locals.get(TRIO_TASK) if module == TRIO_RUN else None
+        task = variables(outer).get(TRIO_TASK) if module == TRIO_RUN else None
         if task is not None and hasattr(task, "parent_nursery"):
             return called, task
         if not module.startswith("trio."):
             called = outer
-        outer = outer.f_back
     return called, None
 
 
