@@ -43,12 +43,6 @@ def pages(browser: BrowserContext, server: Server) -> Pages:
     return Pages(browser, server)
 
 
-@pytest.fixture
-def library() -> str:
-    """One backend: the sockets know of none."""
-    return "asyncio"
-
-
 @pytest.mark.parametrize("act", SCENARIO, ids=lambda act: act.__name__.removeprefix("test_"))
 def test_a_server_that_requires_encryption(lab: Lab, server: Server, act: object) -> None:
     assert callable(act)
