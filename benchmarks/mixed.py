@@ -2,23 +2,31 @@
 
 `soak.py requests` is its command. A sample is taken every so many requests: the memory that is the kernel's alone
 (USS), its handles and threads, and the latency of the requests since the sample before. They go to a file of JSON, and
-to a plot beside it where matplotlib is installed.
+to a plot beside it where matplotlib is installed. Several runs in one picture:
+
+    python benchmarks/mixed.py docs/explain/soak.png build/benchmarks/requests-*.json
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import random
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
-from tests.needs.kernel import Kernel, Subject
-from tests.needs.wire import Missed
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.needs.kernel import Kernel, Subject  # noqa: E402
+from tests.needs.wire import Missed  # noqa: E402
 
 SAMPLES = 200
 """Of a run."""
@@ -75,7 +83,8 @@ def mixed(subject: Subject, count: int, seed: int, progress: Callable[[str], Non
         took: list[float] = []
         for number in range(1, count + 1):
             try:
-                took.append(one_request(kernel, chance, number))
+                with last_words(kernel):
+                    took.append(one_request(kernel, chance, number))
             except Missed as missed:
                 lost.append(f"request {number}: {missed}")
                 if not kernel.alive():
@@ -87,6 +96,17 @@ def mixed(subject: Subject, count: int, seed: int, progress: Callable[[str], Non
                 now = samples[-1]
                 progress(f"{number} of {count}, {len(lost)} lost, {now.uss / 2**20:.1f} MiB, {now.median:.1f} ms")
     return samples, lost
+
+
+@contextmanager
+def last_words(kernel: Kernel) -> Iterator[None]:
+    """Add to a `Missed` how the kernel has ended, if it has, and what it has written to its log: both go with it."""
+    try:
+        yield
+    except Missed as missed:
+        status, log = kernel.process.poll(), kernel.log().strip()[-4000:]
+        words = [str(missed), "" if status is None else f"status {status}", log and f"its log:\n{log}"]
+        raise Missed("; ".join(filter(None, words))) from None
 
 
 def one_request(kernel: Kernel, chance: random.Random, number: int) -> float:
@@ -148,34 +168,46 @@ def sample(process: psutil.Process, number: int, took: list[float]) -> Sample:
 
 
 def write(samples: list[Sample], path: Path) -> None:
-    """Write the samples as JSON, and a plot of them beside it."""
+    """Write the samples as JSON, and a picture of them beside it where matplotlib is installed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([one._asdict() for one in samples], indent=1) + "\n")
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        return
+    if importlib.util.find_spec("matplotlib"):
+        picture({path.stem: samples}, path.with_suffix(".png"))
+
+
+def picture(runs: Mapping[str, Sequence[Sample]], path: Path) -> None:
+    """Write a picture of runs by their names: what each held, and what its requests took."""
+    import matplotlib as mpl
+
     mpl.use("agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(4, 1, sharex=True, figsize=(8, 9), layout="constrained")
-    requests = [one.requests for one in samples]
-    for axis, title, lines in zip(
-        axes,
-        ("memory of its own, MiB", "handles", "threads", "milliseconds to the reply"),
-        (
-            {"": [one.uss / 2**20 for one in samples]},
-            {"": [one.handles for one in samples]},
-            {"": [one.threads for one in samples]},
-            {"median": [one.median for one in samples], "99 %": [one.worst_in_hundred for one in samples]},
-        ),
-        strict=True,
-    ):
-        for name, values in lines.items():
-            axis.plot(requests, values, label=name)
+    for name, samples in runs.items():
+        requests = [one.requests for one in samples]
+        (line,) = axes[0].plot(requests, [one.uss / 2**20 for one in samples], label=name)
+        same = {"color": line.get_color(), "linewidth": 1}
+        axes[1].plot(requests, [one.handles for one in samples], **same)
+        axes[2].plot(requests, [one.threads for one in samples], **same)
+        axes[3].plot(requests, [one.median for one in samples], **same)
+        axes[3].plot(requests, [one.worst_in_hundred for one in samples], linestyle="dotted", **same)
+    titles = ("memory of its own, MiB", "handles", "threads", "milliseconds to the reply: median, and 99 % (dotted)")
+    for axis, title in zip(axes, titles, strict=True):
         axis.set_title(title, loc="left", fontsize="medium")
-    axes[-1].legend()
+    for axis in axes[:3]:
+        axis.set_ylim(bottom=0)
+    axes[0].legend(ncols=2)
     axes[-1].set_yscale("log")
     axes[-1].set_xlabel("requests")
-    figure.savefig(path.with_suffix(".png"), dpi=100)
+    figure.savefig(path, dpi=80)
     pyplot.close(figure)
+
+
+def main() -> None:
+    """Draw the samples of several runs into one picture."""
+    path, *files = map(Path, sys.argv[1:])
+    picture({file.stem: [Sample(**one) for one in json.loads(file.read_text())] for file in files}, path)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,9 +7,9 @@
 `interrupts`: every round hangs a cell in a shape taken at random, in the main shell or a subshell, and interrupts it by
 message or by signal; the reply, `idle` and the next cell have to come. `starts`: so many starts, so many at once, each
 with one cell and a shutdown; none may fail or stick. `requests`: so many of all kinds to one kernel (`mixed.py`), whose
-memory, handles, threads and latency go to `build/benchmarks/requests-LOOP.json`, with a plot beside it. A progress line
-while it runs, a summary at its end, exit status 1 when anything was lost. Runs this interpreter's async-kernel, or a
-peer that `benchmarks/needs.py` has installed. Needs pyzmq and psutil.
+memory, handles, threads and latency go to `build/benchmarks/requests-LOOP-SEED.json`, with a plot beside it. A progress
+line while it runs, a summary at its end, exit status 1 when anything was lost. Runs this interpreter's async-kernel, or
+a peer that `benchmarks/needs.py` has installed. Needs pyzmq and psutil.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> boo
         # A kernel that lost an interrupt is no judge of the next one: a new one takes over.
         name = "start"
         try:
-            with Kernel(subject) as kernel:
+            with Kernel(subject) as kernel, mixed.last_words(kernel):
                 kernel.need("pass")
                 places = [None, kernel.subshell()] if subshells else [None]
                 while turn < rounds:
@@ -99,10 +99,11 @@ def starts(subject: Subject, count: int, at_once: int) -> bool:
                 try:
                     kernel.connect()
                     firsts.append(time.perf_counter() - kernel.started)
-                    if kernel.need("print(6 * 7)", 60).text != "42\n":
-                        raise Missed("the first cell printed something else")
-                    cells.append(time.perf_counter() - kernel.started)
-                    ends.append(kernel.shutdown(15))
+                    with mixed.last_words(kernel):
+                        if kernel.need("print(6 * 7)", 60).text != "42\n":
+                            raise Missed("the first cell printed something else")
+                        cells.append(time.perf_counter() - kernel.started)
+                        ends.append(kernel.shutdown(15))
                 except Missed as missed:
                     lost.append(f"start {done}: {missed}")
                     print(f"\n{lost[-1]}", file=sys.stderr, flush=True)
@@ -123,7 +124,7 @@ def starts(subject: Subject, count: int, at_once: int) -> bool:
 def requests(subject: Subject, count: int, seed: int, loop: str) -> bool:
     """Send so many requests of all kinds; return whether each was answered."""
     samples, lost = mixed.mixed(subject, count, seed, lambda text: progress(f"{subject.name}: {text}"))
-    path = ROOT / "build" / "benchmarks" / f"requests-{loop}.json"
+    path = ROOT / "build" / "benchmarks" / f"requests-{loop}-{seed}.json"
     mixed.write(samples, path)
     for name, one in (("at a tenth", samples[len(samples) // 10]), ("at the end", samples[-1])):
         print(
