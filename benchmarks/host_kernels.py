@@ -18,7 +18,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,17 +167,21 @@ def broken(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             continue
         alone = results.get(f"none {backend}", {}).get("round trip", {}).get("median", float("inf"))
         for row, figure in figures.items():
-            over = {
+            limits: dict[str, Callable[[Any], bool]] = {
                 "gui": lambda it: it["p99"] >= JITTER_MS,
                 "async": lambda it: it["p99"] >= JITTER_MS,
                 "interrupt,": lambda it: it["worst"] >= INTERRUPT_MS,
-                "round": lambda it, alone=alone: it["median"] >= TIMES_NO_HOST * alone,
+                "round": partial(_is_slow, TIMES_NO_HOST * alone),
                 "shutdown,": lambda it: it >= SHUTDOWN_S,
                 "idle": lambda it: it >= IDLE_CPU,
                 "words": bool,
-            }[row.partition(" ")[0]]
-            if over(figure):
+            }
+            if limits[row.partition(" ")[0]](figure):
                 yield f"{name}: {row}: {show(figure)}"
+
+
+def _is_slow(limit: float, figures: Mapping[str, float]) -> bool:
+    return figures["median"] >= limit
 
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("HOST", "BACKEND"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(*options.one, options.seconds)))
+        print(json.dumps(measure(options.one[0], options.one[1], options.seconds)))
         return
     results: dict[str, dict[str, Any]] = {}
     for host in HOSTS:

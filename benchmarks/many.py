@@ -75,7 +75,7 @@ def processes() -> list[psutil.Process]:
 
 def is_of_kernel(process: psutil.Process) -> bool:
     try:
-        return process.environ().get(MARK) == str(os.getpid())
+        return bool(process.environ().get(MARK) == str(os.getpid()))
     except psutil.Error:
         return False
 

@@ -44,10 +44,10 @@ def picture(results: Mapping[str, Any]) -> str:
         x = 20 + 160 * number
         parts.append(f'<circle cx="{x}" cy="18" r="5" fill="{COLORS[name]}"/><text x="{x + 10}" y="22">{name}</text>')
     for power in range(-DECADES, DECADES + 1):
-        x, stroke = place(10.0**power), "#000000" if power == 0 else "#dddddd"
+        line, stroke = place(10.0**power), "#000000" if power == 0 else "#dddddd"
         label = "ours" if power == 0 else f"{10.0**power:g}x"
-        parts.append(f'<line x1="{x}" x2="{x}" y1="{TOP - 8}" y2="{height - 15}" stroke="{stroke}"/>')
-        parts.append(f'<text x="{x}" y="{TOP - 12}" text-anchor="middle">{label}</text>')
+        parts.append(f'<line x1="{line}" x2="{line}" y1="{TOP - 8}" y2="{height - 15}" stroke="{stroke}"/>')
+        parts.append(f'<text x="{line}" y="{TOP - 12}" text-anchor="middle">{label}</text>')
     for number, figure in enumerate(rows):
         y = TOP + ROW * number + ROW // 2
         parts.append(f'<text x="{LEFT - 10}" y="{y + 4}" text-anchor="end">{escape(figure.title)}</text>')

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from inspect import iscoroutinefunction
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .calls import Loop, loop_here, main_loop
 from .named_threads import NamedThread, call_in_worker, named_thread
 from .pending import Pending
 from .runners_of_calls import run_later
+
+if TYPE_CHECKING:
+    from .executor import CallerExecutor
 
 __all__ = ["Caller"]
 
@@ -141,7 +144,7 @@ class Caller:
             )
         return Pending.of(executor.submit(function, *args, **kwargs))
 
-    def executor(self) -> Executor:
+    def executor(self) -> CallerExecutor:
         """Return a new `concurrent.futures.Executor`, for `loop.run_in_executor` and for libraries that expect one.
 
         Functions run in worker threads, and coroutine functions in the loop of this caller. `submit` returns a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
 from concurrent.futures import wait as wait_for
 from inspect import iscoroutinefunction
@@ -51,6 +51,16 @@ class CallerExecutor(Executor):
             self._open.add(pending)
         pending.add_done_callback(self._open.discard)
         return pending
+
+    @overload
+    def map(
+        self, fn: Callable[..., Coroutine[Any, Any, T]], *iterables: Iterable[Any], **options: Any
+    ) -> Iterator[T]: ...
+    @overload
+    def map(self, fn: Callable[..., T], *iterables: Iterable[Any], **options: Any) -> Iterator[T]: ...
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+        """The results of `fn` for the items of the iterables, in their order: as of any executor."""
+        return super().map(fn, *iterables, **options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls. `wait` blocks until all have ended; `cancel_futures` cancels those that can be cancelled,

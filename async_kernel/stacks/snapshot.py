@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from itertools import accumulate, repeat, takewhile
 from operator import call, truth
 from types import CoroutineType, FrameType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, overload
 
 from .owners import LOOPS, OURS, Owner, module_of, owner_of
 
@@ -292,16 +292,22 @@ def called_by_trio(frame: FrameType) -> tuple[FrameType, Any]:
 _holders: dict[FrameType, object] = {}
 
 
+@overload
+async def held_by(
+    holder: object, function: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+) -> T: ...
+@overload
 async def held_by(
     holder: object, function: Callable[P, T | Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
-) -> T:
+) -> T: ...
+async def held_by(holder: object, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """The result of `function(*args, **kwargs)`, awaited if it is a coroutine. A thread that is in there has `holder`
     as `Stack.holder`."""
     frame = sys._getframe()
     _holders[frame] = holder
     try:
         given = function(*args, **kwargs)
-        return await given if isinstance(given, CoroutineType) else cast("T", given)
+        return await given if isinstance(given, CoroutineType) else given
     finally:
         del _holders[frame]
         # It would hold itself, and with it the holder and its request, until the garbage collector comes.

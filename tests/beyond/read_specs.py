@@ -37,7 +37,7 @@ def by_enterprise_gateway(name: str) -> dict[str, Any]:
 def by_gateway_provisioners(name: str) -> dict[str, Any]:
     """By gateway_provisioners: an instance of the provisioner, made by jupyter_client."""
     from gateway_provisioners.remote_provisioner import RemoteProvisionerBase
-    from jupyter_client.provisioning import KernelProvisionerFactory
+    from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
     factory, manager = KernelProvisionerFactory.instance(), KernelManager(kernel_name=name)
     assert factory.is_provisioner_available(manager.kernel_spec)

@@ -140,7 +140,7 @@ def opened(scale: float = 1) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
         try:
             size = {"width": SIZE[0], "height": SIZE[1]}
-            yield browser.new_context(viewport=size, device_scale_factor=scale).new_page()  # type: ignore[arg-type]
+            yield browser.new_context(viewport=size, device_scale_factor=scale).new_page()
         finally:
             browser.close()
 

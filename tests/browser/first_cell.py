@@ -38,8 +38,8 @@ def play(lab: Lab, kernels: dict[str, str], starts: int = STARTS) -> Iterator[st
                 raise RuntimeError(f"start {number}, which should have been {kind}, was not")
             times[kind].append(passed)
             yield f"start {number} of {starts}, {kind}: {passed:.0f} ms"
-    for kind, passed in times.items():
-        yield f"{kind}: median {statistics.median(passed):.0f} ms, least {min(passed):.0f} ms"
+    for kind, all_of_it in times.items():
+        yield f"{kind}: median {statistics.median(all_of_it):.0f} ms, least {min(all_of_it):.0f} ms"
 
 
 def _first_cell(lab: Lab) -> tuple[float, bool]:

@@ -312,7 +312,7 @@ def _cells(page: Page, count: int) -> bytes:
     assert last is not None
     height = last["y"] + last["height"] - first["y"]
     clip = {"x": first["x"], "y": first["y"], "width": first["width"], "height": height}
-    return page.screenshot(animations="disabled", clip=clip)  # type: ignore[arg-type]
+    return page.screenshot(animations="disabled", clip=clip)
 
 
 PICTURES = {

@@ -39,6 +39,9 @@ def python(script: str) -> list[str]:
     return [sys.executable, "-c", f"import os, signal, sys\n{script}\nos.execvp(sys.argv[1], sys.argv[1:])"]
 
 
+NO_PORTS: tuple[Any, ...] = ("text", -1, 70_000, True, 1.5, [1], {}, 1 << 70)
+
+
 def connection(**fields: Any) -> Callable[[Path], object]:
     """Change fields of the connection file; None takes one away."""
 
@@ -204,7 +207,7 @@ FILES = (
     Circumstance("a folder", prepare=_no_folder, says="kernel.json"),
     *(
         Circumstance(f"a port that is {value!r}", prepare=connection(shell_port=value), says="shell_port")
-        for value in ("text", -1, 70_000, True, 1.5, [1], {}, 1 << 70)
+        for value in NO_PORTS
     ),
     Circumstance("a number as key", prepare=connection(key=5), says="key"),
     Circumstance("a key that is not ASCII", prepare=connection(key="é \N{DUCK}")),

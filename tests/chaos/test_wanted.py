@@ -41,6 +41,8 @@ from .faults import THREADS
 from .kernels import SECONDS, ends, serves, subject, wait_for_end
 from .strangers import Context, plain, stranger
 
+MILLISECONDS = round(1000 * SECONDS)
+
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="/proc, limits and signals of Linux"),
     pytest.mark.table("wanted"),
@@ -107,7 +109,7 @@ def test_1_a_subscriber_that_stalls(loop: str, note: Note, context: Context) -> 
         staller = stranger(context, kernel, "iopub", zmq.SUB)
         staller.subscribe(b"")
         kernel.need("pass")
-        assert staller.poll(1000 * SECONDS), "it was not served, and cannot stall"
+        assert staller.poll(MILLISECONDS), "it was not served, and cannot stall"
         request = kernel.client.execute("for n in range(6000): display('x' * 100 + str(n))")
         with suppress(Missed):
             kernel.client.idle(request, SECONDS)
@@ -146,7 +148,7 @@ def leave_heartbeats_unread(kernel: Kernel, context: Context) -> None:
     heart = stranger(context, kernel, "hb", zmq.REQ)
     for _ in range(20):
         heart.send(b"ping")
-        assert heart.poll(1000 * SECONDS), "no heartbeat"
+        assert heart.poll(MILLISECONDS), "no heartbeat"
         heart.recv()
 
 
@@ -256,7 +258,7 @@ def test_5_headers_that_browsers_cannot_parse(loop: str, note: Note, context: Co
         ear = context.socket(zmq.SUB)
         ear.subscribe(b"")
         ear.connect(f"tcp://127.0.0.1:{kernel.connection['iopub_port']}")
-        assert ear.poll(1000 * SECONDS), "the welcome"
+        assert ear.poll(MILLISECONDS), "the welcome"
         for text in HEADERS.values():
             kernel.client.sockets["shell"].send_multipart(signed(kernel, text, b"{}", b"{}", b"{}"))
         kernel.client.sockets["shell"].setsockopt(zmq.LINGER, 0)
@@ -264,7 +266,7 @@ def test_5_headers_that_browsers_cannot_parse(loop: str, note: Note, context: Co
         kernel.client.sockets["shell"].send_multipart(last)
         heard: list[bytes] = []
         while not any(b'"m9"' in frame for frame in heard):
-            assert ear.poll(1000 * SECONDS), "the last status"
+            assert ear.poll(MILLISECONDS), "the last status"
             heard += ear.recv_multipart()
         sent = [name for name, text in HEADERS.items() if text in heard]
         note(f"{len(sent)} of {len(HEADERS)} wrong headers sent to all: {', '.join(sent) or 'none'}")

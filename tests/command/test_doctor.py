@@ -17,6 +17,7 @@ from async_kernel.errors import MissingPackageError
 from async_kernel.kernelspec import write_kernel_spec
 from async_kernel.kernelspec.listing import find_all
 from async_kernel.settings import Settings
+from async_kernel.settings.commands import Doctor
 
 
 @pytest.fixture
@@ -183,10 +184,10 @@ def test_for_a_person_every_problem_comes_with_its_remedy(
 ) -> None:
     report = Report(FACTS, [])
     monkeypatch.setattr(doctor, "examine", lambda name: report)
-    assert doctor.run(doctor.Doctor()) == 0
+    assert doctor.run(Doctor()) == 0
     assert capsys.readouterr().out.endswith("Everything works.\n")
     report.problems.append(Problem("It is ill.", "mend it"))
-    assert doctor.run(doctor.Doctor()) == 1
+    assert doctor.run(Doctor()) == 1
     assert capsys.readouterr().out.endswith("Problem: It is ill.\n  mend it\n")
 
 

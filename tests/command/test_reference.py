@@ -119,7 +119,12 @@ def started(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     from async_kernel import launcher
 
     seen: list[Settings] = []
-    monkeypatch.setattr(launcher, "start", lambda settings: seen.append(settings) or 0)
+
+    def start(settings: Settings) -> int:
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr(launcher, "start", start)
     return seen
 
 

@@ -95,6 +95,7 @@ def test_coroutines_run_as_tasks_of_the_loop(backend: str) -> None:
             await anyio.lowlevel.checkpoint()
             async with anyio.create_task_group():
                 return sniffio.current_async_library(), threading.get_ident()
+            raise AssertionError("the group has swallowed an error")
 
         here = (library(backend), threading.get_ident())
         assert await caller.call_soon(where) == here
@@ -193,7 +194,8 @@ def test_each_loop_is_known_for_what_it_is(backend: str, other: str) -> None:
     async def main() -> None:
         assert await beside.call_soon(inner) == other
         # In a worker no loop runs, so that one can be.
-        assert await Caller.to_thread(anyio.run, inner, backend=other) == other
+        run_loop: Callable[..., str] = anyio.run  # no ParamSpec stands for its TypeVarTuple
+        assert await Caller.to_thread(run_loop, inner, backend=other) == other
 
     run(backend, main)
     beside.close().result(DEADLINE)
@@ -390,7 +392,8 @@ def test_closing_ends_what_runs_and_what_waits(backend: str) -> None:
     assert not ended.done()
     go_on.set()
     ended.result(DEADLINE)
-    assert wait([running, *after], DEADLINE).not_done == set()
+    calls: list[Pending[Any]] = [running, *after]
+    assert wait(calls, DEADLINE).not_done == set()
     assert running.cancelled()
     assert seen == ["ended"]
     with pytest.raises(RuntimeError, match="has ended"):

@@ -26,7 +26,7 @@ def fail(word: str) -> None:
 def test_a_call_in_a_process(backend: str) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
 
-        async def main() -> tuple[int, list[int]]:
+        async def main() -> tuple[int, list[tuple[int, int]]]:
             with anyio.fail_after(DEADLINE):
                 found = await Caller.to_executor(pool, os.getpid)
                 return found, [await one for one in [Caller.to_executor(pool, divmod, n, 3) for n in (7, 8)]]

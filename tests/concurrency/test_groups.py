@@ -51,13 +51,14 @@ def test_the_first_failure_cancels_the_rest(backend: str, io: Caller) -> None:
             with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
                 async with Group() as group:
                     others = [group.add(io.call_soon(wait)) for _ in range(3)]
-                    waiting = group.add(io.call_later(60, str))
+                    waiting: Pending[str] = group.add(io.call_later(60, str))
                     await io.call_soon(anyio.sleep, 0.01)
                     group.add(io.call_soon(fail))
                     await anyio.sleep(60)  # the block itself is cancelled
             assert [type(error) for error in caught.value.exceptions] == [LookupError]
         assert ended == ["ended"] * 3, "it has waited for their end"
-        assert all(pending.cancelled() for pending in [*others, waiting])
+        assert all(pending.cancelled() for pending in others)
+        assert waiting.cancelled()
 
     run(backend, main)
 

@@ -150,7 +150,8 @@ def test_an_error_comes_out_and_leaves_the_outer_loop_as_it_was(backend: str) ->
 
     async def main() -> None:
         before = outer_state()
-        for function in (lambda: asyncio.run(fail()), lambda: trio.run(fail), lambda: anyio.run(fail)):
+        inner: list[Callable[[], None]] = [lambda: asyncio.run(fail()), lambda: trio.run(fail), lambda: anyio.run(fail)]
+        for function in inner:
             with pytest.raises(ValueError, match="inner"):
                 function()
             assert outer_state() == before
@@ -306,7 +307,7 @@ def test_all_is_given_back() -> None:
         uvloop.run,
     )
     assert all(one is not other for one, other in zip(ours, theirs, strict=True))
-    assert [one.__wrapped__ for one in ours] == list(theirs)  # type: ignore[attr-defined]
+    assert [getattr(one, "__wrapped__", None) for one in ours] == list(theirs)
 
 
 UNDONE = """

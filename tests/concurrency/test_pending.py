@@ -68,6 +68,7 @@ def test_everybody_gets_it_whatever_their_loop() -> None:
                 tasks.start_soon(pending.or_cancel)
             waiting.release()
             return await pending
+        raise AssertionError("the group has swallowed an error")
 
     with ThreadPoolExecutor() as pool:
         results = [pool.submit(run, backend, wait) for backend in ("asyncio", "uvloop", "trio")]
@@ -269,7 +270,7 @@ def test_a_loop_that_has_ended_is_not_missed() -> None:
 def test_asyncio_takes_it_as_an_awaitable_and_as_a_future(loop: str) -> None:
     async def main() -> None:
         async with asyncio.timeout(DEADLINE):
-            assert await asyncio.gather(ended_by(soon), ended_by(soon)) == ["done", "done"]
+            assert list(await asyncio.gather(ended_by(soon), ended_by(soon))) == ["done", "done"]
             assert await asyncio.wrap_future(ended_by(soon)) == "done"
             pending: Pending[str] = Pending()
             with pytest.raises(TimeoutError):

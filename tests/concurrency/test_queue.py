@@ -9,7 +9,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from async_kernel.concurrency.portal import current_portal
+from async_kernel.concurrency.portal import Arrival, current_portal
 from async_kernel.concurrency.queue import Queue
 
 from .loops import DEADLINE, run
@@ -154,15 +154,15 @@ class HeldUp(Queue[str]):
         super().__init__()
 
     @property
-    def _arrival(self) -> anyio.Event | None:
-        arrival: anyio.Event | None = vars(self)["arrival"]
+    def _arrival(self) -> Arrival | None:
+        arrival: Arrival | None = vars(self)["arrival"]
         if threading.current_thread().name == "late":
             self.seen.set()
             assert self.go_on.wait(DEADLINE)
         return arrival
 
     @_arrival.setter
-    def _arrival(self, arrival: anyio.Event | None) -> None:
+    def _arrival(self, arrival: Arrival | None) -> None:
         vars(self)["arrival"] = arrival
 
 

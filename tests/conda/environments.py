@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rattler import (
     BuildString,
@@ -77,7 +78,7 @@ class Environment:
         self.install_records(records)
         return records
 
-    def install_records(self, records: list[RepoDataRecord], **options: object) -> None:
+    def install_records(self, records: list[RepoDataRecord], **options: Any) -> None:
         """Make the environment hold just these packages. Link scripts of packages are never run."""
         asyncio.run(
             install(
@@ -86,7 +87,7 @@ class Environment:
                 installed_packages=self.installed(),
                 execute_link_scripts=False,
                 show_progress=False,
-                **options,  # type: ignore[arg-type]
+                **options,
             )
         )
 

@@ -207,7 +207,7 @@ class KernelDriver:
 
     def socket(self, channel: str) -> zmq.Socket[bytes]:
         """The client's socket: "shell", "control", "stdin" or "iopub"."""
-        return getattr(self.client, f"{channel}_channel").socket  # type: ignore[no-any-return]
+        return getattr(self.client, f"{channel}_channel").socket
 
     def send(
         self,

@@ -52,7 +52,8 @@ def watch() -> None:
     if "trio" in sys.modules and not _runs_asyncio():
         import trio
 
-        trio.lowlevel.add_instrument(_Instrument())
+        instrument: Any = _Instrument()  # no class of trio's, which need not be there
+        trio.lowlevel.add_instrument(instrument)
     else:
         _wrap_callbacks()
 
@@ -76,7 +77,7 @@ class _Instrument:
 
 @runs_loops  # as `_run` does
 def _wrap_callbacks() -> None:
-    run = asyncio.Handle._run  # type: ignore[attr-defined]  # private, of CPython
+    run = asyncio.Handle._run
 
     def _run(self: asyncio.Handle) -> None:
         _begin()
@@ -85,7 +86,7 @@ def _wrap_callbacks() -> None:
         finally:
             _end(repr(self))
 
-    asyncio.Handle._run = _run  # type: ignore[attr-defined]  # private, of CPython
+    asyncio.Handle._run = _run  # type: ignore[method-assign]  # it is to be exchanged
 
 
 def _begin() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ CELLS = (
     "import threading\nthreading.Thread(target=print, args=['from a thread']).start()",
 )
 
-REQUESTS = (
+REQUESTS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("complete_request", {"code": "pri", "cursor_pos": 3}, "shell"),
     ("inspect_request", {"code": "print", "cursor_pos": 5, "detail_level": 1}, "shell"),
     ("is_complete_request", {"code": "for x in y:"}, "shell"),

@@ -119,7 +119,8 @@ def test_kernel_info_offers_it_and_debug_info_says_how(kernel: KernelDriver) -> 
 
 def test_nobody_can_connect_to_it_or_read_along(front: FrontEnd) -> None:
     """What it says goes through a pair of sockets in the process, and through no port."""
-    channels = {front.kernel.client.get_connection_info()[f"{name}_port"] for name in CHANNELS}
+    ports: dict[str, Any] = {**front.kernel.client.get_connection_info()}
+    channels = {ports[f"{name}_port"] for name in CHANNELS}
     for connection in psutil.Process(front.kernel.process.pid).net_connections("inet"):
         assert connection.laddr.port in channels
 

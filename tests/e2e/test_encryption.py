@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import zmq
-from jupyter_client import BlockingKernelClient
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 
 from .conftest import StartKernel
 from .driver import DEADLINE, KernelDriver, wait_until
@@ -72,7 +73,7 @@ def connection_of(kernel: KernelDriver) -> dict[str, Any]:
 def client_of(connection: Mapping[str, Any]) -> BlockingKernelClient:
     """Another client, with its channels open."""
     client = BlockingKernelClient()
-    client.load_connection_info(dict(connection))
+    client.load_connection_info(cast("KernelConnectionInfo", dict(connection)))
     client.start_channels()
     return client
 

@@ -56,7 +56,7 @@ class Conformance(jupyter_kernel_test.KernelTests):
         super().setUpClass()
         channel = cls.kc.iopub_channel
         get = channel.get_msg
-        channel.get_msg = lambda timeout: get(timeout=DEADLINE)  # type: ignore[method-assign]
+        channel.get_msg = lambda timeout: get(timeout=DEADLINE)
 
     def flush_channels(self) -> None:
         """Read both channels up to the end of a request: no more is on its way."""

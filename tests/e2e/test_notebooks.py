@@ -116,7 +116,12 @@ def execute(path: Path, kernel: str, folder: Path, starts: int = 1) -> tuple[str
     """How a notebook ended under a kernel, and its outputs up to there. So many `starts` are tried."""
     book = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
     resources = {"metadata": {"path": str(folder)}}
-    options = {"kernel_name": kernel, "timeout": TIMEOUT, "resources": resources, "extra_arguments": HISTORY_IN_MEMORY}
+    options: dict[str, Any] = {
+        "kernel_name": kernel,
+        "timeout": TIMEOUT,
+        "resources": resources,
+        "extra_arguments": HISTORY_IN_MEMORY,
+    }
     if path.name == "Interrupt.ipynb":
         options |= {"timeout": 1, "interrupt_on_timeout": True}
     try:
@@ -155,10 +160,10 @@ def execute_together(paths: list[Path], kernel: str, folder: Path, starts: int =
     for process in running:
         process.kill()
         process.wait(TIMEOUT)
-    said = "".join(log.read_text() for log in logs)
-    if any(statuses) and starts > 1 and "Address already in use" in said:
+    told = "".join(log.read_text() for log in logs)
+    if any(statuses) and starts > 1 and "Address already in use" in told:
         return execute_together(paths, kernel, folder, starts - 1)
-    assert statuses == [0] * len(running), said
+    assert statuses == [0] * len(running), told
     return [("ok", outputs(nbformat.read(folder / path.name, as_version=4))) for path in paths]
 
 

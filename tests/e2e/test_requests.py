@@ -48,7 +48,7 @@ def test_a_cell_that_still_runs_is_said_to_be_busy_again(kernel: KernelDriver, m
 
 def test_connect_gives_the_ports(kernel: KernelDriver) -> None:
     content = kernel.request("connect_request")["content"]
-    ports = kernel.manager.get_connection_info()
+    ports: dict[str, Any] = {**kernel.manager.get_connection_info()}
     names = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
     assert {name: content[name] for name in names} == {name: ports[name] for name in names}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket as tcp
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import psutil
 import pytest
@@ -103,7 +104,7 @@ def test_many_subscriptions_of_a_stranger_are_its_own_affair(kernel: KernelDrive
 
 def greet(kernel: KernelDriver, channel: str) -> tcp.socket:
     """A plain connection to a channel, behind the greeting of ZMTP 3.0 (RFC 23) with the mechanism NULL."""
-    ports = kernel.client.get_connection_info()
+    ports: dict[str, Any] = {**kernel.client.get_connection_info()}
     stranger = tcp.create_connection((ports["ip"], ports[f"{channel}_port"]), DEADLINE)
     kind = b"SUB" if channel == "iopub" else b"DEALER"
     ready = b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind

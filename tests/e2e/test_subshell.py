@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -78,14 +79,15 @@ def test_every_request_can_be_made_of_a_subshell_while_the_main_shell_blocks(
 ) -> None:
     main = kernel.start_until_printed(BUSY, "in")
     try:
-        for msg_type, content in {
+        contents: dict[str, dict[str, Any]] = {
             "kernel_info_request": {},
             "complete_request": {"code": "prin", "cursor_pos": 4},
             "inspect_request": {"code": "print", "cursor_pos": 4, "detail_level": 0},
             "is_complete_request": {"code": "1"},
             "history_request": {"hist_access_type": "tail", "n": 1, "output": False, "raw": True},
             "comm_info_request": {},
-        }.items():
+        }
+        for msg_type, content in contents.items():
             reply = kernel.request(msg_type, content, header={"subshell_id": subshell})
             assert reply["content"]["status"] in {"ok", "complete"}, msg_type
     finally:

@@ -13,11 +13,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpecManager
 
 from ..beyond.rest import SHOWS, family, gone
@@ -56,7 +57,7 @@ def start(specs: Mapping[str, str], backend: str, peer: str, tmp_path: Path) -> 
 def check(connection: Connection) -> None:
     """Run a cell over a connection."""
     client = BlockingKernelClient()
-    client.load_connection_info(connection)
+    client.load_connection_info(cast("KernelConnectionInfo", connection))
     client.start_channels()
     try:
         client.wait_for_ready(timeout=DEADLINE)

@@ -116,7 +116,7 @@ def test_all_that_is_published_can_be_read_by_a_browser(kernel: KernelDriver) ->
         subscriber.subscribe(b"")
         assert subscriber.poll(MILLISECONDS), "no welcome"
         cell = kernel.start(AWKWARD)
-        types = []
+        types: list[str] = []
         while "idle" not in types:
             if not subscriber.poll(MILLISECONDS):
                 raise DeadlineError(f"no idle behind {types}")
@@ -203,11 +203,13 @@ def test_a_client_sees_the_answers_to_what_it_asked_before_it_had_subscribed(ker
         shell.linger = subscriber.linger = 0
         shell.connect(kernel.manager._make_url("shell"))
         time.sleep(EARLY_SECONDS)  # or a subscription of another test is taken for that of this client
-        cell = session.send(shell, "execute_request", {"code": "print('said')\n6 * 7", "silent": False})["msg_id"]
+        sent = session.send(shell, "execute_request", {"code": "print('said')\n6 * 7", "silent": False})
+        assert sent is not None
+        cell = sent["msg_id"]
         assert shell.poll(MILLISECONDS), "no reply"
         subscriber.connect(kernel.manager._make_url("iopub"))
         subscriber.subscribe(b"")
-        seen = []
+        seen: list[str] = []
         while "idle" not in seen:
             assert subscriber.poll(MILLISECONDS), f"only {seen} came"
             _, message = session.recv(subscriber)

@@ -12,12 +12,13 @@ from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from Cryptodome.Cipher import AES, PKCS1_v1_5
 from Cryptodome.PublicKey import RSA
 from Cryptodome.Util.Padding import unpad
 from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 
 DEADLINE = 30.0
 
@@ -114,9 +115,8 @@ def start(command: Sequence[str], folder: Path, **variables: str) -> subprocess.
 def connect(told: dict[str, Any]) -> BlockingKernelClient:
     """A client of a kernel whose gateway was told of it."""
     client = BlockingKernelClient()
-    client.load_connection_info(
-        {**told, "key": told["key"].encode() if isinstance(told["key"], str) else told["key"], "ip": "127.0.0.1"}
-    )
+    key = told["key"].encode() if isinstance(told["key"], str) else told["key"]
+    client.load_connection_info(cast("KernelConnectionInfo", {**told, "key": key, "ip": "127.0.0.1"}))
     client.start_channels()
     client.wait_for_ready(timeout=DEADLINE)
     return client

@@ -44,6 +44,10 @@ def entered() -> None:
     """A call, at which whoever traces for too long ends it."""
 
 
+interrupt: Callable[[], None]
+"""What raises KeyboardInterrupt where it is called; `enter` makes it."""
+
+
 def enter(code: Callable[[], object], again: bool = False) -> BaseException | None:
     """Call user code as the kernel does; what it raises."""
     global interrupt

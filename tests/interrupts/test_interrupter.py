@@ -290,6 +290,7 @@ def test_the_gil_is_asked_for_soon_until_the_first_try_is_done(interrupting: Int
     before = sys.getswitchinterval()
     seen: list[float] = []
     interrupting.wake = lambda: seen.append(sys.getswitchinterval())
+    assert interrupting.work is not None
     interrupting.interrupter.interrupt(interrupting.work)
     interrupting.work.wait_for_tries(2)
     assert seen[0] < before
@@ -346,10 +347,15 @@ def test_work_that_can_be_reached_hears_of_it_before_its_processes_are_looked_fo
     """To look for them takes long beside C calls that hold the GIL, and with the first of these it is overdue."""
     looked: list[bool] = []
     started = threading.Event()
+    work: Work
+
+    def start_and_spin() -> None:
+        started.set()
+        spin()
 
     def run() -> None:
         with suppress(KeyboardInterrupt):
-            function_in("async_kernel.kernel.lanes")(lambda: enter(lambda: (started.set(), spin())))
+            function_in("async_kernel.kernel.lanes")(lambda: enter(start_and_spin))
 
     monkeypatch.setattr("async_kernel.interrupts.target.OFFSPRING_SECONDS", -1.0)
     monkeypatch.setattr(

@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+from async_kernel.system.real import real
+
 if sys.platform == "win32":
     pytest.skip("a process cannot be interrupted alone on Windows", allow_module_level=True)
 
@@ -38,11 +40,11 @@ def start() -> Iterator[Start]:
     """Start processes that sleep."""
     with ExitStack() as stack:
 
-        def start(**options: object) -> subprocess.Popen[bytes]:
-            child = subprocess.Popen(["sleep", "100"], **options)  # type: ignore[call-overload]
+        def start(**options: Any) -> subprocess.Popen[bytes]:
+            child = subprocess.Popen(["sleep", "100"], **options)
             stack.callback(child.wait, DEADLINE)
             stack.callback(child.kill)
-            return child  # type: ignore[no-any-return]
+            return child
 
         yield start
 
@@ -72,7 +74,7 @@ def test_where_there_is_no_child_all_that_comes_is_later(start: Start, monkeypat
         raise ChildProcessError
 
     with monkeypatch.context() as patch:
-        patch.setattr(offspring.real, "waitid", none)
+        patch.setattr(real, "waitid", none)
         now = moment()
     assert now == (-1, 0)
     child = start()
@@ -143,7 +145,7 @@ def test_without_children_no_list_is_made(monkeypatch: pytest.MonkeyPatch) -> No
     def none(*arguments: object) -> None:
         raise ChildProcessError
 
-    monkeypatch.setattr(offspring.real, "waitid", none)
+    monkeypatch.setattr(real, "waitid", none)
     monkeypatch.setattr(offspring, "list_descendants", lambda others: pytest.fail("the processes were listed"))
     offspring.interrupt_offspring(None)
     assert offspring.moment() == offspring.ALWAYS
@@ -154,7 +156,7 @@ def test_beside_children_only_these_are_looked_at(start: Start, monkeypatch: pyt
     now = moment()
     child = start()
     read: list[str] = []
-    given = processes.real
+    given = real
 
     class Noting:
         def __getattr__(self, name: str) -> Any:

@@ -94,6 +94,6 @@ def outermost_wait(frame: FrameType) -> FrameType:
 def test_a_library_that_has_changed_is_no_error(
     child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(waits.KINDS, "subprocess.Popen", lambda one, _: one.renamed)  # type: ignore[arg-type]
+    monkeypatch.setitem(waits.KINDS, "subprocess.Popen", lambda one, _: one.renamed)
     assert waited_processes([child]) == set()
     assert waited_processes([None, 1.5, object()]) == set()

@@ -152,6 +152,7 @@ def test_nudges_wake_a_loop_whose_wait_goes_on_after_signals() -> None:
     uvloop = pytest.importorskip("uvloop")
     loop = uvloop.new_event_loop()
     ran = threading.Semaphore(0)
+    heard: list[int] = []
     before = signal.signal(signal.SIGINT, lambda *_: ran.release())
 
     def send() -> None:
@@ -162,7 +163,6 @@ def test_nudges_wake_a_loop_whose_wait_goes_on_after_signals() -> None:
             heard.append(signal.SIGINT)
         loop.call_soon_threadsafe(loop.stop)
 
-    heard: list[int] = []
     thread = threading.Thread(target=send)
     relay = SignalRelay(watch())
     try:

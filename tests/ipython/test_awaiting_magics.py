@@ -187,6 +187,7 @@ def test_an_interrupt_reaches_captured_and_timed_code(shell: Shell, backend: str
             return await shell.run(
                 "%%capture\n%%time\ninterrupted.set()\nawait anyio.sleep(60)", given=(request, recorder)
             )
+        raise AssertionError("the group has swallowed an error")
 
     ran = run_on(backend, main)
     assert [content["ename"] for content in ran.contents("error")] == ["KeyboardInterrupt"]

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def compared(filled: IPythonInterpreter) -> list[tuple[str, Any, Any]]:
         given.append(live.live_completions(completer, until))
         return iter(given[-1] or ())
 
-    before = vars(completer).pop("_jedi_matches", None)
+    before = completer.__dict__.pop("_jedi_matches", None)
     timeout = completer.jedi_compute_type_timeout
     completer.jedi_compute_type_timeout = 60_000
     try:
@@ -306,7 +307,7 @@ def test_an_answer_that_is_there_in_time_is_not_thrown_away_later() -> None:
     thinking: dict[str, Any] = {"__name__": "jedi.inference.fake"}
     exec("def think(n):\n    for _ in range(n):\n        pass\n", thinking)
     for count in range(200):
-        asking_jedi.within(0.0005, lambda count=count: thinking["think"](count * 500))
+        asking_jedi.within(0.0005, partial(thinking["think"], count * 500))
     for _ in range(10_000):  # an exception that was left over would come here
         pass
 

@@ -108,7 +108,7 @@ def test_errors_that_an_extension_shows_are_left_to_it(cells: Callable[..., Ran]
     def show(*args: Any, **options: Any) -> None:
         shown.append(sys.exc_info()[0].__name__)  # type: ignore[union-attr]
 
-    attributes = vars(shell.interpreter.shell)
+    attributes: dict[str, Any] = shell.interpreter.shell.__dict__
     attributes.update(_showtraceback=show, showsyntaxerror=show)  # as rich does
     try:
         ran, usage = cells(code), cells("%nosuchmagic")
@@ -120,7 +120,7 @@ def test_errors_that_an_extension_shows_are_left_to_it(cells: Callable[..., Ran]
 
 
 def test_a_wrong_use_of_a_magic_that_an_extension_shows_is_left_to_it(cells: Callable[..., Ran], shell: Shell) -> None:
-    attributes = vars(shell.interpreter.shell)
+    attributes: dict[str, Any] = shell.interpreter.shell.__dict__
     attributes["show_usage_error"] = lambda error: print("shown:", error)  # as jupysql does
     try:
         usage, other = cells("%nosuchmagic"), cells("1/0")

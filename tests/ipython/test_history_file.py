@@ -293,7 +293,7 @@ def test_a_close_at_any_line_of_the_thread_ends_it(open_history: Open, monkeypat
         try:
             save.ask()
         finally:
-            threading.settrace(sys.gettrace())  # type: ignore[arg-type]
+            threading.settrace(sys.gettrace())
         thread = save._thread
         wait_until(lambda: there.is_set() or thread is None or not thread.is_alive())  # noqa: B023
         reached = there.is_set()

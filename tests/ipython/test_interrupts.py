@@ -41,6 +41,7 @@ async def interrupt_when_waiting(shell: Shell, code: str) -> Ran:
     async with anyio.create_task_group() as group:
         group.start_soon(interrupt)
         return await shell.run(code, given=given)
+    raise AssertionError("the group has swallowed an error")
 
 
 @pytest.mark.parametrize("name", AWAITING)

@@ -12,6 +12,7 @@ from typing import Any
 import jedi
 import parso.cache
 import pytest
+from parso.grammar import load_grammar
 
 from async_kernel.ipython import asking_jedi
 from async_kernel.ipython.jedi_faults import guard_jedi
@@ -40,7 +41,7 @@ def parse(folder: Path) -> str:
     source.write_text("there = 1\n")
     os.utime(source, (0, 0))  # older than the cache
     guard_jedi()
-    return str(parso.load_grammar().parse(path=source, cache=True, cache_path=folder / "cache").get_code())
+    return str(load_grammar().parse(path=source, cache=True, cache_path=folder / "cache").get_code())
 
 
 def cached(folder: Path) -> dict[Path, int]:

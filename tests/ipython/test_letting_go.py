@@ -83,6 +83,6 @@ def test_where_a_function_of_a_cell_is_kept_none_is_left_out(looks: list[int]) -
 def test_results_are_forgotten() -> None:
     hook = SimpleNamespace(_=1, __=2, ___=3)
     results = {1: "a result"}
-    letting_go.forget_results(hook, {"_oh": results})  # type: ignore[arg-type]  # as much of it as is used
-    letting_go.forget_results(hook, {})  # type: ignore[arg-type]  # the same
+    letting_go.forget_results(hook, {"_oh": results})  # as much of it as is used
+    letting_go.forget_results(hook, {})
     assert (results, hook._, hook.__, hook.___) == ({}, "", "", "")

@@ -94,9 +94,9 @@ def ip(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for each, items in zip(lists, before, strict=True):
         each[:] = items
     dynamic.handlers.update(handlers)
-    vars(static).clear()
-    vars(static).update(variables)
-    vars(dynamic).pop("prefilter_lines", None)
+    static.__dict__.clear()
+    static.__dict__.update(variables)
+    dynamic.__dict__.pop("prefilter_lines", None)
     ip.autocall, ip.automagic = 0, True
 
 
@@ -135,12 +135,12 @@ def spoil(lines: list[str]) -> list[str]:
     return [*lines, "spoiled = True\n"]
 
 
-class Spoiling(PrefilterTransformer):  # type: ignore[misc]
+class Spoiling(PrefilterTransformer):
     def transform(self, line: str, continue_prompt: bool) -> str:
         return f"{line}; spoiled = True"
 
 
-class Looking(PrefilterChecker):  # type: ignore[misc]
+class Looking(PrefilterChecker):
     def check(self, line_info: Any) -> None:
         return None
 

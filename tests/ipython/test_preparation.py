@@ -46,6 +46,7 @@ def test_the_first_traceback_imports_no_library_any_more() -> None:
 def test_it_begins_a_moment_after_the_start_and_not_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "PAUSE_SECONDS", 3600.0)
     waiting = preparation.Preparation()
+    assert isinstance(waiting._timer, threading.Thread)
     assert waiting._timer.is_alive()
     waiting.close()
     waiting._timer.join(DEADLINE)

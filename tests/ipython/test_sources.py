@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import linecache
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,8 @@ def lines_of(name: str) -> list[str]:
 
 
 def test_the_latest_cells_are_kept_and_no_others() -> None:
-    compiler, namespace = KernelCompiler(), {}
+    compiler = KernelCompiler()
+    namespace: dict[str, Any] = {}
     names = [run(compiler, f"x = {number}  # of the latest", namespace) for number in range(10)]
     gc.collect()
     assert [bool(lines_of(name)) for name in names] == [False] * 7 + [True] * 3
@@ -48,7 +50,8 @@ def test_the_latest_cells_are_kept_and_no_others() -> None:
     ],
 )
 def test_an_older_cell_is_kept_while_its_code_lives(text: str, kept: list[str]) -> None:
-    compiler, namespace = KernelCompiler(), {}
+    compiler = KernelCompiler()
+    namespace: dict[str, Any] = {}
     name = run(compiler, text, namespace)
     for number in range(10):
         run(compiler, f"x = {number}  # behind {text!r}", {})

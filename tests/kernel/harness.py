@@ -20,7 +20,7 @@ import anyio
 from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.kernel.kernel import Kernel
 from async_kernel.kernel.place import Place
-from async_kernel.kernel.ports import Parts, RunLoop
+from async_kernel.kernel.ports import Debuggee, Parts, RunLoop
 from async_kernel.kernel.request import Request, current_request
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.messages import Buffer, Content, Message
@@ -144,6 +144,13 @@ class FakeInterpreter:
 
     def history(self, content: Content) -> Content:
         return {"status": "ok", "history": []}
+
+    def fire(self, event: str) -> None:
+        self.log.append(event)
+
+    @property
+    def debuggee(self) -> Debuggee:
+        raise NotImplementedError("no test of the kernel has a debugger that looks into it")
 
     def save(self) -> None:
         pass

@@ -119,7 +119,8 @@ def test_shutdown_interrupts_the_callback_that_runs_when_it_comes(
     unserved: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None that begins behind it: the loop cancels the tasks that are left, and their `finally` is to run."""
-    shells, interrupted = unserved.kernel.shells, []
+    shells = unserved.kernel.shells
+    interrupted: list[object] = []
     runs = "before"
 
     def end() -> list[Request]:

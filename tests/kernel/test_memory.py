@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from async_kernel.protocol.messages import Buffer
 from async_kernel.system import reserve
 
 from .harness import Harness
@@ -25,11 +27,11 @@ class Shortage:
         self._encode = kernel.codec.encode
         kernel.codec.encode = self.encode  # type: ignore[method-assign]
 
-    def encode(self, msg_type: str, content: object, *arguments: object, **fields: object) -> object:
+    def encode(self, msg_type: str, content: dict[str, Any], *arguments: Any, **fields: Any) -> list[Buffer]:
         if self.left and self._matches(f"{msg_type} {content}"):
             self.left -= 1
             raise MemoryError
-        return self._encode(msg_type, content, *arguments, **fields)  # type: ignore[arg-type]
+        return self._encode(msg_type, content, *arguments, **fields)
 
 
 @pytest.fixture(autouse=True)

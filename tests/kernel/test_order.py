@@ -70,7 +70,7 @@ def test_what_is_sent_in_answer_to_the_error_is_served(kernel: Harness) -> None:
         if transport.sent[-1].what == "execute_reply" and not answers:
             answers.append(kernel.execute("ok answer"))
 
-    transport.send = answering  # type: ignore[assignment, method-assign]
+    transport.send = answering  # type: ignore[method-assign]
     assert kernel.status(kernel.execute("error")) == "error"
     (msg_id,) = answers
     assert kernel.status(msg_id) == "ok"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -52,6 +53,10 @@ class Client:
                 self._change.wait(0.005)
         raise AssertionError("the condition did not come true")
 
+    def has_put(self, number: int) -> bool:
+        """Whether so many questions were put."""
+        return len(self.put) == number
+
     def answer(self, value: object, asked: str = "") -> bool:
         """Send an input_reply, which may name what it answers."""
         parent = {"msg_id": asked} if asked else {}
@@ -68,7 +73,7 @@ def test_questions_are_put_one_after_another_and_answered_to_their_askers() -> N
     for number in range(4):
         client.ask(f"q{number}", f"cell {number}")
     for number in range(4):
-        client.until(lambda number=number: len(client.put) == number + 1)
+        client.until(partial(client.has_put, number + 1))
         assert client.put[-1] == f"q{number}"
         assert client.answer(f"a{number}", f"q{number}" if number % 2 else "")
         assert client.result(f"q{number}") == f"a{number}"
@@ -164,12 +169,16 @@ def test_a_cell_that_may_not_ask_is_told(kernel: Harness, allowed: object) -> No
     assert kernel.reply(cell)["ename"] == "StdinNotAllowedError"
 
 
+def _asks(times: int, sent: Sequence[Sent]) -> bool:
+    return sum(one.what == "input_request" for one in sent) == times
+
+
 def test_two_shells_that_ask_get_their_own_answers(kernel: Harness) -> None:
     subshell = kernel.ask("create_subshell_request")["subshell_id"]
     cells = [kernel.execute(f"ask {shell}", allow_stdin=True, subshell_id=shell) for shell in (None, subshell)]
     answered: list[str] = []
     for turn in range(2):
-        kernel.wait(lambda sent, n=turn + 1: sum(one.what == "input_request" for one in sent) == n)
+        kernel.wait(partial(_asks, turn + 1))
         (asked,) = [one for one in kernel.transport.sent if one.what == "input_request" and one.parent not in answered]
         answered.append(asked.parent)
         kernel.send("input_reply", {"value": asked.message.content["prompt"]}, channel=Channel.STDIN)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from async_kernel.kernel.routes import ROUTES, Order
 from async_kernel.protocol.messages import Buffer
 from async_kernel.protocol.names import Channel, reply_type
 
-from .harness import Harness
+from .harness import Harness, Sent
 
 REQUESTS = {
     "kernel_info_request": {},
@@ -182,7 +184,7 @@ def test_a_cursor_outside_the_code_is_at_its_end(kernel: Harness, position: int 
         ({"store_history": False}, False, False),
     ],
 )
-def test_silence_is_not_stored(kernel: Harness, content: dict[str, bool], silent: bool, store_history: bool) -> None:
+def test_silence_is_not_stored(kernel: Harness, content: dict[str, Any], silent: bool, store_history: bool) -> None:
     assert kernel.status(kernel.execute("ok", **content)) == "ok"
     (fields,) = kernel.interpreter.fields
     assert (fields["silent"], fields["store_history"]) == (silent, store_history)
@@ -213,11 +215,16 @@ def test_the_latest_status_is_busy_as_long_as_a_cell_is(kernel: Harness, msg_typ
     ]
 
 
+def says(cell: str, sent: Sequence[Sent]) -> bool:
+    """Whether text of a cell was sent."""
+    return any(one.parent == cell and one.what == "stream" for one in sent)
+
+
 def test_the_latest_status_is_that_of_any_cell_that_runs(kernel: Harness) -> None:
     subshell = str(kernel.ask("create_subshell_request")["subshell_id"])
     cells = [kernel.execute("hold a"), kernel.execute("hold b", subshell_id=subshell)]
     for cell in cells:
-        kernel.wait(lambda sent, cell=cell: any(one.parent == cell and one.what == "stream" for one in sent))
+        kernel.wait(partial(says, cell))
     kernel.interpreter.release("b")
     kernel.served(cells[1])
     kernel.wait(lambda sent: (sent[-1].parent, sent[-1].what) == (cells[0], "busy"))

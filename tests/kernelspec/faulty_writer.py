@@ -94,7 +94,7 @@ def arm(fault: Callable[[], None], at: int) -> None:
 
         return Halting(file.detach())
 
-    def halting_fsync(descriptor: int) -> None:
+    def halting_fsync(fd: Any) -> None:
         tick("fsync")
 
     io.open, os.fsync = halting_open, halting_fsync
@@ -118,7 +118,7 @@ def no_space() -> None:
 
 
 def main(scenario: str, fault: str, folder: Path) -> None:
-    os.fsync = lambda descriptor: None  # a process that dies loses nothing that the system has; disks are slow
+    os.fsync = lambda fd: None  # a process that dies loses nothing that the system has; disks are slow
     for at in range(1, 200):
         prepare(scenario, folder)
         child = os.fork()

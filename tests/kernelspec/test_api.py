@@ -20,7 +20,7 @@ from async_kernel.kernelspec import (
     write_kernel_spec,
 )
 from async_kernel.kernelspec.surroundings import Surroundings
-from async_kernel.settings import Add, Remove, parse
+from async_kernel.settings import Add, Remove, Settings, parse
 
 from .conftest import make_environment
 
@@ -141,8 +141,12 @@ def needs_more(settings: Any) -> Path:
 class Host:
     """A host of the user's own."""
 
+    def start(self, settings: Settings) -> int:
+        return 0
+
 
 def test_write_and_remove(tmp_path: Path) -> None:
+    timeouts: dict[str, Any] = {"shell.timeout": 0.1}
     folder = write_kernel_spec(
         "Mine",
         folder=str(tmp_path / "kernels"),
@@ -156,7 +160,7 @@ def test_write_and_remove(tmp_path: Path) -> None:
         provisioner_options={"hosts": 2},
         fullpath=False,
         quiet=False,
-        **{"shell.timeout": 0.1},
+        **timeouts,
     )
     assert folder == tmp_path / "kernels" / "mine"
     data = json.loads((folder / "kernel.json").read_text())
@@ -202,7 +206,7 @@ def test_a_stored_function_is_loaded_from_where_the_spec_is(tmp_path: Path) -> N
     assert load_interface(path)(Settings()) == 2
 
 
-@pytest.mark.parametrize("function", [needs_more, lambda settings: 0, Host, Host().__init__, print])
+@pytest.mark.parametrize("function", [needs_more, lambda settings: 0, Host, Host().start, print])
 def test_a_function_that_does_not_stand_alone_is_refused(tmp_path: Path, function: Any) -> None:
     with pytest.raises(UsageError):
         write_kernel_spec("mine", folder=str(tmp_path), start_interface=function)

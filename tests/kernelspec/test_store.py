@@ -136,7 +136,7 @@ def test_a_link_out_of_the_kernels_folder_is_not_followed(tmp_path: Path, what: 
         (kernels / "mine" / "kernel.json").symlink_to(elsewhere / "kernel.json")
     for act in (store.write, lambda folder, spec: store.remove(folder)):
         with pytest.raises(SpecError, match="is a link"):
-            act(kernels / "mine", SPEC)  # type: ignore[operator]
+            act(kernels / "mine", SPEC)
     assert names(elsewhere) == FILES
 
 

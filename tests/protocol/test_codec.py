@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from async_kernel.errors import MalformedMessageError, ProtocolError, SignatureError
 from async_kernel.protocol import codec
 from async_kernel.protocol.codec import Codec, from_json, to_json
+from async_kernel.protocol.messages import Buffer
 from async_kernel.protocol.names import DELIMITER
 from async_kernel.protocol.signing import Signer
 
@@ -140,7 +141,7 @@ def test_buffers_are_those_of_the_moment() -> None:
 
 
 def test_buffers_that_come_in_are_views_that_copy_nothing_and_cannot_be_written_into() -> None:
-    frames = [*frames_of(HEADER), bytearray(b"large"), b"small"]
+    frames: list[Buffer] = [*frames_of(HEADER), bytearray(b"large"), b"small"]
     large, small = make_codec().decode(frames).buffers
     assert isinstance(large, memoryview)
     assert isinstance(small, memoryview)
@@ -186,7 +187,7 @@ class Unwilling:
     def __index__(self) -> int:
         raise TypeError("only length-1 arrays can be converted")
 
-    __float__ = __index__  # type: ignore[assignment]
+    __float__ = __index__
 
     def __repr__(self) -> str:
         return "Unwilling()"

@@ -15,6 +15,7 @@ import pytest
 from async_kernel.kernel.request import Request
 from async_kernel.streams.descriptors import Capture
 from async_kernel.system import children
+from async_kernel.system.real import real
 
 from .test_output import FakeOutlet, make_request
 
@@ -56,7 +57,7 @@ class Alone:
     """The functions that look for children, which do not see those that other tests have left in this process."""
 
     def __init__(self) -> None:
-        self._given = children.real
+        self._given = real
         self._others = set(self._pids())
 
     def __getattr__(self, name: str) -> Any:

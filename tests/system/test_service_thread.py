@@ -29,7 +29,7 @@ def test_functions_that_trace_all_threads_are_not_for_it() -> None:
         thread.start()
         thread.join(DEADLINE)
     finally:
-        threading.settrace(before)  # type: ignore[arg-type]
+        threading.settrace(before)
         threading.setprofile(profiled)
     assert traced == [(1, 2), traced[1], profiled]
     assert traced[1] is not bad

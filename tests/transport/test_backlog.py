@@ -40,7 +40,7 @@ def backlog() -> Backlog:
 
 
 def test_within_the_bound_everything_is_kept_in_order(backlog: Backlog) -> None:
-    sent = [[b"%d" % number, memoryview(b"buffer")] for number in range(9)]
+    sent: list[list[Buffer]] = [[b"%d" % number, memoryview(b"buffer")] for number in range(9)]
     for frames in sent:
         offer(backlog, frames)
     assert list(take_all(backlog)) == [[b"%d" % number, b"buffer"] for number in range(9)]
@@ -147,7 +147,7 @@ def stall(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> zmq.Socket[bytes]:
 
 
 def receive_until(socket: zmq.Socket[bytes], last: bytes) -> list[list[bytes]]:
-    messages = []
+    messages: list[list[bytes]] = []
     while not messages or messages[-1][-1] != last:
         messages.append(receive(socket))
     return messages

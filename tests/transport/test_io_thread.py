@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import zmq
@@ -53,11 +53,12 @@ class Wire:
         self.io = IOThread(self._sockets, self._deliver, lambda topic: [topic, b"welcome"], note, backlog)
         self.io.start()
 
-    def _deliver(self, channel: Channel, frames: list[bytes]) -> None:
+    def _deliver(self, channel: Channel, frames: list[Buffer]) -> None:
+        received = cast("list[bytes]", frames)  # as `receive` in this file gives them
         with self._arrival:
-            self.delivered.append((channel, frames))
+            self.delivered.append((channel, received))
             self._arrival.notify_all()
-        self.deliver(channel, frames)
+        self.deliver(channel, received)
 
     def wait_delivered(self, count: int) -> None:
         """Return once so many messages were delivered."""
@@ -271,8 +272,13 @@ def test_who_prints_faster_than_it_is_sent_waits_for_that(wire: Wire) -> None:
 
 def test_what_is_no_output_never_waits(wire: Wire) -> None:
     subscriber = wire.subscribe()
+
+    def publish() -> None:
+        for number in range(100):
+            wire.publish(b"%d" % number)
+
     with wire.sending():
-        thread = threading.Thread(target=lambda: [wire.publish(b"%d" % number) for number in range(100)], daemon=True)
+        thread = threading.Thread(target=publish, daemon=True)
         thread.start()
         thread.join(DEADLINE)
         assert not thread.is_alive()
@@ -519,7 +525,8 @@ def test_a_barrier_is_reached_behind_what_had_arrived(wire: Wire) -> None:
     shell, control = wire.connect(Channel.SHELL), wire.connect(Channel.CONTROL)
     for turn in range(20):
         before = len(wire.delivered)
-        held, reached, seen = threading.Event(), threading.Event(), []
+        held, reached = threading.Event(), threading.Event()
+        seen: list[bytes] = []
 
         def hold(channel: Channel, frames: list[bytes], held: threading.Event = held) -> None:
             if frames[-1] == b"hold":

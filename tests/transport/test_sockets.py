@@ -39,7 +39,7 @@ def test_a_port_that_another_process_listens_on_is_given_up_at_once(ip: str, mon
     def wait(seconds: float) -> None:
         raise AssertionError("it was waited for")
 
-    monkeypatch.setattr(module.time, "sleep", wait)
+    monkeypatch.setattr("async_kernel.transport.sockets.time.sleep", wait)
     with socket.socket() as taker:
         taker.bind(("127.0.0.1", 0))
         taker.listen()
@@ -74,7 +74,7 @@ def test_a_port_that_is_taken_for_a_moment_is_waited_for(monkeypatch: pytest.Mon
             taker.close()
             sleep(seconds)
 
-        monkeypatch.setattr(module.time, "sleep", let_go)
+        monkeypatch.setattr("async_kernel.transport.sockets.time.sleep", let_go)
         sockets = bind_sockets(ConnectionInfo(iopub_port=port))
     try:
         assert taker.fileno() < 0, "it was taken at first"
@@ -86,9 +86,12 @@ def test_a_port_that_is_taken_for_a_moment_is_waited_for(monkeypatch: pytest.Mon
 def test_ports_that_are_given_are_bound_before_others_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the system may choose one of them for another channel, whose socket then keeps it."""
     bound: list[str] = []
-    monkeypatch.setattr(
-        module, "_bind", lambda socket, address: (bound.append(address), socket.bind("tcp://127.0.0.1:*"))
-    )
+
+    def bind(socket: zmq.Socket[bytes], address: str) -> None:
+        bound.append(address)
+        socket.bind("tcp://127.0.0.1:*")
+
+    monkeypatch.setattr(module, "_bind", bind)
     sockets = bind_sockets(ConnectionInfo(stdin_port=50001, iopub_port=50002))
     sockets.close()
     assert bound[:2] == ["tcp://127.0.0.1:50001", "tcp://127.0.0.1:50002"]
