@@ -14,28 +14,7 @@ from async_kernel.comms import CommHandlers, KernelComm
 from async_kernel.kernel.place import Place
 from async_kernel.kernel.request import Request, serving
 from async_kernel.protocol.messages import Content, Header, Message
-
-
-class Outlet:
-    """Keeps what is published."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[Any, ...]] = []
-
-    def publish(self, parent: Message, *parts: Any) -> None:
-        self.messages.append(parts)
-
-    def writer(
-        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
-    ) -> Callable[[str], object]:
-        return lambda text: self.messages.append((name, text))
-
-    def reply(self, *parts: Any) -> None:
-        raise AssertionError("comm messages have no reply")
-
-    def ask(self, *parts: Any) -> str:
-        raise AssertionError
-
+from tests.fakes import FakeOutlet, Published
 
 outside: list[tuple[Any, ...]] = []
 
@@ -53,7 +32,7 @@ def serve(
     msg_type: str,
     content: Content,
     buffers: tuple[bytes, ...] = (),
-) -> list[tuple[Any, ...]]:
+) -> list[Published]:
     """Serve one message as the kernel does; return what was published."""
     request, outlet = made(msg_type, content, buffers)
 
@@ -67,9 +46,9 @@ def serve(
     return outlet.messages
 
 
-def made(msg_type: str, content: Content, buffers: tuple[bytes, ...] = ()) -> tuple[Request, Outlet]:
+def made(msg_type: str, content: Content, buffers: tuple[bytes, ...] = ()) -> tuple[Request, FakeOutlet]:
     """A request of a client, and what is published for it."""
-    outlet = Outlet()
+    outlet = FakeOutlet()
     return Request(Message(Header("m", msg_type), b"{}", content, {"meta": 1}, {}, (), buffers), outlet), outlet
 
 
@@ -82,8 +61,8 @@ def test_the_kernel_opens_sends_and_closes(handlers: CommHandlers) -> None:
 
     opened, sent, closed = serve(cell, "execute_request", {})
     content = {"data": {"a": 1}, "comm_id": "id", "target_name": "target", "target_module": None}
-    assert opened == ("comm_open", content, {"m": 1}, [b"0"], b"comm-id")
-    assert sent == ("comm_msg", {"data": {"b": 2}, "comm_id": "id"}, {}, [b"1", b"2"], b"comm-id")
+    assert opened == ("comm_open", content, {"m": 1}, (b"0",), b"comm-id")
+    assert sent == ("comm_msg", {"data": {"b": 2}, "comm_id": "id"}, {}, (b"1", b"2"), b"comm-id")
     assert closed == ("comm_close", {"data": {"c": 3}, "comm_id": "id"}, {}, (), b"comm-id")
     assert handlers.info({})["comms"] == {}
 
@@ -141,11 +120,11 @@ def test_a_comm_belongs_to_the_shell_whose_cell_has_made_it(handlers: CommHandle
 
     def told(comm_id: str, subshell: str | None) -> Request:
         header = Header("m", "comm_msg", subshell_id=subshell)
-        return Request(Message(header, b"{}", {"comm_id": comm_id}, {}, {}, (), ()), Outlet())
+        return Request(Message(header, b"{}", {"comm_id": comm_id}, {}, {}, (), ()), FakeOutlet())
 
     for comm_id, home in (("main", None), ("sub", "5f")):
         header = Header("m", "execute_request", subshell_id=home)
-        with serving(request := Request(Message(header, b"{}", {}, {}, {}, (), ()), Outlet())):
+        with serving(request := Request(Message(header, b"{}", {}, {}, {}, (), ()), FakeOutlet())):
             make(comm_id, request)
         with serving(request := told(comm_id, "elsewhere")):
             handlers.message(request)
@@ -156,9 +135,9 @@ def test_a_comm_belongs_to_the_shell_whose_cell_has_made_it(handlers: CommHandle
 
 def test_an_answer_goes_to_the_shell_whose_cell_asked_by_the_comm(handlers: CommHandlers) -> None:
     def cell(subshell: str | None) -> Request:
-        return Request(Message(Header("m", "execute_request", subshell_id=subshell), b"{}", {}, {}, {}), Outlet())
+        return Request(Message(Header("m", "execute_request", subshell_id=subshell), b"{}", {}, {}, {}), FakeOutlet())
 
-    answer = Request(Message(Header("m", "comm_msg", subshell_id="5f"), b"{}", {"comm_id": "1"}, {}, {}), Outlet())
+    answer = Request(Message(Header("m", "comm_msg", subshell_id="5f"), b"{}", {"comm_id": "1"}, {}, {}), FakeOutlet())
     with serving(made := cell("5f")):
         channel = comm.create_comm(target_name="t", comm_id="1")
     made.ended = True
@@ -210,7 +189,7 @@ def test_a_comm_that_cannot_be_opened_is_closed_and_told_of(
     assert closed[:2] == ("comm_close", {"data": {}, "comm_id": "1"})
     assert handlers.info({})["comms"] == {}
     assert caplog.records == [], "JupyterLab opens one with each notebook: nobody can act on a line for it"
-    assert [name for name, _ in shown] == ([] if target is None else ["stderr"])
+    assert [message.content["name"] for message in shown] == ([] if target is None else ["stderr"])
 
 
 def test_messages_for_no_comm_are_dropped_and_failing_callbacks_shown(
@@ -225,9 +204,9 @@ def test_messages_for_no_comm_are_dropped_and_failing_callbacks_shown(
     comm.get_comm_manager().register_target("t", failing)
     serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
     for handler, msg_type in ((handlers.message, "comm_msg"), (handlers.close, "comm_close")):
-        ((name, text),) = serve(handler, msg_type, {"comm_id": "1", "data": {}})
-        assert name == "stderr"
-        assert text.startswith("Traceback")
+        (shown,) = serve(handler, msg_type, {"comm_id": "1", "data": {}})
+        assert shown.content["name"] == "stderr"
+        assert shown.content["text"].startswith("Traceback")
     assert caplog.records == []
 
 
@@ -272,7 +251,7 @@ def test_a_callback_that_looks_for_the_loop_in_a_thread_is_told_where_it_is(hand
     serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
     message, outlet = made("comm_msg", {"comm_id": "1", "data": {}})
     handlers.message(message, Place.APART)
-    text = "".join(text for _, text in outlet.messages)
+    text = "".join(text for _, text in outlet.written)
     assert "no running event loop" in text
     assert "--no-kernel.comms_in_thread" in text
 
@@ -299,9 +278,9 @@ def test_an_interrupted_callback_says_so_and_a_cancelled_one_goes_on(handlers: C
 
     comm.get_comm_manager().register_target("t", lambda channel, _: channel.on_msg(interrupted))
     serve(handlers.open, "comm_open", {"comm_id": "1", "target_name": "t", "data": {}})
-    ((name, text),) = serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})
-    assert name == "stderr"
-    assert text.endswith("KeyboardInterrupt\n")
+    (shown,) = serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})
+    assert shown.content["name"] == "stderr"
+    assert shown.content["text"].endswith("KeyboardInterrupt\n")
     kept_in(handlers, "1").on_msg(cancelled)
     with pytest.raises(asyncio.CancelledError):
         serve(handlers.message, "comm_msg", {"comm_id": "1", "data": {}})

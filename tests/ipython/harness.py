@@ -15,55 +15,18 @@ from async_kernel.concurrency.portal import Portal, current_portal
 from async_kernel.ipython.interpreter import IPythonInterpreter
 from async_kernel.kernel.request import Request, find_request, serving
 from async_kernel.protocol.messages import Buffer, Content, Header, Message
+from tests.fakes import FakeOutlet
 
 BACKENDS = ("asyncio", "uvloop", "trio")
 
 
-class Recorded(NamedTuple):
-    """One published message."""
-
-    msg_type: str
-    content: Content
-    metadata: Content
-    buffers: tuple[Buffer, ...]
-    topic: bytes
-
-
-class Recorder:
-    """An outlet that keeps what is said; neighbouring texts of a stream become one message, as on the wire. `ends` has,
-    for each time that the end of the kernel was asked for, whether for a restart."""
+class Recorder(FakeOutlet):
+    """What a request gives rise to. `ends` has, for each time that the end of the kernel was asked for, whether for a
+    restart."""
 
     def __init__(self) -> None:
-        self.messages: list[Recorded] = []
+        super().__init__()
         self.ends: list[bool] = []
-
-    def publish(
-        self,
-        parent: Message,
-        msg_type: str,
-        content: Content,
-        metadata: Content,
-        buffers: Sequence[Buffer],
-        topic: bytes = b"",
-    ) -> None:
-        self.messages.append(Recorded(msg_type, content, metadata, tuple(buffers), topic))
-
-    def writer(
-        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
-    ) -> Callable[[str], object]:
-        return lambda text: self._write(parent, name, text)
-
-    def _write(self, parent: Message, name: str, text: str) -> None:
-        if self.messages and self.messages[-1].msg_type == "stream" and self.messages[-1].content["name"] == name:
-            self.messages[-1].content["text"] += text
-        else:
-            self.publish(parent, "stream", {"name": name, "text": text}, {}, ())
-
-    def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
-        raise AssertionError("replying is the dispatcher's affair")
-
-    def ask(self, parent: Message, prompt: str, password: bool) -> str:
-        raise AssertionError("nobody is there to be asked")
 
 
 class RequestStream(io.TextIOBase):

@@ -15,8 +15,9 @@ from async_kernel.kernel import request as requests
 from async_kernel.kernel.request import serving
 from async_kernel.streams.install import install_streams
 from async_kernel.streams.output import RequestStream
+from tests.fakes import FakeOutlet
 
-from .test_output import FakeOutlet, make_request
+from .test_output import make_request
 
 
 def places() -> list[object]:

@@ -16,8 +16,9 @@ from async_kernel.kernel.request import Request
 from async_kernel.streams.descriptors import Capture
 from async_kernel.system import children
 from async_kernel.system.real import real
+from tests.fakes import FakeOutlet
 
-from .test_output import FakeOutlet, make_request
+from .test_output import make_request
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="descriptors are captured on POSIX systems")
 

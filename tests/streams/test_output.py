@@ -7,46 +7,15 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 from async_kernel.kernel import request as requests
 from async_kernel.kernel.request import Request, serving, set_fallback
-from async_kernel.protocol.messages import Buffer, Content, Header, Message
+from async_kernel.protocol.messages import Header, Message
 from async_kernel.streams.output import RequestStream
-
-
-class FakeOutlet:
-    """Keeps what is written and asked; answers every question with `answer`."""
-
-    def __init__(self, answer: str = "") -> None:
-        self.written: list[tuple[str, str]] = []
-        self.asked: list[tuple[str, bool]] = []
-        self.answer = answer
-
-    def publish(
-        self,
-        parent: Message,
-        msg_type: str,
-        content: Content,
-        metadata: Content,
-        buffers: Sequence[Buffer],
-        topic: bytes,
-    ) -> None:
-        raise AssertionError("streams publish nothing but text")
-
-    def writer(
-        self, parent: Message, name: str, begun: Callable[[list[str]], None] | None = None
-    ) -> Callable[[str], object]:
-        return lambda text: self.written.append((name, text))
-
-    def reply(self, parent: Message, content: Content, metadata: Content, buffers: Sequence[Buffer]) -> None:
-        raise AssertionError("streams do not reply")
-
-    def ask(self, parent: Message, prompt: str, password: bool) -> str:
-        self.asked.append((prompt, password))
-        return self.answer
+from tests.fakes import FakeOutlet
 
 
 def make_request(outlet: FakeOutlet, **content: object) -> Request:
