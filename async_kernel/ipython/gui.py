@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 
 from async_kernel.ipython.cells import running
-from async_kernel.settings.hosts import HOSTS
+from async_kernel.settings.hosts import HOSTS, host_of
 from async_kernel.stacks import Owner, is_ours, owner_of
 
 __all__ = ["enable_gui", "matplotlib_backend", "show_callback_error"]
@@ -22,9 +22,6 @@ __all__ = ["enable_gui", "matplotlib_backend", "show_callback_error"]
 _NEED_NO_LOOP = frozenset(
     {"agg", "asyncio", "auto", "inline", "ipympl", "nbagg", "none", "notebook", "trio", "webagg", "widget"}
 )
-
-_QT_MODULES = {"qt5": ("PyQt5", "PySide2"), "qt6": ("PySide6", "PyQt6")}
-"""The Qt bindings behind the more exact names."""
 
 
 def enable_gui(gui: str | None, host: str | None) -> None:
@@ -35,17 +32,19 @@ def enable_gui(gui: str | None, host: str | None) -> None:
     wanted = (gui or "none").lower()
     if wanted in _NEED_NO_LOOP:
         return
-    toolkit = "qt" if wanted in _QT_MODULES else wanted
-    modules = _QT_MODULES.get(wanted, ())
-    if toolkit == host and (not modules or any(f"{module}.QtWidgets" in sys.modules for module in modules)):
-        if toolkit in HOSTS and "matplotlib" in sys.modules:  # how it shows and redraws is put right there
+    toolkit = host_of(wanted)
+    row = HOSTS.get(toolkit)
+    modules = row.guis.get(wanted, ()) if row else ()
+    if host and toolkit == host_of(host) and (not modules or any(module in sys.modules for module in modules)):
+        if row and "matplotlib" in sys.modules:  # how it shows and redraws is put right there
             import_module("async_kernel.ipython.matplotlib_host")
         return
     running_in = f"runs in the main loop of {host}" if host else "runs without a GUI main loop"
-    if toolkit in HOSTS:
+    if row:
         step = f"Start a kernel made for it, for example with: async-kernel -a async-{wanted} --host={toolkit}"
-        if modules and modules[0] != "PySide6":
-            step += f""" "--host_options={{'module': '{modules[0]}'}}\""""
+        binding = modules[0].partition(".")[0] if modules else ""
+        if binding in row.bindings[1:]:
+            step += f""" "--host_options={{'module': '{binding}'}}\""""
     else:
         names = ", ".join(f"--host={name}" for name in HOSTS)
         step = f"The hosts are {names}, and classes of your own: --host_options={{'host_class': 'module:Class'}}."

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec as find_module
 from typing import NamedTuple
 
-__all__ = ["QT_MODULES", "Found", "detect", "running_backend"]
+from async_kernel.settings.hosts import HOSTS
 
-QT_MODULES = ("PySide6", "PyQt6", "PySide2", "PyQt5")
-"""The Qt bindings that the host `qt` can use."""
+__all__ = ["Found", "detect", "running_backend"]
 
-MODULES = ("uvloop", "winloop", "trio", "tkinter", "_tkinter", *QT_MODULES)
-DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+MODULES = ("uvloop", "winloop", "trio", *(name for row in HOSTS.values() for name in (*row.modules, *row.bindings)))
+DISPLAY_VARIABLES = {name for row in HOSTS.values() for name in (*row.displays, row.windowless[0]) if name}
 
 
 class Found(NamedTuple):

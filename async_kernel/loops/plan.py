@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from async_kernel.errors import HostUnavailableError, MissingPackageError, UsageError
-from async_kernel.loops.detect import QT_MODULES, Found
-from async_kernel.settings.hosts import HOSTS
+from async_kernel.loops.detect import Found
+from async_kernel.settings.hosts import HOSTS, HostRow
 
 __all__ = ["BACKENDS", "Choices", "Plan", "plan"]
 
@@ -29,23 +29,6 @@ OPTIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
     ("trio", True): ("host_uses_signal_set_wakeup_fd", *TRIO_OPTIONS),
 }
 """The options that each backend takes, without a host (those of `anyio.run`) and with one."""
-
-OWN_OPTIONS: Mapping[str, tuple[str, ...]] = {"qt": ("module",)}
-"""The host options of one host alone."""
-
-PYSIDE = "PySide6-Essentials"
-PYSIDE_LIMIT = "<6.12"
-"""On CPython 3.11, as for the extra `qt` in pyproject.toml."""
-
-WINDOWLESS_QT = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
-TK_INSTALL = {
-    "darwin": "brew install python-tk (Homebrew), or take the Python of python.org or conda.",
-    "win32": "Run the installer of Python again, choose Modify and tick 'tcl/tk and IDLE'.",
-}
-TK_INSTALL_ELSEWHERE = (
-    "sudo apt-get install python3-tk (Debian, Ubuntu), sudo dnf install python3-tkinter (Fedora), "
-    "conda install tk, or build Python with Tcl/Tk."
-)
 
 
 class Choices(Protocol):
@@ -148,10 +131,10 @@ def _host(name: str | None, options: Mapping[str, Any], found: Found) -> str | N
             )
         return None
     if name is not None and name in HOSTS:
-        if name in _CHECKS:  # else its toolkit says what is missing, when it is imported
-            _CHECKS[name](options, found)
+        row = HOSTS[name]
+        _check_host(name, row, options, found)
         if custom is None:
-            _known("host option", options, ("host_class", *OWN_OPTIONS.get(name, ())), f" for {name}")
+            _known("host option", options, ("host_class", *(["module"] if row.bindings else [])), f" for {name}")
     elif custom is None:
         _known("host", (str(name),), tuple(HOSTS))
     if name or custom is None:
@@ -159,41 +142,42 @@ def _host(name: str | None, options: Mapping[str, Any], found: Found) -> str | N
     return str(custom.replace(":", ".").rpartition(".")[2] if isinstance(custom, str) else custom.__name__)
 
 
-def _check_tk(options: Mapping[str, Any], found: Found) -> None:
-    if not {"tkinter", "_tkinter"} <= found.modules:
-        absent = "tkinter" if "tkinter" not in found.modules else "_tkinter, its compiled part,"
-        raise MissingPackageError(
-            f"The host tk needs tkinter, but {absent} is not part of this Python ({found.interpreter}).",
-            "tkinter",
-            TK_INSTALL.get(found.platform, TK_INSTALL_ELSEWHERE),
-        )
-    if _needs_display(found) and "DISPLAY" not in found.display:
-        raise HostUnavailableError(
-            "The host tk has no display to open windows on: DISPLAY is not set.",
-            "Start Jupyter inside a desktop session, set DISPLAY (for example DISPLAY=:0), or use xvfb-run.",
-        )
+def _check_host(name: str, row: HostRow, options: Mapping[str, Any], found: Found) -> None:
+    """Whether the host can run here, as far as that can be known before it is tried."""
+    for module in row.modules:
+        if module not in found.modules:
+            raise _no_module(name, row, module, found)
+    if row.bindings:
+        module = str(options.get("module", row.bindings[0]))
+        _known(f"{name.capitalize()} module", (module,), row.bindings)
+        if module not in found.modules:
+            raise _no_module(name, row, module, found)
+    if row.displays and _needs_display(found) and not set(row.displays) & found.display.keys():
+        variable, beginnings = row.windowless
+        if not (variable and found.display.get(variable, "").startswith(beginnings)):
+            raise _no_display(name, row)
 
 
-def _check_qt(options: Mapping[str, Any], found: Found) -> None:
-    module = options.get("module", QT_MODULES[0])
-    _known("Qt module", (str(module),), QT_MODULES)
-    if module not in found.modules:
-        package = str(module)
-        if module == "PySide6":
-            package = PYSIDE + (PYSIDE_LIMIT if found.version < (3, 12) else "")
-        raise _missing(f"The host qt needs {module}.", package, found)
-    if not _needs_display(found) or found.display.get("QT_QPA_PLATFORM", "").startswith(WINDOWLESS_QT):
-        return
-    if not {"DISPLAY", "WAYLAND_DISPLAY"} & found.display.keys():
-        raise HostUnavailableError(
-            "The host qt has no display to open windows on: neither DISPLAY nor WAYLAND_DISPLAY is set.",
-            "Start Jupyter inside a desktop session, set DISPLAY (for example DISPLAY=:0), use xvfb-run, "
-            "or set QT_QPA_PLATFORM=offscreen to draw without a screen.",
-        )
+def _no_module(name: str, row: HostRow, module: str, found: Found) -> MissingPackageError:
+    if row.install is None:
+        return _missing(f"The host {name} needs {module}.", row.package(module, found.version), found)
+    absent = f"{module}, its compiled part," if module.startswith("_") else module
+    return MissingPackageError(
+        f"The host {name} needs {row.modules[0]}, but {absent} is not part of this Python ({found.interpreter}).",
+        row.modules[0],
+        row.install.get(found.platform) or row.install[""],
+    )
 
 
-_CHECKS: Mapping[str, Callable[[Mapping[str, Any], Found], None]] = {"tk": _check_tk, "qt": _check_qt}
-"""Whether the host can run here: told before it is tried, for those of which that can be known."""
+def _no_display(name: str, row: HostRow) -> HostUnavailableError:
+    unset = f"neither {' nor '.join(row.displays)}" if len(row.displays) > 1 else row.displays[0]
+    ways = [f"set {row.displays[0]} (for example {row.displays[0]}=:0)", "use xvfb-run"]
+    if row.windowless[0]:
+        ways.append(f"set {row.windowless[0]}={row.windowless[1][0]} to draw without a screen")
+    return HostUnavailableError(
+        f"The host {name} has no display to open windows on: {unset} is {'' if len(row.displays) > 1 else 'not '}set.",
+        f"Start Jupyter inside a desktop session, {', '.join(ways[:-1])}, or {ways[-1]}.",
+    )
 
 
 def _needs_display(found: Found) -> bool:

@@ -14,6 +14,8 @@ from typing import Protocol
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+
 DEBIAN_GI = Path("/usr/lib/python3/dist-packages/gi")
 """PyGObject as Debian has it, for Debian's CPython: PyPI has no wheels of it."""
 
@@ -97,18 +99,20 @@ def display() -> Iterator[str]:
 class Play(Protocol):
     """The type of the fixture `play`."""
 
-    def __call__(self, scenario: str, host: str, backend: str, noise: str = "", timeout: float = 110) -> str: ...
+    def __call__(
+        self, scenario: str, host: str, backend: str, noise: str = "", timeout: float = 110, root: Path = ROOT
+    ) -> str: ...
 
 
 @pytest.fixture
 def play(display: str, tmp_path: Path) -> Play:
     """`play(scenario, host, backend)` runs a function of `scenarios` in a host, in a process of its own.
 
-    `host` is "tk", "qt" (on the display), "qt offscreen" or "module:Class". What it printed comes back; an error, a
-    warning or anything else on stderr but `noise` fails the test.
+    `host` is "tk", "qt" (on the display), "qt offscreen" or "module:Class"; `root` has the package and the tests. What
+    it printed comes back; an error, a warning or anything else on stderr but `noise` fails the test.
     """
 
-    def run(scenario: str, host: str, backend: str, noise: str = "", timeout: float = 110) -> str:
+    def run(scenario: str, host: str, backend: str, noise: str = "", timeout: float = 110, root: Path = ROOT) -> str:
         name, _, platform = host.partition(" ")
         skip_without("qt" if name == "qt" else "tk")
         env = {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": platform or "xcb", "PYTHONPATH": str(tmp_path)}
@@ -119,7 +123,7 @@ def play(display: str, tmp_path: Path) -> Play:
             warnings += ["-W", "ignore:DynamicImporter:ImportWarning"]  # Debian 12's gi imports in the old way
         done = subprocess.run(
             [sys.executable, *warnings, "-m", "tests.loops.scenarios", scenario, name, backend],
-            cwd=Path(__file__).parents[2],
+            cwd=root,
             env=env,
             capture_output=True,
             text=True,

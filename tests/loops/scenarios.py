@@ -588,7 +588,7 @@ def play(scenario: str, host: str, backend: str) -> None:
     options: dict[str, Any] = {}
     if ":" in host:
         options, host = {"host_class": host}, host.partition(":")[2]
-    window = GtkWindow if "Gtk" in host else windows.get(host, TkWindow)
+    window = GtkWindow if "gtk" in host.lower() else windows.get(host, TkWindow)
 
     async def main() -> None:
         await globals()[scenario](window())

@@ -69,7 +69,7 @@ def test_an_hour(play: Play, host: str, backend: str) -> None:
     assert play("an_hour_of_ticks_leaks_nothing", host, backend, timeout=300).split() == ["done", "returned"]
 
 
-TkHost: Any = load(HOSTS["tk"])  # imported by its path, as a kernel does
+TkHost: Any = load(HOSTS["tk"].path)  # imported by its path, as a kernel does
 
 
 class ByCall(TkHost):
@@ -118,9 +118,9 @@ def test_a_host_class_that_is_none(host_class: object) -> None:
 def test_a_binding_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PyQt5", None)
     with pytest.raises(HostUnavailableError, match="PyQt5"):
-        load(HOSTS["qt"])({"module": "PyQt5"})
+        load(HOSTS["qt"].path)({"module": "PyQt5"})
 
 
 def test_every_host_has_a_class() -> None:
-    for path in HOSTS.values():
-        assert issubclass(load(path), Host)
+    for row in HOSTS.values():
+        assert issubclass(load(row.path), Host)

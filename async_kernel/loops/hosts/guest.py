@@ -48,7 +48,7 @@ def run_as_guest(plan: Plan, main: Callable[[], Coroutine[Any, Any, None]]) -> N
 def make_host(plan: Plan) -> Host:
     """The host that a plan names. Raises `UsageError` when its class is no Host."""
     options = dict(plan.host_options)
-    host_class = load(options.pop("host_class", None) or HOSTS[plan.host or ""])
+    host_class = load(options.pop("host_class", None) or HOSTS[plan.host or ""].path)
     if not (isinstance(host_class, type) and issubclass(host_class, Host)):
         raise UsageError(
             f"host_class must be a Host, not {host_class!r}.", "Derive it from async_kernel.loops.hosts.Host."
