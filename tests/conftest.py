@@ -188,6 +188,14 @@ def variables() -> Iterator[None]:
     os.environ.update(before)
 
 
+@pytest.fixture
+def no_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The latest cell, which gets the output of no cell, is none that an earlier test left."""
+    from async_kernel.kernel import request
+
+    monkeypatch.setattr(request, "_fallback", [])
+
+
 @pytest.fixture(scope="session")
 def peer(request: pytest.FixtureRequest) -> str:
     """The name of the peer's kernel spec that is tested instead of ours, or an empty string."""

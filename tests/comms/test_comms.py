@@ -18,6 +18,8 @@ from tests.fakes import FakeOutlet, Published
 
 outside: list[tuple[Any, ...]] = []
 
+pytestmark = pytest.mark.usefixtures("no_fallback")
+
 
 @pytest.fixture
 def handlers() -> Iterator[CommHandlers]:

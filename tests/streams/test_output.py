@@ -11,21 +11,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from async_kernel.kernel import request as requests
 from async_kernel.kernel.request import Request, serving, set_fallback
 from async_kernel.protocol.messages import Header, Message
 from async_kernel.streams.output import RequestStream
 from tests.fakes import FakeOutlet
 
+pytestmark = pytest.mark.usefixtures("no_fallback")
+
 
 def make_request(outlet: FakeOutlet, **content: object) -> Request:
     return Request(Message(Header("1", "execute_request"), b"{}", dict(content), {}, {}), outlet)
-
-
-@pytest.fixture(autouse=True)
-def no_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an earlier test left as the latest cell is not ours."""
-    monkeypatch.setattr(requests, "_fallback", [])
 
 
 @pytest.fixture
