@@ -8,6 +8,7 @@ namespaces, and all that was on it is known. Linux only.
 from __future__ import annotations
 
 import array
+import contextlib
 import os
 import random
 import selectors
@@ -20,6 +21,8 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ADDRESSES = ("10.213.7.1", "10.213.7.2")
 MTU = 1500
@@ -85,17 +88,26 @@ class Link:
         return process
 
     def close(self) -> None:
-        """End the hosts' programs and the link."""
+        """End the hosts' programs, with all that they have started, and the link. A second time it does nothing."""
         self._ended.set()
         for process in self._hosts:
-            process.kill()
-            process.wait()
+            self._end(process)
         if self._thread.is_alive():
             self._thread.join()
         for one in self._waiting:
             one.close()
-        for tun in self._tuns:
-            os.close(tun)
+        while self._tuns:
+            os.close(self._tuns.pop())
+
+    @staticmethod
+    def _end(host: subprocess.Popen[bytes]) -> None:
+        """A host that is a launcher has the kernel below it, which would live on in a namespace that nobody reaches."""
+        started = [] if host.poll() is not None else psutil.Process(host.pid).children(recursive=True)
+        host.kill()  # first, so that a launcher starts nothing again
+        host.wait()
+        for process in started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _carry(self) -> None:
         queue: deque[tuple[float, int, bytes]] = deque()

@@ -180,6 +180,14 @@ def test_a_link_that_goes_away_for_half_a_minute(pair: Pair) -> None:
     assert pair.link.lost > 0
 
 
+def test_a_pair_that_is_closed_leaves_nothing(pair: Pair) -> None:
+    """The kernel runs below a launcher, whose end is not its own."""
+    assert pair.do("ready")
+    left = processes(pair)
+    pair.close()
+    asyncio.run(gone(left))
+
+
 def test_a_stranger_gets_nothing(tmp_path: Path, backend: str) -> None:
     """A client that has the address and the key of signatures, and not the one of the encryption."""
     pair = Pair(tmp_path, backend, encrypted=True)
