@@ -2,7 +2,7 @@
 
 The `comm` package is the registry that ipywidgets and others talk to; this fits it to requests. The messages of a comm
 go through the request of the calling context, so it belongs to the cell or comm message that caused it. A message is
-served by whoever has to: the thread of the shell, or another while a cell keeps that one to itself. Knows neither the
+served by the thread that has to: that of the shell, or another while a cell keeps that one to itself. Knows neither the
 interpreter nor sockets.
 """
 

@@ -1,7 +1,7 @@
 """Loops that take calls: functions and coroutine functions, given by any thread, run in the thread of the loop.
 
-A loop that anybody runs becomes one by a task of ours that waits in it until it ends. It is found by whoever is in it,
-and that of the main thread from everywhere.
+A loop that anybody runs becomes one by a task of ours that waits in it until it ends. It is found by code that runs in
+it, and that of the main thread from everywhere.
 """
 
 from __future__ import annotations
@@ -295,5 +295,5 @@ def known_main_loop() -> Loop | None:
 
 
 def _spawn(loop: Loop) -> None:
-    # Not in the context of whoever was the first to ask: the task keeps it as long as the loop runs.
+    # Not in the context of the first caller: the task keeps it as long as the loop runs.
     contextvars.Context().run(spawn_task, loop.serve)

@@ -71,7 +71,7 @@ class Client:
             self._send(command, arguments, None)
 
     def close(self) -> None:
-        """End the connection. Whoever waits for a response is told."""
+        """End the connection. A thread that waits for a response is told."""
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 

@@ -46,7 +46,7 @@ def prepare() -> None:
 
 
 importing = threading.RLock()  # reentrant: an imported module may fork
-"""Had by whoever imports in a thread of the kernel's."""
+"""Held by a thread of the kernel's while it imports."""
 
 if hasattr(os, "register_at_fork"):
     # A child that is forked in the midst of an import would wait for ever for the thread that it has not got.

@@ -21,7 +21,7 @@ The ways in which something ends here:
     refuse      a request     it will not be served: an error, shown to all clients
     abort       a request     it stood behind an error, or behind the end: it was not run
     give_up     a request     it is being served, and ends with an error; later words of it are not sent
-    withdraw    a job         WITHDRAWN: whoever comes later does not serve it
+    withdraw    a job         WITHDRAWN: no thread that comes later serves it
     done        a job         DONE
     leave       an execution  its thread is left to itself; it has finished for the kernel
     forget      a bench       the end of an execution is no longer waited for

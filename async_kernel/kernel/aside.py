@@ -1,7 +1,7 @@
 """Asides: requests that are answered beside the cells, also while one of them runs.
 
 An aside is offered to the loop of its shell, which takes it up at once when it idles or its cell awaits. When the cell
-keeps the thread to itself, the service thread takes the aside after a short while: whoever comes first serves it. The
+keeps the thread to itself, the service thread takes the aside after a short while: the first to take it serves it. The
 handler is told the place: the service thread has to answer without running any of the user's code. Without a
 service thread, as a process may be given none, an aside that would have to wait for the cell is refused.
 """

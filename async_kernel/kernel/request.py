@@ -230,7 +230,7 @@ class Request:
         self.writer(name)(text)
 
     def writer(self, name: str) -> Callable[[str], object]:
-        """What does that, for whoever writes often, and in no forked child."""
+        """What does that, for code that writes often, and in no forked child."""
         if self.record is None:
             return self._outlet.writer(self.message, name)
         return self._outlet.writer(self.message, name, partial(self.record.text, name))
@@ -267,8 +267,8 @@ class Request:
         return self.replied and self._late is None
 
     def end(self) -> None:
-        """Have said all that is to be said of the request itself: whoever still works on it, in a thread that was left
-        to itself, says no second error, reply or idle. Its output still comes."""
+        """Have said all that is to be said of the request itself: a thread that still works on it, and was left to
+        itself, says no second error, reply or idle. Its output still comes."""
         self._over = self.replied = True
 
     def ask(self, prompt: str = "", password: bool = False) -> str:

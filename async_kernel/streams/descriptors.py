@@ -6,8 +6,8 @@ Each cell gets pipes of its own. Its children inherit them, so that the output o
 started it, however late; the output of the process itself goes to the cell that began last among those that run, or
 ran. A child that works for others when the cell has ended gets pipes by which it speaks in their cells (`workers` says
 which). A cell that has written nothing there, and started nothing that could, leaves its pipes to the next one.
-A thread reads the pipes, which nothing else could do while a cell blocks; whoever has something to say in order with
-them, and a cell at its end, reads them too.
+A thread reads the pipes, which nothing else could do while a cell blocks; code that has something to say in order
+with them, and a cell at its end, reads them too.
 
 Only for POSIX systems: on Windows there is no waiting for pipes. Knows nothing of `sys.stdout`.
 """

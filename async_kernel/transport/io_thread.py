@@ -85,9 +85,9 @@ SEND_SECONDS = 0.01
 that prints without an end puts in many, which its own thread sends faster, and which must not keep out what arrives."""
 
 OUTBOX_MESSAGES = 4
-"""How many messages may wait here before whoever puts in more output sends some. Text is put in faster than messages
-are made of it: without a bound a cell that prints without an end fills the memory, and its reply, which leaves behind
-what it printed, comes seconds after an interrupt has ended it."""
+"""How many messages may wait here before a thread that puts in more output sends some. Text is put in faster than
+messages are made of it: without a bound a cell that prints without an end fills the memory, and its reply, which leaves
+behind what it printed, comes seconds after an interrupt has ended it."""
 
 BURST_MESSAGES = 8
 BURST_SECONDS = 0.001
@@ -141,7 +141,7 @@ class IOThread:
         self._looks_again = False  # the I/O thread does soon, for the rest of a burst
         self._handing_over = False  # the I/O thread is giving away what has arrived, and will send afterwards
         self._ended = False
-        self._send_lock: Any = threading.RLock()  # whoever has it, and nobody else, uses the sockets and what follows
+        self._send_lock: Any = threading.RLock()  # its holder, and no other thread, uses the sockets and what follows
         self._publisher = Publisher(sockets.by_channel[Channel.IOPUB], welcome, note, backlog, replay)
         self._replies = Replies(sockets.by_channel)
         self._used = set(sockets.by_channel)  # channels whose sockets may have taken in news that nobody looked for
@@ -247,7 +247,7 @@ class IOThread:
                 self._wake()  # its holder may have looked into the outbox for the last time already
             while len(self._outbox) > most and self._take_send_lock(PATIENCE_SECONDS):
                 self._send_and_release()
-            # Whoever waits there needs the GIL as well, and would be given it after a switch interval only.
+            # A thread that waits there needs the GIL as well, and would be given it after a switch interval only.
             if most < inf and self._wanted and self._waiters_lock.acquire(timeout=PATIENCE_SECONDS):
                 self._waiters_lock.release()
         finally:

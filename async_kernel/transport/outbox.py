@@ -88,7 +88,7 @@ class Text:
 
     def take(self) -> None:
         """Have pieces that are appended from now on be no part of it."""
-        self.taken = True  # first: whoever has not seen this has appended before the next line
+        self.taken = True  # first: a thread that has not seen this has appended before the next line
         self.count = len(self.pieces)
 
     def strays(self) -> list[str]:
@@ -160,7 +160,7 @@ class Outbox:
         changed: Callable[[], object],
     ) -> Callable[[str], None]:
         """What puts in text of a key. `begun` is called with the pieces of each new item, `changed` when there is one,
-        or one has its first whole line, which may make it due soon. Of all else whoever takes out knows when it is due.
+        or one has its first whole line, which may make it due soon. The taking thread knows of all else when it is due.
 
         A cell that prints in a loop does little but call this, so that a piece costs an append, with no lock: it is
         appended first, and then looked whether that was too late. This rests on an append being one step, as it is
