@@ -18,10 +18,10 @@ PAGES = [*sorted((ROOT / "docs" / "explain").rglob("*.md")), ROOT / "CONTRIBUTIN
 PACKAGE = ROOT / "async_kernel"
 
 OF_OTHERS = {
-    "AbstractSet", "InterruptiblePdb", "Kernel.instance", "MainThread", "NamedTuple", "NoSuchKernel",
-    "PyThreadState_SetAsyncExc", "WindowsError", "ipykernel.ipkernel",
+    "AbstractSet", "DuplicateHandle", "InterruptiblePdb", "Kernel.instance", "MainThread", "NamedTuple", "NoSuchKernel",
+    "PyThreadState_SetAsyncExc", "WaitForMultipleObjects", "WindowsError", "ipykernel.ipkernel",
 }  # fmt: skip
-"""Names in backquotes that look like ours, and belong to Python, IPython, jedi, jupyter_client or ipykernel."""
+"""Names in backquotes that look like ours, and belong to Python, Windows, IPython, jedi, jupyter_client or ipykernel."""
 
 
 def parsed() -> Iterator[tuple[str, ast.Module]]:
