@@ -21,7 +21,7 @@ OF_OTHERS = {
     "AbstractSet", "DuplicateHandle", "InterruptiblePdb", "Kernel.instance", "MainThread", "NamedTuple", "NoSuchKernel",
     "PyThreadState_SetAsyncExc", "WaitForMultipleObjects", "WindowsError", "ipykernel.ipkernel",
 }  # fmt: skip
-"""Names in backquotes that look like ours, and belong to Python, Windows, IPython, jedi, jupyter_client or ipykernel."""
+"""Names in backquotes that look like ours, and belong to Python, Windows, IPython, jedi, jupyter_client, ipykernel."""
 
 
 def parsed() -> Iterator[tuple[str, ast.Module]]:
