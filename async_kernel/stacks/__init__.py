@@ -39,6 +39,7 @@ from .owners import (
     runs_main_loop,
     runs_user_calls,
     runs_user_code,
+    stands_for_library,
 )
 from .snapshot import Stack, callers, held_by, stack_of
 
@@ -59,4 +60,5 @@ __all__ = [
     "runs_user_calls",
     "runs_user_code",
     "stack_of",
+    "stands_for_library",
 ]

@@ -26,6 +26,7 @@ __all__ = [
     "runs_main_loop",
     "runs_user_calls",
     "runs_user_code",
+    "stands_for_library",
 ]
 
 T = TypeVar("T")
@@ -140,6 +141,12 @@ def calls_checkpoint(function: T) -> T:
     """Decorator: this function is called by user code, and calls `Request.checkpoint` when it has done its part. So
     an interrupt may be raised out of it."""
     return mark(function, Owner.CHECKPOINT, inside=False)
+
+
+def stands_for_library(function: T) -> T:
+    """Decorator: user code, or a library, calls this function in place of one of a library. An interrupt may be raised
+    in it, as in that one: with its last call the deed is done."""
+    return mark(function, Owner.LIBRARY, inside=False)
 
 
 def owner_of(frame: FrameType) -> Owner:

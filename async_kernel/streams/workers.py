@@ -18,7 +18,7 @@ from functools import wraps
 from subprocess import PIPE
 from typing import Any
 
-from async_kernel.stacks import callers
+from async_kernel.stacks import callers, stands_for_library
 
 from .descriptors import Capture
 from .starters import is_of_library
@@ -40,6 +40,7 @@ def lend_pipes(capture: Capture) -> Callable[[], None]:
 
     fork_exec = _posixsubprocess.fork_exec
 
+    @stands_for_library  # the program may get the same interrupt, and the cell may end before there is another chance
     def fork_exec_with_pipes(*args: Any) -> Any:
         if not (_is_fed(args[_STDIN]) or is_of_library(callers())):
             return fork_exec(*args)
