@@ -25,8 +25,8 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.needs.kernel import Kernel, Subject  # noqa: E402
-from tests.needs.wire import Missed  # noqa: E402
+from tests.needs.kernel import Kernel, Subject
+from tests.needs.wire import Missed
 
 SAMPLES = 200
 """Of a run."""

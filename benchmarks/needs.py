@@ -24,8 +24,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.needs.probe import Outcome, Probe, probes, run_probe  # noqa: E402
-from tests.needs.subjects import ENVIRONMENTS, install, subjects_of  # noqa: E402
+from tests.needs.probe import Outcome, Probe, probes, run_probe
+from tests.needs.subjects import ENVIRONMENTS, install, subjects_of
 
 ROWS = {
     1: "an interrupt always works",

@@ -25,11 +25,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import mixed  # noqa: E402
-from tests.needs.kernel import Kernel, Means, Subject, free_ports  # noqa: E402
-from tests.needs.rows.interrupts import end_by_interrupt, shapes_of  # noqa: E402
-from tests.needs.subjects import ENVIRONMENTS, install, ours, subjects_of  # noqa: E402
-from tests.needs.wire import Missed  # noqa: E402
+import mixed
+from tests.needs.kernel import Kernel, Means, Subject, free_ports
+from tests.needs.rows.interrupts import end_by_interrupt, shapes_of
+from tests.needs.subjects import ENVIRONMENTS, install, ours, subjects_of
+from tests.needs.wire import Missed
 
 MEANS: tuple[Means, ...] = ("message", "signal")
 
@@ -38,12 +38,12 @@ def progress(text: str, end: bool = False) -> None:
     """Show where the run is: on one line of a terminal, now and then in a log."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="\n" if end else "", file=sys.stderr, flush=True)
-    elif end or time.monotonic() - progress.last > 15:  # type: ignore[attr-defined]
-        progress.last = time.monotonic()  # type: ignore[attr-defined]
+    elif end or time.monotonic() - _shown[0] > 15:
+        _shown[0] = time.monotonic()
         print(text, file=sys.stderr, flush=True)
 
 
-progress.last = 0.0  # type: ignore[attr-defined]
+_shown = [0.0]  # when it was last said where the run is
 
 
 def interrupts(subject: Subject, rounds: int, seed: int, subshells: bool) -> bool:

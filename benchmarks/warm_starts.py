@@ -26,6 +26,12 @@ INTERFACE = "async_kernel.interface.start_kernel_zmq_interface"
 RANDOM = "(__import__('uuid').uuid4().hex, __import__('random').random(), hash('text'))"
 
 
+def process_of(manager: KernelManager) -> Any:
+    """The process of the kernel that a manager has started."""
+    provisioner: Any = manager.provisioner
+    return provisioner.process
+
+
 def make_manager(backend: str, warm: bool) -> KernelManager:
     """A manager of a spec as `async-kernel -a` writes it."""
     argv = [sys.executable, "-m", "async_kernel", "-f", "{connection_file}"]
@@ -62,7 +68,7 @@ def timed_start(backend: str, warm: bool) -> list[float]:
     client.execute("1", reply=True, timeout=DEADLINE)
     executed = time.perf_counter()
     try:
-        if expected is not None and manager.provisioner.process.pid != expected:  # type: ignore[union-attr]
+        if expected is not None and process_of(manager).pid != expected:
             raise RuntimeError("a start that should have been warm was cold")
     finally:
         close(manager, client)
@@ -114,7 +120,7 @@ def soak(backend: str, starts: int) -> None:
         else:
             close(manager, client)
             manager, client = start(backend)
-        assert manager.provisioner.process.pid == expected, "it started cold"  # type: ignore[union-attr]
+        assert process_of(manager).pid == expected, "it started cold"
         client.wait_for_ready(timeout=DEADLINE)
         reply = client.execute("", user_expressions={"it": RANDOM}, reply=True, timeout=DEADLINE)
         values = literal_eval(reply["content"]["user_expressions"]["it"]["data"]["text/plain"])

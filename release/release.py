@@ -175,7 +175,9 @@ def _kind(fragment: Path) -> str:
 
 def _key(version: str) -> tuple[tuple[int, ...], str, int]:
     """What versions of the accepted form are ordered by; "~" puts a release after its candidates."""
-    numbers, stage, serial = re.fullmatch(r"([\d.]+?)(?:(a|b|rc)(\d+))?", version).groups()  # type: ignore[union-attr]
+    form = re.fullmatch(r"([\d.]+?)(?:(a|b|rc)(\d+))?", version)
+    assert form is not None, "it was accepted"
+    numbers, stage, serial = form.groups()
     return tuple(map(int, numbers.split("."))), stage or "~", int(serial or 0)
 
 

@@ -65,7 +65,7 @@ def test_start_gives_the_exit_status(monkeypatch: pytest.MonkeyPatch, returned: 
         seen.append(settings)
         return returned
 
-    module.begin = begin  # type: ignore[attr-defined]
+    vars(module)["begin"] = begin
     monkeypatch.setitem(sys.modules, module.__name__, module)
     settings = Settings(start_interface=f"{module.__name__}.begin")
     assert start(settings) == status
@@ -76,7 +76,7 @@ def test_an_interface_of_the_users_own_has_its_garbage_collected(monkeypatch: py
     """`python -m async_kernel` has switched that off."""
     seen: list[bool] = []
     module = ModuleType("an_interface_of_a_test")
-    module.begin = lambda settings: seen.append(gc.isenabled())  # type: ignore[attr-defined]
+    vars(module)["begin"] = lambda settings: seen.append(gc.isenabled())
     monkeypatch.setitem(sys.modules, module.__name__, module)
     gc.disable()
     try:

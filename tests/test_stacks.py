@@ -317,7 +317,7 @@ def test_a_frame_stands_at_an_instruction() -> None:
 
     namespace: dict[str, Any] = {"__import__": None}
     module = Module()
-    sys.modules["a_module_of_tests"] = module  # type: ignore[assignment]
+    sys.modules["a_module_of_tests"] = module  # type: ignore[assignment]  # a stand-in
     try:
         exec("from a_module_of_tests import name", namespace)
     finally:

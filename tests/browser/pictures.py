@@ -7,10 +7,10 @@ palette, which is a third of the bytes; the animation has a frame for each thing
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -266,7 +266,7 @@ class _Pointer:
 
 
 @contextmanager
-def _alone(lab: Lab, name: str, *cells: str):  # type: ignore[no-untyped-def]
+def _alone(lab: Lab, name: str, *cells: str) -> Iterator[Any]:
     """A notebook that has the page of JupyterLab to itself."""
     page = lab.page
     path = lab.server.write(name, lab.kernel, cells)

@@ -245,7 +245,7 @@ def test_a_callback_that_looks_for_the_loop_in_a_thread_is_told_where_it_is(hand
     def begin_task(message: dict[str, Any]) -> None:
         coroutine = nothing()
         try:
-            asyncio.create_task(coroutine)  # noqa: RUF006
+            asyncio.create_task(coroutine)  # noqa: RUF006 - it is refused
         finally:
             coroutine.close()
 

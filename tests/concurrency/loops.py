@@ -16,7 +16,7 @@ DEADLINE = 20.0
 async def until(condition: Callable[[], object]) -> None:
     """Wait until `condition()` holds, which another thread brings about."""
     with anyio.fail_after(DEADLINE):
-        while not condition():  # noqa: ASYNC110
+        while not condition():  # noqa: ASYNC110 - another thread sets no event of this loop
             await anyio.sleep(0.001)
 
 

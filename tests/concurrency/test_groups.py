@@ -48,7 +48,7 @@ def test_the_first_failure_cancels_the_rest(backend: str, io: Caller) -> None:
 
     async def main() -> None:
         with anyio.fail_after(DEADLINE):
-            with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
+            with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - the error comes out at the end of the group
                 async with Group() as group:
                     others = [group.add(io.call_soon(wait)) for _ in range(3)]
                     waiting: Pending[str] = group.add(io.call_later(60, str))
@@ -66,7 +66,7 @@ def test_the_first_failure_cancels_the_rest(backend: str, io: Caller) -> None:
 def test_an_error_in_the_block_cancels_all(backend: str, io: Caller) -> None:
     async def main() -> None:
         with anyio.fail_after(DEADLINE):
-            with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
+            with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - the error comes out at the end of the group
                 async with Group() as group:
                     pending = group.add(io.call_soon(anyio.sleep, 60))
                     raise LookupError

@@ -213,7 +213,7 @@ def test_the_loop_is_woken_only_for_a_getter_that_waits(backend: str) -> None:
             wakes += 1
             return call(function, *args)
 
-        portal.call = counted  # type: ignore[method-assign]
+        portal.call = counted  # type: ignore[method-assign]  # it is counted
         for number in range(100):
             queue.put(number)
             assert await queue.get(portal) == number

@@ -79,6 +79,12 @@ class Cell:
         return self
 
 
+def process_of(manager: KernelManager) -> subprocess.Popen[bytes]:
+    """The process of the kernel that a manager has started on this machine."""
+    provisioner: Any = manager.provisioner
+    return provisioner.process
+
+
 class KernelDriver:
     """A kernel process and its client. `close()` shuts it down and checks that it left nothing behind."""
 
@@ -132,7 +138,7 @@ class KernelDriver:
         return self
 
     def _adopt_process(self) -> None:
-        self.process = self.manager.provisioner.process  # type: ignore[union-attr]
+        self.process = process_of(self.manager)
 
     def wait_ready(self) -> Self:
         """Wait until the kernel answers and what it publishes arrives."""

@@ -234,7 +234,9 @@ def required(distribution: str, seen: set[str]) -> set[str]:
     """The names of what a distribution requires without any extra, and of what that requires."""
     with suppress(metadata.PackageNotFoundError):  # for another system
         for requirement in metadata.requires(distribution) or []:
-            name = re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()  # type: ignore[index]
+            named = re.match(r"[\w.-]+", requirement)
+            assert named is not None
+            name = re.sub(r"[-_.]+", "-", named[0]).lower()
             if "extra ==" not in requirement and name not in seen:
                 seen.add(name)
                 required(name, seen)

@@ -106,7 +106,9 @@ def test_errors_that_an_extension_shows_are_left_to_it(cells: Callable[..., Ran]
     shown: list[str] = []
 
     def show(*args: Any, **options: Any) -> None:
-        shown.append(sys.exc_info()[0].__name__)  # type: ignore[union-attr]
+        kind, *_ = sys.exc_info()
+        assert kind is not None
+        shown.append(kind.__name__)
 
     attributes: dict[str, Any] = shell.interpreter.shell.__dict__
     attributes.update(_showtraceback=show, showsyntaxerror=show)  # as rich does

@@ -282,9 +282,9 @@ def test_a_close_at_any_line_of_the_thread_ends_it(open_history: Open, monkeypat
                 return trace if frame.f_code.co_filename == threading.__file__ else None
             if event == "line":
                 lines += 1
-                if lines == number:  # noqa: B023
-                    there.set()  # noqa: B023
-                    assert go_on.wait(DEADLINE)  # noqa: B023
+                if lines == number:  # noqa: B023 - it is of this round
+                    there.set()  # noqa: B023 - it is of this round
+                    assert go_on.wait(DEADLINE)  # noqa: B023 - it is of this round
             return trace
 
         save = DelayedSave(manager)
@@ -295,7 +295,7 @@ def test_a_close_at_any_line_of_the_thread_ends_it(open_history: Open, monkeypat
         finally:
             threading.settrace(sys.gettrace())
         thread = save._thread
-        wait_until(lambda: there.is_set() or thread is None or not thread.is_alive())  # noqa: B023
+        wait_until(lambda: there.is_set() or thread is None or not thread.is_alive())  # noqa: B023 - it is of this round
         reached = there.is_set()
         closer = threading.Thread(target=save.close, daemon=True)
         closer.start()

@@ -26,7 +26,7 @@ def run(compiler: KernelCompiler, text: str, namespace: dict[str, object]) -> st
 
 
 def lines_of(name: str) -> list[str]:
-    return linecache.cache[name][2] if name in linecache.cache else []  # type: ignore[misc]
+    return linecache.getlines(name) if name in linecache.cache else []
 
 
 def test_the_latest_cells_are_kept_and_no_others() -> None:

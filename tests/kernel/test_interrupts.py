@@ -275,7 +275,7 @@ def test_a_thread_that_comes_back_keeps_its_subshell(kernel: Harness) -> None:
         execution = lane.bench.execution
         assert execution is not None
         overdue: list[object] = []
-        execution.when_overdue = overdue.append  # type: ignore[assignment,method-assign]
+        execution.when_overdue = overdue.append  # type: ignore[assignment,method-assign]  # it is exchanged
         execution.leave()
         (move,) = overdue
         assert kernel.reply(stuck)["ename"] == "KeyboardInterrupt"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict, deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -186,8 +186,8 @@ class Lanes(RuleBasedStateMachine):
 
 def test_lanes_at_random(backend: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
-    machine = type("Lanes", (Lanes,), {"backend": backend})
-    case = machine.TestCase  # type: ignore[attr-defined]
+    machine: Any = type("Lanes", (Lanes,), {"backend": backend})
+    case = machine.TestCase
     case.settings = settings(
         max_examples=25,
         stateful_step_count=40,

@@ -25,7 +25,7 @@ class Shortage:
         self.left = times
         self._matches = matches
         self._encode = kernel.codec.encode
-        kernel.codec.encode = self.encode  # type: ignore[method-assign]
+        kernel.codec.encode = self.encode  # type: ignore[method-assign]  # it is to fail
 
     def encode(self, msg_type: str, content: dict[str, Any], *arguments: Any, **fields: Any) -> list[Buffer]:
         if self.left and self._matches(f"{msg_type} {content}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -65,12 +66,12 @@ def test_what_is_sent_in_answer_to_the_error_is_served(kernel: Harness) -> None:
     answers: list[str] = []
     transport, send = kernel.transport, kernel.transport.send
 
-    def answering(channel: object, frames: object) -> None:
-        send(channel, frames)  # type: ignore[arg-type]
+    def answering(channel: Any, frames: Any) -> None:
+        send(channel, frames)
         if transport.sent[-1].what == "execute_reply" and not answers:
             answers.append(kernel.execute("ok answer"))
 
-    transport.send = answering  # type: ignore[method-assign]
+    transport.send = answering  # type: ignore[method-assign]  # the client answers before anything else is sent
     assert kernel.status(kernel.execute("error")) == "error"
     (msg_id,) = answers
     assert kernel.status(msg_id) == "ok"

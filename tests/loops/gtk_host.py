@@ -13,9 +13,9 @@ import gi
 
 gi.require_version("Gtk", "3.0")
 
-from gi.repository import GLib, Gtk  # noqa: E402
+from gi.repository import GLib, Gtk  # noqa: E402 - in the version that was named
 
-from async_kernel.loops.hosts import Host  # noqa: E402
+from async_kernel.loops.hosts import Host  # noqa: E402 - the order of imports
 
 
 class GtkHost(Host):

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import anyio
@@ -288,7 +289,7 @@ def test_select_is_told_of_descriptors_while_it_waits() -> None:
         loop, (left, right) = asyncio.get_running_loop(), socket.socketpair()
         with left, right:
             readable = loop.create_future()
-            add = lambda: loop.add_reader(left, readable.set_result, None)  # noqa: E731
+            add = partial(loop.add_reader, left, readable.set_result, None)
             threading.Timer(0.02, queue_host().call_soon_threadsafe, [add]).start()
             threading.Timer(0.04, right.send, [b"x"]).start()
             start = loop.time()

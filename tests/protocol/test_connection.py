@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -129,7 +130,7 @@ def test_another_port_for_one_channel() -> None:
     assert info.with_port(Channel.HB, 5) == info._replace(hb_port=5)
 
 
-REGISTRATION = {
+REGISTRATION: dict[str, Any] = {
     "kernel_id": "unique_kernel_id",
     "transport": "tcp",
     "registration_ip": "127.0.0.1",
@@ -142,7 +143,7 @@ REGISTRATION = {
 
 def test_a_registration_file_says_where_to_register() -> None:
     registration = parse_registration(json.dumps(REGISTRATION | {"more": {}}), "registration.json")
-    assert registration == Registration(**REGISTRATION)  # type: ignore[arg-type]
+    assert registration == Registration(**REGISTRATION)
     assert registration.address == "tcp://127.0.0.1:51587"
     info = registration.to_info("async")
     assert info == ConnectionInfo(ip="127.0.0.1", key="a0436f6c", kernel_name="async")
@@ -202,8 +203,8 @@ def test_a_wrong_registration_file_is_named(change: dict[str, object]) -> None:
         ({"ip": "::"}, ["an empty key", ":: over plain TCP"]),
     ],
 )
-def test_what_strangers_could_do_is_said(fields: dict[str, str], said: list[str]) -> None:
-    exposures = ConnectionInfo(**fields).exposures()  # type: ignore[arg-type]
+def test_what_strangers_could_do_is_said(fields: dict[str, Any], said: list[str]) -> None:
+    exposures = ConnectionInfo(**fields).exposures()
     assert len(exposures) == len(said)
     for exposure, words in zip(exposures, said, strict=True):
         assert words in exposure

@@ -287,7 +287,7 @@ def test_settings_cannot_be_changed_by_accident() -> None:
     settings = started("--quiet", "--host_options={'a': 1}")
     for mapping in (settings.attributes, settings.host_options, settings.sources, Settings().attributes):
         with pytest.raises(TypeError):
-            mapping["a"] = 2  # type: ignore[index]
+            mapping["a"] = 2  # type: ignore[index]  # that is the test
 
 
 def test_the_command_line_wins_over_the_spec_name_by_name() -> None:

@@ -30,7 +30,7 @@ def given_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = places()
     yield
     after = places()
-    sys.stdout, sys.stderr, builtins.input, getpass.getpass = before  # type: ignore[assignment]
+    sys.stdout, sys.stderr, builtins.input, getpass.getpass = before  # type: ignore[assignment]  # as they were
     assert after == before
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -93,9 +94,9 @@ def test_echo_writes_to_both(original: io.StringIO, outlet: FakeOutlet) -> None:
 
 
 @pytest.mark.parametrize("value", [b"bytes", None, 1])
-def test_what_is_no_text_is_refused(stream: RequestStream, outlet: FakeOutlet, value: object) -> None:
+def test_what_is_no_text_is_refused(stream: RequestStream, outlet: FakeOutlet, value: Any) -> None:
     with pytest.raises(TypeError, match=type(value).__name__):
-        stream.write(value)  # type: ignore[arg-type]
+        stream.write(value)
     assert outlet.written == []
 
 
@@ -142,7 +143,7 @@ def test_what_code_looks_at(stream: RequestStream) -> None:
 
 
 def test_the_descriptor_is_that_of_the_process() -> None:
-    with open(os.devnull, "w") as file:  # noqa: PTH123
+    with open(os.devnull, "w") as file:  # noqa: PTH123 - as a cell does
         stream = RequestStream("stdout", file)
         assert stream.fileno() == stream.buffer.fileno() == file.fileno()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
@@ -20,6 +21,13 @@ if sys.platform == "win32":  # no processes are kept ready there
     collect_ignore_glob = ["test_*.py"]
 
 PROVISIONER = "async_kernel.warm.provisioner:WarmProvisioner"
+
+
+def spec_of(manager: KernelManager) -> KernelSpec:
+    """The spec that a manager starts kernels of."""
+    spec = manager.kernel_spec
+    assert spec is not None
+    return spec
 
 
 class WarmDriver(KernelDriver):
@@ -33,12 +41,12 @@ class WarmDriver(KernelDriver):
         """A manager of warm starts."""
         manager = super().make_manager(spec)
         stanza = {"provisioner_name": "async-warm", "config": {"standbys": self._standbys}}
-        manager.kernel_spec.metadata["kernel_provisioner"] = stanza  # type: ignore[union-attr]
+        spec_of(manager).metadata["kernel_provisioner"] = stanza
         return manager
 
     @property
     def pool(self) -> Pool:
-        return pool_for(self.manager.kernel_spec.argv)  # type: ignore[union-attr]
+        return pool_for(spec_of(self.manager).argv)
 
     @property
     def is_warm(self) -> bool:

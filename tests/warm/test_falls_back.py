@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from jupyter_client.kernelspec import KernelSpec, get_kernel_spec
@@ -21,9 +21,9 @@ from async_kernel.warm import pool as pools
 from async_kernel.warm.channel import receive, send
 from async_kernel.warm.pool import Model, NotWarmError, Pool, Standby, hand_over, pool_for, start_standby
 from async_kernel.warm.provisioner import Launch
-from tests.e2e.driver import wait_until
+from tests.e2e.driver import process_of, wait_until
 
-from .conftest import StartWarm, WarmDriver, wait_filled
+from .conftest import StartWarm, WarmDriver, spec_of, wait_filled
 
 
 class Log(list[str]):
@@ -137,7 +137,7 @@ def test_a_package_without_warm_starts(start: StartWarm, log: Log, tmp_path: Pat
     python.write_text(f'#!/bin/sh\ncase "$2" in *.warm) exit 1;; esac\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     pool = Pool()
-    pool.fill(Model([str(python), "-m", "async_kernel"], os.environ), 1, os.getpid(), log)  # type: ignore[arg-type]
+    pool.fill(Model([str(python), "-m", "async_kernel"], os.environ), 1, os.getpid(), cast("Any", log))
     wait_until(lambda: log, "a line in the log")
     assert not pool.ready
 
@@ -210,9 +210,9 @@ def test_changed_modules(tmp_path: Path) -> None:
 def test_what_a_running_process_cannot_be_given(specs: Mapping[str, str], log: Log, options: dict[str, Any]) -> None:
     manager = KernelManager(kernel_name=specs["asyncio"])
     stanza = {"provisioner_name": "async-warm", "config": {"standbys": 0}}
-    manager.kernel_spec.metadata["kernel_provisioner"] = stanza  # type: ignore[union-attr]
+    spec_of(manager).metadata["kernel_provisioner"] = stanza
     manager.start_kernel(**options)
-    process = manager.provisioner.process  # type: ignore[union-attr]
+    process = process_of(manager)
     try:
         assert process.poll() is None
         assert len(log) == 1
@@ -230,7 +230,7 @@ def test_kernels_of_others_start_as_ever(log: Log) -> None:
     manager._kernel_spec = KernelSpec(argv=argv, display_name="other", language="python", metadata=metadata)
     manager.start_kernel()
     try:
-        assert manager.provisioner.process.poll() is None  # type: ignore[union-attr]
+        assert process_of(manager).poll() is None
         assert log == []
         assert tuple(argv) not in pools._pools
     finally:

@@ -19,7 +19,7 @@ from jupyter_client.manager import KernelManager
 from async_kernel.settings.parser import WARM
 from async_kernel.warm import pool as pools
 from async_kernel.warm.pool import Model, Standby, start_standby
-from tests.e2e.driver import wait_until
+from tests.e2e.driver import process_of, wait_until
 
 from .conftest import PROVISIONER, StartWarm, wait_filled
 
@@ -60,7 +60,7 @@ def test_a_client_finds_the_channels_open(start: StartWarm) -> None:
     manager._kernel_spec = maker.manager.kernel_spec
     manager.start_kernel(cwd=str(maker.folder))
     try:
-        assert manager.provisioner.process.pid == expected  # type: ignore[union-attr]
+        assert process_of(manager).pid == expected
         ports = {name: port for name, port in manager.get_connection_info().items() if name.endswith("_port")}
         assert len(ports) == 5
         for name, port in ports.items():
@@ -80,7 +80,7 @@ def test_an_interrupt_and_a_shutdown_reach_it(start: StartWarm, backend: str) ->
     asked = driver.start_until_printed("print('runs')\nimport time\ntime.sleep(60)", "runs")
     driver.manager.interrupt_kernel()
     assert driver.finish(asked).reply["ename"] == "KeyboardInterrupt"
-    driver.manager.provisioner.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+    process_of(driver.manager).send_signal(signal.SIGTERM)
     assert driver.wait_exit() == 0
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,10 +46,10 @@ def opened(kind: str, folder: Path) -> Iterator[int]:
             os.close(end)
 
 
-def streams(folder: Path, code: str, *arguments: int, **options: object) -> dict[str, list[object]]:
+def streams(folder: Path, code: str, *arguments: int, **options: Any) -> dict[str, list[object]]:
     found = folder / "found.json"
     command = [sys.executable, "-c", f"{code}\n{LOOK}", str(found), *map(str, arguments)]
-    subprocess.run(command, check=True, timeout=60, **options)  # type: ignore[call-overload]
+    subprocess.run(command, check=True, timeout=60, **options)
     seen: dict[str, list[object]] = json.loads(found.read_text())
     return seen
 

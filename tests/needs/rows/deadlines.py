@@ -6,14 +6,16 @@ the metadata of an execute_request, `--shell.timeout` as a setting.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..kernel import Kernel, Subject
 from ..probe import Missed, Outcome, passed, probe, within
 
 
-def _timed_out(kernel: Kernel, code: str, limit: float, **options: object) -> Outcome:
+def _timed_out(kernel: Kernel, code: str, limit: float, **options: Any) -> Outcome:
     client = kernel.client
     kernel.need("import time")
-    request = client.execute(code, **options)  # type: ignore[arg-type]
+    request = client.execute(code, **options)
     start = client.wait(lambda: client.find(request, "execute_input"), 10, "execute_input")
     reply = client.reply(request, 5, "the reply at the deadline")
     client.idle(request)
