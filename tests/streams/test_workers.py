@@ -50,6 +50,7 @@ def test_an_interrupt_ends_the_cell_as_soon_as_a_program_has_been_started(
     lender = Lender()
     restore = lend_pipes(cast("Capture", lender))
     try:
+        # No program is started: these are no arguments of one.
         program = nested(function_in("subprocess"), lambda: _posixsubprocess.fork_exec(*[-1] * 12))  # type: ignore[arg-type]
         cell = nested(runs_user_code(function_in("async_kernel.somewhere")), nested(function_in("__main__"), program))
         with pytest.raises(KeyboardInterrupt):
