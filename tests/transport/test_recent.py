@@ -12,6 +12,7 @@ from async_kernel.transport import recent as module
 from async_kernel.transport.backlog import MESSAGE_BYTES
 from async_kernel.transport.recent import CLIENTS, EARLY_SECONDS, LATE_SECONDS, LIMIT, Recent
 
+from .test_backlog import wait_taken
 from .test_io_thread import Wire, receive
 
 
@@ -124,6 +125,7 @@ def test_a_subscription_that_comes_after_the_first_answer(
     for _ in range(others):
         wire.subscribe()
     wire.publish(b"before")
+    wait_taken(wire)  # the I/O thread may be about to look for requests, and sends behind that
     for _ in range(2):
         wire.connect(Channel.SHELL).send_multipart([b"request"])
     wire.wait_delivered(2)
