@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from sphinx.search.en import SearchEnglish
 
+from tests.browser.conftest import opened_browser
+
 from .fences import ROOT
 
 pytestmark = pytest.mark.timeout(300)
@@ -187,6 +189,17 @@ def test_notebooks_were_executed(site: Path) -> None:
         assert "cell_output" in page
 
 
+@pytest.mark.browser
+def test_nothing_sticks_out_of_a_page(site: Path) -> None:
+    from tests.browser.site import sticking_out
+
+    pages = [site / path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")]
+    with opened_browser() as context:
+        page = context.new_page()
+        found = {path.relative_to(site).as_posix(): sticking_out(page, path) for path in sorted(pages)}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
 @pytest.mark.parametrize("words", FOUND)
 def test_the_search_leads_to_the_page(site: Path, words: str) -> None:
     assert FOUND[words] in pages_with(site, words)
@@ -199,7 +212,7 @@ def pages_with(site: Path, words: str) -> set[str]:
     found = set(names)
     language = SearchEnglish({})
     for word in language.split(words.lower()):
-        if word in language.stopwords:  # the site leaves these out of the question, too
+        if word in language.stopwords or word.isdigit():  # the site leaves these out of the question, too
             continue
         stem = language.stem(word)
         pages: set[str] = set()
