@@ -181,7 +181,8 @@ class Interrupter:
 
     def _pursue(self, interrupt: Interrupt) -> None:
         self._start()
-        self._ask_soon()
+        if self._takes_signals(interrupt.work):  # in another thread it has to give the GIL up once more for it
+            self._ask_soon()
         self._pending.put(interrupt)  # SimpleQueue.put is reentrant: safe in a signal handler
 
     def _ask_soon(self) -> None:

@@ -298,6 +298,36 @@ def test_the_gil_is_asked_for_soon_until_the_first_try_is_done(interrupting: Int
     interrupting.wait_for_interval(before)
 
 
+def test_the_gil_is_asked_for_as_usual_for_work_of_another_thread(interrupting: Interrupting) -> None:
+    """What is raised there wants a whole interval to itself, for which the GIL would have to be given up once more: as
+    long as a C call that holds it."""
+    before = sys.getswitchinterval()
+    seen: list[float] = []
+
+    class Elsewhere(Work):
+        def end_wait(self, interrupt: Interrupt) -> None:
+            seen.append(sys.getswitchinterval())
+            super().end_wait(interrupt)
+
+    def wait() -> None:
+        with suppress(KeyboardInterrupt):
+            end.wait(DEADLINE)
+
+    end = threading.Event()
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        elsewhere = Elsewhere(thread.ident)
+        interrupting.interrupter.interrupt(elsewhere)
+        assert sys.getswitchinterval() == before
+        elsewhere.wait_for_tries(1)
+        elsewhere.finished = True
+        assert set(seen) == {before}
+    finally:
+        end.set()
+        thread.join(DEADLINE)
+
+
 def test_an_interval_that_was_set_meanwhile_stays(interrupting: Interrupting) -> None:
     before = sys.getswitchinterval()
     try:
