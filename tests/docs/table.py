@@ -14,6 +14,7 @@ ELSEWHERE = {
     ".ci/check": "the check command",
     ".ci/run": "the whole of CI",
     "pytest": "runs these tests",
+    "pytest --all": "runs these tests",
     'pip install -e ".[all]" --group check --group test --group docs': "what tests/run.py installs",
     "pytest tests/needs -m needs": "a run of its own, of twenty minutes",
     "pytest tests/chaos -m chaos --seed 7": "a run of its own, of some minutes",
