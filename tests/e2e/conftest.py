@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,29 @@ import pytest
 from .driver import KernelDriver
 
 StartKernel = Callable[..., KernelDriver]
+
+HAS_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note which tests have failed."""
+    report = yield
+    if report.failed:
+        item.stash[HAS_FAILED] = True
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """End the kernel that a test has failed with, so that the next one gets another: one that hangs would have all
+    others of its module fail, each after its deadline."""
+    yield
+    shared = item._request._fixture_defs.get("kernel") if isinstance(item, pytest.Function) else None
+    if shared is not None and HAS_FAILED in item.stash:
+        shared.finish(item._request)  # as pytest does where the parameter of a fixture changes
 
 
 @pytest.fixture(scope="module")
