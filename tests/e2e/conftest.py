@@ -32,9 +32,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     """End the kernel that a test has failed with, so that the next one gets another: one that hangs would have all
     others of its module fail, each after its deadline."""
     yield
-    shared = item._request._fixture_defs.get("kernel") if isinstance(item, pytest.Function) else None
-    if shared is not None and HAS_FAILED in item.stash:
-        shared.finish(item._request)  # as pytest does where the parameter of a fixture changes
+    if isinstance(item, pytest.Function) and HAS_FAILED in item.stash:
+        shared = item._request._fixture_defs.get("kernel")
+        if shared is not None:
+            shared.finish(item._request)  # as pytest does where the parameter of a fixture changes
 
 
 @pytest.fixture(scope="module")
