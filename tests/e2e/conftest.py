@@ -33,9 +33,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     others of its module fail, each after its deadline."""
     yield
     if isinstance(item, pytest.Function) and HAS_FAILED in item.stash:
-        shared = item._request._fixture_defs.get("kernel")
+        request: Any = item._request  # which no public name leads to
+        shared = request._fixture_defs.get("kernel")
         if shared is not None:
-            shared.finish(item._request)  # as pytest does where the parameter of a fixture changes
+            shared.finish(request)  # as pytest does where the parameter of a fixture changes
 
 
 @pytest.fixture(scope="module")
