@@ -85,36 +85,46 @@ def end_children(grace: float, stops: Callable[[], bool] = lambda: False) -> Non
         from .processes import family, list_processes, own_number
 
         def find() -> frozenset[Process]:
-            if stops():
-                return frozenset()
             processes = list_processes()
             found = family(own_number(), processes) - _helpers()
             return frozenset(process for process in processes if process.pid in found)
 
-        end_processes(find, grace)
+        end_processes(find, grace, stops)
 
 
 if sys.platform != "win32":
     from .processes import Process
 
-    def end_processes(find: Callable[[], frozenset[Process]], grace: float) -> None:
+    def end_processes(
+        find: Callable[[], frozenset[Process]], grace: float, stops: Callable[[], bool] = lambda: False
+    ) -> None:
         """End the processes that `find()` gives, asked again and again: by SIGTERM, and by SIGKILL those left after
-        `grace` seconds. A process that was told to ignore SIGHUP stays. Returns when none is found any more."""
-        from .processes import ignores_hangup, tell
+        `grace` seconds. A process that was told to ignore SIGHUP stays. Returns when none is left, or once `stops()`.
+
+        One that was found stays in the list until it has ended: when its parent ends first, `find()` may not give it
+        any more, while it has not run yet to hear of the signal.
+        """
+        from .processes import ignores_hangup, is_still, tell
 
         spares = real.getsignal(HANGUP) != IGNORED
+        left: dict[tuple[int, int], Process] = {}  # by id and start: its parent may change
         for signum, seconds in ((TERMINATE, grace), (KILL, KILL_SECONDS)):
-            told: frozenset[Process] = frozenset()
+            told: set[tuple[int, int]] = set()
             end = real.monotonic() + seconds
             pause = FIRST_PAUSE
-            while running := frozenset(one for one in find() if not (spares and ignores_hangup(one.pid))):
-                for process in running - told:
-                    tell(process, signum)
-                told = running
-                left = end - real.monotonic()
-                if left <= 0:  # each was told, however slow the machine is
+            while not stops():
+                found = {(one.pid, one.started): one for one in find()}
+                left = {key: one for key, one in left.items() if key not in found and is_still(one)} | found
+                left = {key: one for key, one in left.items() if not (spares and ignores_hangup(one.pid))}
+                if not left:
                     break
-                real.sleep(min(pause, left))
+                for key in left.keys() - told:
+                    tell(left[key], signum)
+                told.update(left)
+                time_left = end - real.monotonic()
+                if time_left <= 0:  # each was told, however slow the machine is
+                    break
+                real.sleep(min(pause, time_left))
                 pause = min(2 * pause, LONGEST_PAUSE)
 
 

@@ -21,6 +21,7 @@ if sys.platform == "win32":
     pytest.skip("POSIX: sessions and signals", allow_module_level=True)
 
 from async_kernel.system import processes
+from async_kernel.system.children import end_processes
 from async_kernel.system.processes import Process, family, ignores_hangup, list_processes, parse_ps, tell
 from async_kernel.system.real import real
 
@@ -306,6 +307,19 @@ def test_children_are_ended(start: Start, kind: str, leads: bool) -> None:
     assert alive(program.children)
     program.end_children()
     assert not alive(program.children)
+
+
+def test_one_that_is_found_no_more_is_ended_all_the_same() -> None:
+    """Its parent has ended first, so that nothing says any more whose it is."""
+    with subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        answers = iter([frozenset(one for one in list_processes() if one.pid == child.pid)])
+        try:
+            end_processes(lambda: next(answers, frozenset()), 0.1)
+            assert child.wait(1.0) == -signal.SIGKILL
+        finally:
+            child.kill()
 
 
 @LED
