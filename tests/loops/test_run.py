@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -71,6 +72,26 @@ def test_what_main_raises_comes_out(plan: Plan) -> None:
 
     with pytest.raises(ZeroDivisionError):
         run(plan, main)
+
+
+@pytest.mark.parametrize("hook", ["settrace", "setprofile"])
+def test_hooks_of_threads_do_not_keep_a_loop_from_its_end(plan: Plan, hook: str) -> None:
+    script = f"""
+import threading
+from async_kernel.loops.plan import Plan
+from async_kernel.loops.run import run
+
+def bad(*_):
+    raise ValueError
+
+async def main():
+    threading.{hook}(bad)
+
+run(Plan(*{tuple(plan)!r}), main)
+print(threading.{hook.replace("set", "get")}() is bad)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
