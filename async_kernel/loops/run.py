@@ -88,12 +88,12 @@ def _unwatched_threads() -> Iterator[None]:
     raises ends the thread before, and the loop would wait for ever.
     """
     trace, profile = threading.gettrace(), threading.getprofile()
-    threading.settrace(None)  # type: ignore[arg-type]  # None is allowed, typeshed lacks it
+    threading.settrace(None)
     threading.setprofile(None)
     try:
         yield
     finally:
-        threading.settrace(trace)  # type: ignore[arg-type]
+        threading.settrace(trace)
         threading.setprofile(profile)
 
 
