@@ -245,10 +245,12 @@ class IOThread:
                 self._send_and_release()
             else:
                 self._wake()  # its holder may have looked into the outbox for the last time already
+            if most == inf:
+                return
             while len(self._outbox) > most and self._take_send_lock(PATIENCE_SECONDS):
                 self._send_and_release()
             # A thread that waits there needs the GIL as well, and would be given it after a switch interval only.
-            if most < inf and self._wanted and self._waiters_lock.acquire(timeout=PATIENCE_SECONDS):
+            if self._wanted and self._waiters_lock.acquire(timeout=PATIENCE_SECONDS):
                 self._waiters_lock.release()
         finally:
             # Another thread may raise in this one, behind any call: nothing is kept. An RLock knows its owner.
@@ -343,11 +345,12 @@ class IOThread:
         A look at a socket costs as much as a message. So only those are looked at that have said something, which is
         once, and those that were used; all of them when it was woken, as other threads use them, too.
         """
-        news: Sequence[tuple[int, int]] = ()
+        woken = False
         look = everywhere = {*self._sockets.by_channel}
         try:
             while True:
-                self._do_calls()
+                if self._calls:
+                    self._do_calls()
                 standing = len(self._barriers)
                 self._take_send_lock()
                 try:
@@ -366,7 +369,6 @@ class IOThread:
                 if not arrived:
                     for _ in range(standing):
                         self._barriers.popleft()()
-                woken = any(descriptor not in descriptors for descriptor, _ in news)
                 if woken:
                     # First the byte, then the mark, then a look at what there is: the other way round a call between
                     # the two would leave the mark without its byte, and no thread would wake this one again.
@@ -374,14 +376,18 @@ class IOThread:
                         self._wakeup_r.recv(4096)
                     self._woken = False
                 pause = self._drain_if_free()
-                news, look = (), everywhere if woken or (standing and arrived) else left
+                look = everywhere if woken or (standing and arrived) else left
+                woken = False
                 if look:
                     continue  # more may be there, and nothing but looking tells
-                pause = self._time_left(pause)
-                if pause is not None and pause <= 0:
-                    return True
-                news = poller.poll(None if pause is None else max(1, round(pause * 1000)))
-                look = {descriptors[descriptor] for descriptor, _ in news if descriptor in descriptors}
+                if self._stop_at is not None:
+                    pause = self._time_left(pause)
+                    if pause is not None and pause <= 0:
+                        return True
+                news = dict(poller.poll(None if pause is None else max(1, round(pause * 1000))))
+                heard = {*map(descriptors.get, news)}
+                woken = None in heard  # by the only descriptor that is no socket's
+                look = {*filter(None, heard)}
         except MemoryError:  # what was being taken in is lost
             free()
             self._handing_over = self._woken = False
@@ -411,9 +417,8 @@ class IOThread:
             self._release_send_lock()
 
     def _time_left(self, pause: float | None) -> float | None:
-        """How long to wait for news, given that something is due after `pause`; 0 when the thread is to end."""
-        if self._stop_at is None:
-            return pause
+        """How long to wait for news at the end, given that something is due after `pause`; 0 when that is reached."""
+        assert self._stop_at is not None
         if not (self._outbox or self._publisher.hopeful or self._replies.hopeful):
             return 0.0
         left = max(0.0, self._stop_at - real.monotonic())
@@ -452,26 +457,32 @@ class IOThread:
 
     def _drain(self, seconds: float | None) -> float | None:
         """Send what can be sent now, for so many `seconds`. The seconds until the next try, None when nothing waits."""
-        if self._outbox or self._publisher.pause is not None:
+        outbox, publisher, replies = self._outbox, self._publisher, self._replies
+        waiting = bool(outbox)
+        if waiting or publisher.lagging:
             self._used.add(Channel.IOPUB)
-            self._publisher.hear()  # or a new subscriber misses what it could have had
-            self._publisher.flush()
-        if self._replies.pause is not None:
-            self._replies.flush()
+            publisher.hear()  # or a new subscriber misses what it could have had
+            publisher.flush()
+        if replies.waiting:
+            replies.flush()
             self._used.update(self._sockets.by_channel)
         end = None if seconds is None else real.monotonic() + seconds
-        while self._outbox:
-            if (self._wanted or (end is not None and real.monotonic() > end)) and not self._outbox.has_ahead:
+        while waiting:
+            if (self._wanted or (end is not None and real.monotonic() > end)) and outbox and not outbox.has_ahead:
                 return SOON_SECONDS
-            more = GATHER_MORE_SECONDS if self._publisher.all_lag else None
-            item = self._outbox.take(0.0 if self._stop_at is not None else more)
+            more = GATHER_MORE_SECONDS if publisher.lagging and publisher.all_lag else None
+            item = outbox.take(0.0 if self._stop_at is not None else more)
+            if item is None:
+                break
             if isinstance(item, float):
                 return item
             try:
                 spared(self._send, item)
             except MemoryError:
                 log.critical("a message is lost: there is no memory for it")
-        return min((pause for pause in (self._publisher.pause, self._replies.pause) if pause is not None), default=None)
+        if not publisher.lagging and not replies.waiting:
+            return None
+        return min(pause for pause in (publisher.pause, replies.pause) if pause is not None)
 
     def _send(self, item: Item) -> None:
         if not isinstance(item, Plain):

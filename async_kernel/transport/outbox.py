@@ -213,13 +213,15 @@ class Outbox:
             except RuntimeError:  # a signal handler of the user's has raised while its thread waited for the lock
                 pass
 
-    def take(self, patience: float | None = None) -> Item | float:
-        """The next item, or the seconds after which to ask again. There has to be one.
+    def take(self, patience: float | None = None) -> Item | float | None:
+        """The next item, or the seconds after which to ask again, or None when there is none.
 
         Text that more may join waits until it is due, or, when `patience` is given, for at least so many seconds more.
         """
         if self._ahead:
             return self._ahead.popleft()
+        if not self._items:
+            return None
         item = self._items[0]
         if isinstance(item, Text):
             if item is self._open and item.size < GATHER_CHARACTERS:

@@ -121,26 +121,27 @@ class Publisher:
         self._subscriptions: dict[tuple[int, bytes], _Subscription] = {}
         self._topics: Counter[bytes] = Counter()  # subscriptions of connections that live, by topic
         self._particular = 0  # subscriptions to something else than everything
-        self._lagging: list[_Subscription] = []
+        self.lagging: list[_Subscription] = []
+        """The subscriptions for which something waits."""
         self._doubtful = False  # there are subscriptions of which the connection was not certain
 
     @property
     def all_lag(self) -> bool:
         """Whether there are subscribers, and each of them has something waiting."""
-        return bool(self._lagging) and len(self._lagging) == len(self._subscriptions)
+        return bool(self.lagging) and len(self.lagging) == len(self._subscriptions)
 
     @property
     def pause(self) -> float | None:
         """Seconds until a subscriber is to be tried again, more than none; None when nothing waits."""
-        if not self._lagging:
+        if not self.lagging:
             return None
-        return max(FIRST_RETRY, min(one.retry for one in self._lagging) - real.monotonic())
+        return max(FIRST_RETRY, min(one.retry for one in self.lagging) - real.monotonic())
 
     @property
     def hopeful(self) -> bool:
         """Whether something waits for a subscriber that may still be reading."""
         now = real.monotonic()
-        return any(now - one.took < HOPE_SECONDS for one in self._lagging)
+        return any(now - one.took < HOPE_SECONDS for one in self.lagging)
 
     def hear(self) -> None:
         """Take in the connections that have subscribed or left. A new subscriber is welcomed, and gets the replay."""
@@ -173,8 +174,8 @@ class Publisher:
     def show(self, item: Output | Text) -> None:
         """Publish output, which is dropped for a subscriber that lags too far behind."""
         now = real.monotonic()
-        if self.all_lag and all(self._is_dropped(one, item.size, now) for one in self._lagging):
-            for one in self._lagging:  # without making a message of it
+        if self.all_lag and all(self._is_dropped(one, item.size, now) for one in self.lagging):
+            for one in self.lagging:  # without making a message of it
                 one.backlog.drop(item.parent, item.size, item.build)
             return
         frames = item.frames()
@@ -183,17 +184,17 @@ class Publisher:
 
     def flush(self) -> None:
         """Try the subscribers again whose time has come."""
-        if not self._lagging:
+        if not self.lagging:
             return
         now = real.monotonic()
-        for one in self._lagging:
+        for one in self.lagging:
             if one.retry > now:
                 continue
             while one.backlog and self._send(one.address, one.backlog.first):
                 one.backlog.sent()
                 one.took, one.pause = now, FIRST_RETRY
             one.lag(now)
-        self._lagging = [one for one in self._lagging if one.backlog]
+        self.lagging = [one for one in self.lagging if one.backlog]
 
     def _send_to_all(self, frames: Sequence[Buffer]) -> bool:
         """Send to everybody at once; False when that cannot be, and each has to be sent it."""
@@ -203,7 +204,7 @@ class Publisher:
                 self._replay.keep(frames)
                 return True
         self.recent.keep(frames)
-        return not (self._lagging or self._particular) and self._send(_EVERYBODY, frames)
+        return not (self.lagging or self._particular) and self._send(_EVERYBODY, frames)
 
     def _send_to_each(self, message: Kept, item: Output | Text | None) -> None:
         """Send to one after the other. A message that one cannot take is kept for it, or dropped if it came from
@@ -219,7 +220,7 @@ class Publisher:
                 if self._send(one.address, message.frames):
                     continue
                 one.lag(now)
-                self._lagging.append(one)
+                self.lagging.append(one)
             if item is not None and self._is_dropped(one, item.size, now):
                 one.backlog.drop(item.parent, item.size, item.build)
             else:
@@ -228,7 +229,7 @@ class Publisher:
     def _is_dropped(self, one: _Subscription, size: int, now: float) -> bool:
         """Whether output has to be dropped for `one`, once those are cut loose that keep its room for nothing."""
         while self._budget.used + size > self._budget.limit:
-            lazy = min((each for each in self._lagging if each.backlog.size), key=lambda each: each.took, default=one)
+            lazy = min((each for each in self.lagging if each.backlog.size), key=lambda each: each.took, default=one)
             if lazy is one or now - lazy.took < CUT_SECONDS:
                 break
             lazy.backlog.cut()
@@ -275,7 +276,7 @@ class Publisher:
         if one.backlog or not self._send(one.address, message.frames):
             if not one.backlog:
                 one.lag(real.monotonic())
-                self._lagging.append(one)
+                self.lagging.append(one)
             one.backlog.add(message)
 
     def _leave(self, connection: int, topic: bytes, is_last: bool) -> None:
@@ -296,7 +297,7 @@ class Publisher:
         if one is not None:
             self._particular -= bool(topic)
             one.backlog.cut()
-            self._lagging = [each for each in self._lagging if each is not one]
+            self.lagging = [each for each in self.lagging if each is not one]
 
 
 _unknown = count(-1, -1)

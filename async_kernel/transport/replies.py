@@ -53,27 +53,28 @@ class Replies:
         self._sockets = sockets
         self._limit = limit
         self._size = 0
-        self._waiting: dict[tuple[Channel, bytes], _Waiting] = {}  # by channel and identity
+        self.waiting: dict[tuple[Channel, bytes], _Waiting] = {}
+        """The clients for whom something waits, by channel and identity."""
 
     @property
     def pause(self) -> float | None:
         """Seconds until `flush` is to be called; None when nothing waits."""
-        return RETRY_SECONDS if self._waiting else None
+        return RETRY_SECONDS if self.waiting else None
 
     @property
     def hopeful(self) -> bool:
         """Whether something waits for a client that may still be reading."""
         now = real.monotonic()
-        return any(now - one.took < HOPE_SECONDS for one in self._waiting.values())
+        return any(now - one.took < HOPE_SECONDS for one in self.waiting.values())
 
     def send(self, channel: Channel, message: Sequence[Buffer]) -> None:
         """Send a message, of which the first frame names the client."""
         place = (channel, bytes(message[0]))
-        waiting = self._waiting.get(place)
+        waiting = self.waiting.get(place)
         if waiting is None:
             if self._send(channel, message):
                 return
-            waiting = self._waiting[place] = _Waiting(real.monotonic())
+            waiting = self.waiting[place] = _Waiting(real.monotonic())
         size = MESSAGE_BYTES + size_of(message)
         if self._size + size > self._limit:
             if not waiting.dropped:
@@ -85,13 +86,13 @@ class Replies:
 
     def flush(self) -> None:
         """Try to send the waiting messages again."""
-        for place, waiting in [*self._waiting.items()]:
+        for place, waiting in [*self.waiting.items()]:
             messages = waiting.messages
             while messages and self._send(place[0], messages[0]):
                 self._size -= MESSAGE_BYTES + size_of(messages.popleft())
                 waiting.took = real.monotonic()
             if not messages:
-                del self._waiting[place]
+                del self.waiting[place]
                 if waiting.dropped:
                     log.warning("%s replies on %s were dropped, which a client did not read", waiting.dropped, place[0])
 

@@ -84,7 +84,7 @@ class Wire:
     @property
     def waits(self) -> bool:
         """Whether anything waits for a subscriber."""
-        return bool(self.io._publisher._lagging)
+        return bool(self.io._publisher.lagging)
 
     def print(self, text: str, key: tuple[Message, str] = (MESSAGE, "stdout")) -> None:
         """Send text."""

@@ -60,7 +60,7 @@ class Stage:
         while not all(one.backlog for one in self.stalled):  # each takes some more while the system's buffers grow
             self.publisher.send([b"filler", PIECE])
             if all(one.backlog for one in self.stalled):
-                self.flush_until(lambda: all(one in self.stalled for one in self.publisher._lagging))
+                self.flush_until(lambda: all(one in self.stalled for one in self.publisher.lagging))
         return socket
 
     def hear_until(self, condition: Callable[[], object]) -> None:
@@ -74,7 +74,7 @@ class Stage:
 
     def flush(self) -> None:
         """Try the subscribers again, whether it is time or not."""
-        for one in self.publisher._lagging:
+        for one in self.publisher.lagging:
             one.retry = 0.0
         self.publisher.flush()
 
@@ -149,7 +149,7 @@ def test_each_gets_what_it_asked_for_while_somebody_lags_and_when_all_read(stage
     assert [stage.receive(particular)[-1] for _ in range(2)] == [b"2", b"4"]
     stage.publisher.send([b"other", b"5"])
     assert [frames[-1] for frames in stage.read_all(stalled, b"5")] == [b"3", b"4", b"5"]
-    assert not stage.publisher._lagging, "it has read all of it"
+    assert not stage.publisher.lagging, "it has read all of it"
     stage.publisher.send([b"kernel.7.stream.stdout", b"6"])
     stage.publisher.send([b"kernel.7.status", b"7"])
     for one in (everything, stalled):
@@ -216,7 +216,7 @@ def test_even_statuses_are_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch
     for _ in range(1000):
         stage.publisher.send([b"status", PIECE])
         assert stage.publisher._budget.used <= 2 * LIMIT + 20_000
-    assert stage.publisher._lagging[0].backlog, "it will be told"
+    assert stage.publisher.lagging[0].backlog, "it will be told"
 
 
 def test_one_that_leaves_while_it_lags_is_forgotten(stage: Stage) -> None:
@@ -226,7 +226,7 @@ def test_one_that_leaves_while_it_lags_is_forgotten(stage: Stage) -> None:
         stage.hear_until(lambda: stage.publisher._topics[b""] == 1)
         stage.stalled.clear()
         stage.flush()
-        assert not stage.publisher._lagging
+        assert not stage.publisher.lagging
         assert stage.publisher._budget.used == 0
     stage.publisher.send([b"status", b"end"])
     stage.read_all(healthy, b"end")
