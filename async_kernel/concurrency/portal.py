@@ -130,6 +130,9 @@ def _portal(main: bool, owned: bool) -> Portal:
     return _AsyncioPortal(asyncio.get_running_loop(), task, owned)
 
 
+_NOTHING = nullcontext()
+
+
 class _AsyncioPortal:
     def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], owned: bool) -> None:
         self.thread = threading.get_ident()
@@ -154,7 +157,7 @@ class _AsyncioPortal:
         return self._task
 
     def waiting(self) -> AbstractContextManager[object]:
-        return nullcontext()
+        return _NOTHING
 
     def event(self) -> Arrival:
         import asyncio

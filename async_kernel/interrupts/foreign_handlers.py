@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -49,7 +50,7 @@ _harmless: tuple[object, ...] = ()  # the handlers of all signals, when none of 
 def guard_handlers() -> None:
     """Guard the handlers that cells have left. That of SIGINT is not touched: libraries look whether it is Python's
     own."""
-    if threading.get_ident() == _main_ident() and not _are_harmless():
+    if threading.get_ident() == _main and not _are_harmless():
         for number in NUMBERS:
             handler = getsignal(number)
             if number != signal.SIGINT and _is_foreign(handler) and not isinstance(handler, Guarded):
@@ -59,11 +60,20 @@ def guard_handlers() -> None:
 def may_raise_here() -> bool:
     """Whether a handler that is none of ours may run, and raise, in the calling thread: an alarm's, for example, or the
     one that makes KeyboardInterrupt of SIGINT where a kernel was embedded. Takes some 2 microseconds."""
-    return threading.get_ident() == _main_ident() and not _are_harmless()
+    return threading.get_ident() == _main and not _are_harmless()
 
 
-def _main_ident() -> int | None:
-    return threading.main_thread().ident
+_main = threading.main_thread().ident
+
+
+def _note_main_thread() -> None:
+    """The thread that forks is the main thread of the child."""
+    global _main
+    _main = threading.get_ident()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_main_thread)
 
 
 def _are_harmless() -> bool:

@@ -66,17 +66,22 @@ def current_cell() -> Cell | None:
     return _current.get()
 
 
-@contextmanager
-def running(cell: Cell) -> Iterator[None]:
+class running:
     """Make `cell` the current one for the calling context, and whatever is started in it."""
-    token = _current.set(cell)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_cell", "_token")
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._cell)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
         # Tasks that outlive the cell keep it through their context: it must not keep frames alive.
-        cell.failed = None
-        cell.counted = True
+        self._cell.failed = None
+        self._cell.counted = True
 
 
 @contextmanager

@@ -24,17 +24,27 @@ CELL_SUFFIX = ".py"
 _PROCESS = os.getpid()  # once: a cell may put another function in the place of os.getpid
 
 
+_folder: tuple[str | None, str] = (None, "")
+"""What `cell_folder` gave last, and for which `tempfile.tempdir`."""
+
+
 def cell_folder() -> str:
     """The folder that this process names files of cells in: "/tmp/ipykernel_4711". It may not be there.
 
     Libraries recognise cells by this name: numba and joblib to keep caches over restarts, line_profiler and executing
     to find the source, JupyterLab's debugger to show `Cell [5]` instead of a path.
     """
+    global _folder
+    known, folder = _folder
+    if known is not None and known is tempfile.tempdir:
+        return folder
     try:
-        folder = tempfile.gettempdir()
+        parent = tempfile.gettempdir()
     except OSError:  # it has tried to write there, and the disk is full: these names need no room
-        folder = os.environ.get("TMPDIR") or os.path.sep + "tmp"
-    return os.path.join(folder, f"ipykernel_{_PROCESS}")
+        parent = os.environ.get("TMPDIR") or os.path.sep + "tmp"
+    folder = os.path.join(parent, f"ipykernel_{_PROCESS}")
+    _folder = tempfile.tempdir, folder
+    return folder
 
 
 def cell_file(code: str) -> str:
@@ -70,8 +80,10 @@ class KernelCompiler(CachingCompiler):
     def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
         """Keep the lines of a cell for tracebacks; return its file name. The empty lines at its top, which IPython has
         taken away, are there again."""
-        empty = count_empty((raw_code or "").splitlines()) - count_empty(transformed_code.splitlines())
-        name: str = super().cache("\n" * max(0, empty) + transformed_code, number, raw_code)
+        if raw_code and raw_code[0].isspace():  # else nothing was taken away
+            empty = count_empty(raw_code.splitlines()) - count_empty(transformed_code.splitlines())
+            transformed_code = "\n" * empty + transformed_code
+        name: str = super().cache(transformed_code, number, raw_code)
         self._sources.keep(name)
         return name
 
@@ -89,8 +101,11 @@ class KernelCompiler(CachingCompiler):
         """Parse the code of a cell that was cached under `filename`, or any other code. The tree knows by an attribute
         `may_call_magics` whether its code may."""
         entry: tuple[Any, ...] = linecache.cache.get(filename, ())
-        empty = count_empty(entry[2] if len(entry) > 2 else ()) - count_empty(source.splitlines())
-        tree: Any = super().ast_parse("\n" * max(0, empty) + source, filename, symbol)
+        lines = entry[2] if len(entry) > 2 else ()
+        code = source
+        if lines and lines[0][:1].isspace():
+            code = "\n" * (count_empty(lines) - count_empty(source.splitlines())) + source
+        tree: Any = super().ast_parse(code, filename, symbol)
         tree.may_call_magics = may_call_magics(source)
         parsed: ast.AST = tree
         return parsed

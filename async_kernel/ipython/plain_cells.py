@@ -60,7 +60,15 @@ class PlainCells:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._functions = TransformerManager.transform_cell, PrefilterManager.prefilter_lines
+        shell.observe(self._look_up, ["input_transformer_manager", "prefilter_manager", "input_transformers_post"])
+        shell.observe(self._look_up, ["magics_manager", "autocall"])
+        self._look_up()
         self._known = self._transformers()
+
+    def _look_up(self, change: object = None) -> None:
+        """Read the traits, now and when one is replaced: to read one takes two calls."""
+        self._traits = _Traits(self._shell)
+        self._shell.magics_manager.observe(self._look_up, ["magics", "lazy_magics"])
 
     def __contains__(self, code: str) -> bool:
         """Whether a cell is plain."""
@@ -71,8 +79,7 @@ class PlainCells:
         return _is_indented_well(code)
 
     def _transformers(self) -> tuple[Any, ...]:
-        shell = self._shell
-        static, dynamic = shell.input_transformer_manager, shell.prefilter_manager
+        static, dynamic, post = self._traits.static, self._traits.dynamic, self._traits.post
         return (
             (type(static).transform_cell, type(dynamic).prefilter_lines) == self._functions,
             "transform_cell" in vars(static),
@@ -80,7 +87,7 @@ class PlainCells:
             [*static.cleanup_transforms],
             [*static.line_transforms],
             [*static.token_transformers],
-            [*shell.input_transformers_post],
+            [*post],
             [*dynamic.transformers],
             [*dynamic.checkers],
             [*dynamic.handlers.values()],
@@ -91,13 +98,24 @@ class PlainCells:
         shell = self._shell
         match = _WORD.match(line)
         word = "" if match is None else match[0]
-        magics = shell.magics_manager
-        if shell.autocall or isinstance(shell.user_ns.get(word), (Macro, IPyAutocall)):
+        if self._traits.autocall or isinstance(shell.user_ns.get(word), (Macro, IPyAutocall)):
             return False
-        if word in magics.magics["line"] or word in magics.lazy_magics:
+        if word in self._traits.magics["line"] or word in self._traits.lazy_magics:
             return False
         shell._last_input_line = line.rstrip("\n")  # as IPython notes it
         return True
+
+
+class _Traits:
+    """What the traits of a shell hold."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.static = shell.input_transformer_manager
+        self.dynamic = shell.prefilter_manager
+        self.post = shell.input_transformers_post
+        self.autocall = shell.autocall
+        self.magics = shell.magics_manager.magics
+        self.lazy_magics = shell.magics_manager.lazy_magics
 
 
 def _is_indented_well(code: str) -> bool:

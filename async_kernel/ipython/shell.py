@@ -78,6 +78,8 @@ class Events(EventManager):
 
     def trigger(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Call the callbacks of `event`."""
+        if not self.callbacks[event]:
+            return
         super().trigger(event, *args, **kwargs)
         cell = current_cell()
         if cell is not None and isinstance(cell.failed, KeyboardInterrupt):

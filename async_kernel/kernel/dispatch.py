@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -45,8 +44,10 @@ class Answering:
     def __enter__(self) -> Self:
         self._before = take_up(self._request)
         if self._begins:
-            with suppress(MemoryError):  # it is served all the same
+            try:  # noqa: SIM105 - each request comes by: `suppress` takes three calls
                 _busy(self._request)
+            except MemoryError:  # it is served all the same
+                pass
         return self
 
     def leave(self) -> None:

@@ -50,12 +50,26 @@ def _quote(text: str) -> str:
 
 def _make_encode() -> Callable[[object], str]:
     """What `JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode` does. That makes an
-    encoder in C for each call, which takes four times as long as a status; this one is made once."""
+    encoder in C for each call, which takes four times as long as a status; these two are made once. One calls no Python
+    code: most messages have short texts only, and most of those have no layers."""
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # an interpreter without C code
         return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-    pieces = make(None, _refuse_value, _quote, None, ":", ",", False, False, False)
-    return lambda value: "".join(pieces(value, 0))
+    pieces_of_any, pieces_of_short = (
+        make(None, _refuse_value, quote, None, ":", ",", False, False, False) for quote in (_quote, _escape)
+    )
+
+    def encode(value: object) -> str:
+        pieces = pieces_of_short
+        if value.__class__ is dict:
+            for part in value.values():
+                # A text that is not short, or a container with something in it; numbers are short.
+                if part and part.__class__ is not int and (part.__class__ is not str or len(part) >= LONG_TEXT):
+                    pieces = pieces_of_any
+                    break
+        return "".join(pieces(value, 0))
+
+    return encode
 
 
 def _refuse_value(value: object) -> None:
@@ -103,8 +117,24 @@ def _read_finite(text: str) -> float:
     return number
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
-_decode_header = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_finite).decode
+def _make_decode(parse_float: Callable[[str], float] | None = None) -> Callable[[str], Any]:
+    """What `JSONDecoder(...).decode` does, which looks for white space around the value first: that takes as long as a
+    small value. Here it does so only when the text is not read from its first character to its last."""
+    decoder: Any = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=parse_float)
+    scan, decode_with_space = decoder.scan_once, decoder.decode
+
+    def decode(text: str) -> Any:
+        try:
+            value, end = scan(text, 0)
+        except StopIteration:  # no value begins here
+            return decode_with_space(text)
+        return value if end == len(text) else decode_with_space(text)
+
+    return decode
+
+
+_decode = _make_decode()
+_decode_header = _make_decode(_read_finite)
 
 
 def _fit(value: object, around: tuple[int, ...] = ()) -> Any:
@@ -196,7 +226,7 @@ class Codec:
         parts: list[Content] = []
         for name, frame in zip(("parent_header", "metadata", "content"), signed[1:], strict=True):
             try:
-                part = from_json(frame)
+                part = {} if frame == b"{}" else _decode(frame.decode())
             except (ValueError, RecursionError) as error:
                 part, problem = {}, f"The {name} of the message is not JSON: {error}"
             if not isinstance(part, dict):

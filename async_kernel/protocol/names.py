@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 __all__ = ["DELIMITER", "PROTOCOL_VERSION", "Channel", "reply_type", "topic_of"]
 
@@ -30,6 +31,7 @@ def reply_type(msg_type: str) -> str:
     return msg_type.removesuffix("_request") + "_reply"
 
 
+@lru_cache(64)
 def topic_of(kernel_id: str, msg_type: str) -> bytes:
     """The ZMQ topic of an iopub message: b"kernel.<id>.status".
 

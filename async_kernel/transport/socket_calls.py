@@ -28,6 +28,8 @@ PARTS = 7
 _send: Any = Socket.send
 _receive: Any = Socket.recv
 _get: Any = Socket.get
+_frame: Any = Frame
+_bytes, _more = _frame.bytes.__get__, _frame.more.__get__
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 _NOBLOCK = int(zmq.NOBLOCK)
 _MORE = int(zmq.SNDMORE) | _NOBLOCK
@@ -48,8 +50,8 @@ def receive(socket: zmq.Socket[bytes]) -> list[Buffer]:
             keep_heap()
             frames.append(frame.buffer)
         else:
-            frames.append(frame.bytes)
-        more = frame.more
+            frames.append(_bytes(frame))
+        more = _more(frame)
     return frames
 
 

@@ -90,7 +90,9 @@ def ip(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     lists = [static.cleanup_transforms, static.line_transforms, ip.input_transformers_post]
     lists += [dynamic.transformers, dynamic.checkers]
     before, handlers, variables = [[*each] for each in lists], {**dynamic.handlers}, {**vars(static)}
+    post = ip.input_transformers_post
     yield ip
+    ip.input_transformers_post = post
     for each, items in zip(lists, before, strict=True):
         each[:] = items
     dynamic.handlers.update(handlers)
@@ -131,6 +133,21 @@ def test_what_ipython_changes_is_not_plain(ip: Any, code: str) -> None:
     assert code not in ip._plain_cells
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("magics", {"line": {"some": None}, "cell": {}}), ("lazy_magics", {"some": ""})]
+)
+def test_a_line_that_calls_what_is_a_magic_by_now_is_not_plain(ip: Any, name: str, value: Any) -> None:
+    manager = ip.magics_manager
+    before = getattr(manager, name)
+    assert "some" in ip._plain_cells
+    setattr(manager, name, value)
+    try:
+        assert "some" not in ip._plain_cells
+    finally:
+        setattr(manager, name, before)
+    assert "some" in ip._plain_cells
+
+
 def spoil(lines: list[str]) -> list[str]:
     return [*lines, "spoiled = True\n"]
 
@@ -156,6 +173,7 @@ REGISTRATIONS: dict[str, Callable[[Any], object]] = {
     ),
     "line": lambda ip: ip.input_transformer_manager.line_transforms.append(spoil),
     "post": lambda ip: ip.input_transformers_post.append(spoil),
+    "a new list behind": lambda ip: setattr(ip, "input_transformers_post", [spoil]),
     "prefilter": lambda ip: Spoiling(shell=ip, prefilter_manager=ip.prefilter_manager, parent=ip.prefilter_manager),
     "the static manager": replace("input_transformer_manager", "transform_cell"),
     "the dynamic manager": replace("prefilter_manager", "prefilter_lines"),

@@ -116,6 +116,7 @@ def texts(outbox: Outbox) -> list[str]:
     found: list[str] = []
     while outbox:
         item = outbox.take(patience=0.0)
+        assert item is not None
         assert not isinstance(item, float)
         found.append(b"".join(map(bytes, item.message if isinstance(item, Plain) else item.frames())).decode())
     return found
@@ -126,7 +127,7 @@ def test_text_that_comes_too_late_for_its_message_is_in_the_next() -> None:
     changed: list[int] = []
     write = outbox.writer(KEY, build, None, lambda: changed.append(len(outbox)))
     write("a\n")
-    taken: list[Item | float] = []
+    taken: list[Item | float | None] = []
     opened = outbox._items[0]
     assert isinstance(opened, Text)
     opened.pieces = Interrupted(opened.pieces, lambda: taken.append(outbox.take(patience=0.0)), lambda: None)
@@ -158,9 +159,9 @@ def test_text_at_which_a_signal_handler_raises_is_not_lost() -> None:
     assert texts(outbox) == ["b\nc\n"]
 
 
-def taken_elsewhere(outbox: Outbox) -> Item | float:
+def taken_elsewhere(outbox: Outbox) -> Item | float | None:
     """What another thread takes out, which a lock that was kept keeps out."""
-    found: list[Item | float] = []
+    found: list[Item | float | None] = []
     other = threading.Thread(target=lambda: found.append(outbox.take(patience=0.0)), daemon=True)
     other.start()
     other.join(10)
