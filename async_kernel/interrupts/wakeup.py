@@ -120,9 +120,10 @@ class SignalRelay:
     def listen(self) -> None:
         """Take the wakeup descriptor from its owner, a loop that has begun to run. In another thread than the
         main one, which alone runs handlers, nothing happens."""
-        if threading.current_thread() is threading.main_thread():
-            there = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-            if there != self._writer.fileno():
+        if threading.get_ident() == threading.main_thread().ident:
+            ours = self._writer.fileno()
+            there = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+            if there != ours:
                 self._pass_on_to(there)
 
     def close(self) -> None:

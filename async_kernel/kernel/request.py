@@ -113,12 +113,14 @@ class Request:
         "_over",
         "allow_stdin",
         "checkpoint",
+        "content",
         "count",
         "end_kernel",
         "ended",
         "interrupted",
         "latest",
         "message",
+        "msg_type",
         "reason",
         "record",
         "replied",
@@ -135,6 +137,9 @@ class Request:
         end_kernel: Callable[[bool], object] = lambda restart: None,
     ) -> None:
         self.message = message
+        self.msg_type = message.header.msg_type
+        """The type of the message, for example "execute_request"."""
+        self.content = message.content
         self._outlet = outlet
         self.count = count
         self.latest = {} if latest is None else latest
@@ -150,16 +155,6 @@ class Request:
         self.checkpoint: Callable[[], None] | None = None
         self.record: Record | None = None
         self.allow_stdin = bool(message.content.get("allow_stdin", False))
-
-    @property
-    def msg_type(self) -> str:
-        """The type of the message, for example "execute_request"."""
-        return self.message.header.msg_type
-
-    @property
-    def content(self) -> Content:
-        """The content of the message."""
-        return self.message.content
 
     def is_answered_by(self, outlets: Collection[Outlet]) -> bool:
         """Whether its answers go to one of these: whether it came to their kernel."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -48,35 +48,35 @@ def _quote(text: str) -> str:
     return f'"{text}"'
 
 
-def _make_encode() -> Callable[[object], str]:
-    """What `JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode` does. That makes an
-    encoder in C for each call, which takes four times as long as a status; these two are made once. One calls no Python
-    code: most messages have short texts only, and most of those have no layers."""
+def _make_encoder(quote: Callable[[str], str]) -> Callable[[object, int], Iterable[str]]:
+    """What `JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode` does, in pieces. That makes
+    an encoder in C for each call, which takes four times as long as a status; here it is made once."""
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # an interpreter without C code
-        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-    pieces_of_any, pieces_of_short = (
-        make(None, _refuse_value, quote, None, ":", ",", False, False, False) for quote in (_quote, _escape)
-    )
-
-    def encode(value: object) -> str:
-        pieces = pieces_of_short
-        if value.__class__ is dict:
-            for part in value.values():
-                # A text that is not short, or a container with something in it; numbers are short.
-                if part and part.__class__ is not int and (part.__class__ is not str or len(part) >= LONG_TEXT):
-                    pieces = pieces_of_any
-                    break
-        return "".join(pieces(value, 0))
-
-    return encode
+        encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+        return lambda value, _: [encode(value)]
+    made: Callable[[object, int], Iterable[str]] = make(None, _refuse_value, quote, None, ":", ",", False, False, False)
+    return made
 
 
 def _refuse_value(value: object) -> None:
     raise TypeError(f"{type(value).__name__} is no type of JSON")
 
 
-_encode = _make_encode()
+_pieces = _make_encoder(_quote)
+_pieces_of_short = _make_encoder(_escape)
+"""The same for values without long texts, as those of most messages are. No function of Python's is called."""
+
+
+def _encode(value: object) -> str:
+    pieces = _pieces_of_short
+    if value.__class__ is dict:
+        for part in value.values():
+            # A text that is not short, or a container with something in it; whole numbers are short.
+            if part and part.__class__ is not int and (part.__class__ is not str or len(part) >= LONG_TEXT):
+                pieces = _pieces
+                break
+    return "".join(pieces(value, 0))
 
 
 def to_json(value: object) -> bytes:
@@ -263,9 +263,8 @@ class Codec:
 
     def header(self, msg_type: str, msg_id: str = "") -> bytes:
         """A new header frame: `{"msg_id": "4f0c…_1234_1", "msg_type": "status", "date": ..., "username": ...}`."""
-        return (
-            f'{{"msg_id":"{msg_id or self.new_id()}","msg_type":"{msg_type}","date":"{self._now()}"{self._tail}'
-        ).encode()
+        msg_id = msg_id or f"{self.session}_{os.getpid()}_{next(self._numbers)}"  # as `new_id`, without a call
+        return f'{{"msg_id":"{msg_id}","msg_type":"{msg_type}","date":"{self._now()}"{self._tail}'.encode()
 
     def new_id(self) -> str:
         """A new msg_id, unique among all kernels and their forked children: "4f0c…_1234_1"."""

@@ -412,7 +412,7 @@ class IOThread:
             if waiting and self._burst >= BURST_MESSAGES:
                 self._looks_again = True
                 pause = BATCH_SECONDS if pause is None else min(pause, BATCH_SECONDS)
-            return SOON_SECONDS if self._has_news() else pause  # see _push
+            return SOON_SECONDS if self._used and self._has_news() else pause  # see _push
         finally:
             self._release_send_lock()
 
@@ -477,12 +477,19 @@ class IOThread:
             if isinstance(item, float):
                 return item
             try:
-                spared(self._send, item)
+                self._send(item)
             except MemoryError:
-                log.critical("a message is lost: there is no memory for it")
+                self._send_spared(item)
         if not publisher.lagging and not replies.waiting:
             return None
         return min(pause for pause in (publisher.pause, replies.pause) if pause is not None)
+
+    def _send_spared(self, item: Item) -> None:
+        """Send a message for which there was no memory."""
+        try:
+            spared(self._send, item)
+        except MemoryError:
+            log.critical("a message is lost: there is no memory for it")
 
     def _send(self, item: Item) -> None:
         if not isinstance(item, Plain):

@@ -48,7 +48,20 @@ def test_the_encoder_in_c_is_where_it_is_looked_for() -> None:
 
 def test_without_c_code_it_is_that_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json.encoder, "c_make_encoder", None)
-    assert codec._make_encode()({"é": [1, None]}) == '{"é":[1,null]}'
+    assert "".join(codec._make_encoder(codec._quote)({"é": [1, None]}, 0)) == '{"é":[1,null]}'
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1}', ' {"a":1}', '{"a":1}\n', '\t{"a": 1}\r\n', "1", " 1 ", '"a"', "true", "[1, 2] "]
+)
+def test_white_space_around_a_value_is_nothing(text: str) -> None:
+    assert from_json(text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "1 2", '{"a":1}}', '{"a":1', "\xa01", "\ufeff1", "nul", "01"])
+def test_what_is_no_value_or_more_than_one_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\(char \d+\)"):
+        from_json(text.encode())
 
 
 def frames_of(header: object, *rest: object, key: bytes = KEY) -> list[bytes]:
