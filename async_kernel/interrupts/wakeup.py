@@ -114,13 +114,14 @@ class SignalRelay:
         self._behind = -1  # a duplicate of the descriptor that was there before: its owner may close it at any time
         self._nudges = self._answered = 0
         self._again: Planned | None = None  # the next nudge
+        self._main = threading.get_ident()
         self._previous = signal.signal(NUDGE, self._answer)
         watch.on(self._reader.fileno(), self._read)
 
     def listen(self) -> None:
         """Take the wakeup descriptor from its owner, a loop that has begun to run. In another thread than the
         main one, which alone runs handlers, nothing happens."""
-        if threading.get_ident() == threading.main_thread().ident:
+        if threading.get_ident() == self._main:
             ours = self._writer.fileno()
             there = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
             if there != ours:

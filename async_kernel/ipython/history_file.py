@@ -118,7 +118,8 @@ class HistoryManager(of_ipython.HistoryManager):
     @property
     def is_due(self) -> bool:
         """Whether there is as much to write as the user wants to be written at once (`db_cache_size`)."""
-        return len(self.db_input_cache) >= max(1, self.db_cache_size) or bool(self.db_output_cache)
+        inputs = self.db_input_cache
+        return bool(inputs and len(inputs) >= self.db_cache_size) or bool(self.db_output_cache)
 
     def save(self) -> bool:
         """Write the entries in memory. False, and they stay there, when the file cannot be written now."""

@@ -68,17 +68,6 @@ _pieces_of_short = _make_encoder(_escape)
 """The same for values without long texts, as those of most messages are. No function of Python's is called."""
 
 
-def _encode(value: object) -> str:
-    pieces = _pieces_of_short
-    if value.__class__ is dict:
-        for part in value.values():
-            # A text that is not short, or a container with something in it; whole numbers are short.
-            if part and part.__class__ is not int and (part.__class__ is not str or len(part) >= LONG_TEXT):
-                pieces = _pieces
-                break
-    return "".join(pieces(value, 0))
-
-
 def to_json(value: object) -> bytes:
     """`value` as one UTF-8 JSON frame.
 
@@ -88,10 +77,17 @@ def to_json(value: object) -> bytes:
     >>> to_json({"a": 1, "b": float("nan")})
     b'{"a":1,"b":"nan"}'
     """
+    pieces = _pieces_of_short
+    if value.__class__ is dict:
+        for part in value.values():
+            # A text that is not short, or a container with something in it; whole numbers are short.
+            if part and part.__class__ is not int and (part.__class__ is not str or len(part) >= LONG_TEXT):
+                pieces = _pieces
+                break
     try:
-        return _encode(value).encode()
+        return "".join(pieces(value, 0)).encode()
     except (TypeError, ValueError, RecursionError):
-        return _encode(_fit(value)).encode("utf-8", "replace")
+        return "".join(_pieces(_fit(value), 0)).encode("utf-8", "replace")
 
 
 def from_json(frame: bytes) -> Any:
@@ -239,7 +235,9 @@ class Codec:
             metadata=parts[1],
             content=parts[2],
             identities=tuple(map(bytes, frames[:split])),
-            buffers=[memoryview(frame).toreadonly() for frame in frames[split + 6 :]],
+            buffers=[memoryview(frame).toreadonly() for frame in frames[split + 6 :]]
+            if len(frames) > split + 6
+            else [],
             problem=problem,
         )
 
@@ -277,7 +275,7 @@ def _read_header(frame: bytes) -> Header:
     try:
         header = _decode_header(frame.decode())
         if b"\\u" in frame:  # there may be half a surrogate pair, which JSON can say and UTF-8 cannot
-            _encode(header).encode()
+            "".join(_pieces(header, 0)).encode()
     except (ValueError, RecursionError) as error:
         raise MalformedMessageError(f"The header of a message is not JSON: {error}") from None
     if not isinstance(header, dict):

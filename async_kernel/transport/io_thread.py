@@ -68,7 +68,7 @@ from async_kernel.system.reserve import free, spared
 from async_kernel.system.service_thread import ServiceThread
 
 from .backlog import Build, Note
-from .outbox import SOON_SECONDS, Item, Outbox, Output, Plain
+from .outbox import SOON_SECONDS, Item, Outbox, Output, Plain, plain
 from .publisher import Publisher
 from .replay import Replay
 from .replies import Replies
@@ -169,12 +169,12 @@ class IOThread:
 
     def send(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Send one message."""
-        self._outbox.put(Plain(channel, frames))
+        self._outbox.put(plain((channel, frames)))
         self._push()
 
     def put(self, channel: Channel, frames: Sequence[Buffer]) -> None:
         """Have one message leave with the next that is sent."""
-        self._outbox.put(Plain(channel, frames))
+        self._outbox.put(plain((channel, frames)))
 
     def show(self, parent: Message, frames: Sequence[Buffer], build: Build) -> None:
         """Send output of `parent` on iopub, in a burst of it with its neighbours."""
@@ -280,14 +280,15 @@ class IOThread:
                 if waits or self._has_news():
                     self._wake()
         finally:
-            self._release_send_lock()
+            if self._space_wanted:
+                self._tell_of_space()
+            self._send_lock.release()
 
-    def _release_send_lock(self) -> None:
-        if self._space_wanted:
-            self._space_wanted = False
-            with suppress(RuntimeError):  # it is free already: nobody waits any more
-                self._space_freed.release()
-        self._send_lock.release()
+    def _tell_of_space(self) -> None:
+        """Wake who waits in `_leave_sending`."""
+        self._space_wanted = False
+        with suppress(RuntimeError):  # it is free already: nobody waits any more
+            self._space_freed.release()
 
     def _wake(self) -> None:
         if not self._woken:
@@ -352,7 +353,8 @@ class IOThread:
                 if self._calls:
                     self._do_calls()
                 standing = len(self._barriers)
-                self._take_send_lock()
+                if not self._send_lock.acquire(blocking=False):
+                    self._take_send_lock()
                 try:
                     arrived, left = self._receive(everywhere if standing else look | self._used)
                 finally:
@@ -408,13 +410,16 @@ class IOThread:
         try:
             self._looks_again = False  # first: who puts something in from now on is seen below, or wakes it
             waiting = bool(self._outbox)
-            pause = self._drain(SEND_SECONDS)
+            idle = not (waiting or self._publisher.lagging or self._replies.waiting)
+            pause = None if idle else self._drain(SEND_SECONDS)
             if waiting and self._burst >= BURST_MESSAGES:
                 self._looks_again = True
                 pause = BATCH_SECONDS if pause is None else min(pause, BATCH_SECONDS)
             return SOON_SECONDS if self._used and self._has_news() else pause  # see _push
         finally:
-            self._release_send_lock()
+            if self._space_wanted:
+                self._tell_of_space()
+            self._send_lock.release()
 
     def _time_left(self, pause: float | None) -> float | None:
         """How long to wait for news at the end, given that something is due after `pause`; 0 when that is reached."""
@@ -462,7 +467,8 @@ class IOThread:
         if waiting or publisher.lagging:
             self._used.add(Channel.IOPUB)
             publisher.hear()  # or a new subscriber misses what it could have had
-            publisher.flush()
+            if publisher.lagging:
+                publisher.flush()
         if replies.waiting:
             replies.flush()
             self._used.update(self._sockets.by_channel)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from async_kernel.protocol.messages import Buffer, Message
@@ -29,6 +30,7 @@ __all__ = [
     "Output",
     "Plain",
     "Text",
+    "plain",
 ]
 
 GATHER_SECONDS = 0.02
@@ -121,6 +123,9 @@ class Plain(NamedTuple):
     channel: Channel
     message: Sequence[Buffer]
 
+
+plain: Callable[[tuple[Channel, Sequence[Buffer]]], Plain] = partial(tuple.__new__, Plain)
+"""`Plain(*fields)`, which each message needs, without a function of Python's."""
 
 Item: TypeAlias = Plain | Output | Text
 
