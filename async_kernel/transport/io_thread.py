@@ -64,7 +64,7 @@ from async_kernel.protocol.messages import Buffer, Message
 from async_kernel.protocol.names import Channel
 from async_kernel.system.heap import LARGE_BYTES, keep_heap
 from async_kernel.system.real import real
-from async_kernel.system.reserve import free, spared
+from async_kernel.system.reserve import free
 from async_kernel.system.service_thread import ServiceThread
 
 from .backlog import Build, Note
@@ -491,9 +491,10 @@ class IOThread:
         return min(pause for pause in (publisher.pause, replies.pause) if pause is not None)
 
     def _send_spared(self, item: Item) -> None:
-        """Send a message for which there was no memory."""
+        """Send a message for which there was no memory, with the reserve set free: `spared`, but for the first try."""
+        free()
         try:
-            spared(self._send, item)
+            self._send(item)
         except MemoryError:
             log.critical("a message is lost: there is no memory for it")
 

@@ -20,6 +20,7 @@ import zmq
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.messages import Buffer, Header, Message
 from async_kernel.protocol.names import Channel
+from async_kernel.system import reserve
 from async_kernel.transport import io_thread, outbox, socket_calls
 from async_kernel.transport.io_thread import OUTBOX_MESSAGES, IOThread
 from async_kernel.transport.outbox import Plain
@@ -464,6 +465,28 @@ def test_what_is_put_leaves_with_the_next_message_in_order(wire: Wire) -> None:
         wire.publish(b"idle")
     assert [receive(subscriber)[-1] for _ in range(3)] == [b"busy", b"input", b"idle"]
     assert receive(client) == [b"reply"]
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_message_without_memory_is_sent_from_the_reserve_or_lost_alone(
+    wire: Wire, failures: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    subscriber = wire.subscribe()
+    send, left = wire.io._publisher.send, iter(range(failures))
+    reserve.hold()
+
+    def short(frames: Sequence[Buffer]) -> None:
+        if next(left, None) is not None:
+            raise MemoryError
+        assert reserve._held is None, "it was set free"
+        send(frames)
+
+    monkeypatch.setattr(wire.io._publisher, "send", short)
+    wire.publish(b"first")
+    wire.publish(b"second")
+    said = [receive(subscriber)[-1] for _ in range(3 - failures)]
+    assert said == [b"first", b"second"][failures - 1 :]
+    assert len(caplog.records) == failures - 1
 
 
 def test_a_small_cell_makes_few_calls_of_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
