@@ -93,6 +93,13 @@ class Bench:
             self.portal = self.execution = None
             return True
 
+    def strand(self, thread: int) -> None:
+        """Answer what waits in the loop of a thread that is left to itself: nobody knows whether it ever goes on."""
+        for execution in self.background:
+            if execution.thread == thread and not execution.finished:
+                execution.strand()
+                self.abandon(execution)
+
     # Serving
 
     async def serve(

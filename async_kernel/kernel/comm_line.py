@@ -22,6 +22,7 @@ from async_kernel.protocol.messages import Content
 from async_kernel.system.service_thread import IDLE_SECONDS
 
 from .bench import Bench
+from .dispatch import give_up
 from .execution import Execution
 from .job import Job, State
 from .place import Place
@@ -56,6 +57,7 @@ class CommLine:
         self._changed = threading.Condition()  # its lock is over all that follows
         self._waiting: deque[Job] = deque()
         self._served: Job | None = None  # now
+        self._handed_over: Job | None = None  # the one whose rest the loop has been given and has not begun
         self._turn: Job | None = None  # whose turn it is, while it waits for the one that is being served
         self._freed: Callable[[], object] = lambda: None
         self._heard = 0.0  # when the loop has last shown that it runs callbacks, or a message was done
@@ -122,9 +124,14 @@ class CommLine:
             self._waiting.remove(job)
             return True
 
-    def leave(self, execution: Execution) -> None:
-        """Go on without `execution`, whose thread is left to itself."""
-        if (served := self._served) is not None and served.execution is execution:
+    def leave_loop(self, thread: int) -> None:
+        """Go on without what is being served in the loop of a thread that is left to itself."""
+        served = self._served
+        if served is None:
+            return
+        if served is self._handed_over:
+            self._strand(served)
+        elif served.execution is not None and served.execution.thread == thread:
             self._done(served)
 
     def close(self) -> None:
@@ -164,6 +171,7 @@ class CommLine:
 
     async def _finish(self, job: Job, rest: Coroutine[Any, Any, Content | None]) -> None:
         """Await the rest of a message that the thread began."""
+        self._handed_over = None
         try:
             await self._bench.finish(job, rest)
         finally:
@@ -233,9 +241,18 @@ class CommLine:
             if rest is None:
                 self._done(job)
         if rest is not None:
+            self._handed_over = job
             go_on = partial(spawn_task, partial(self._finish, job, rest))
             if not self._bench.call(self._bench.context.copy().run, go_on):
                 rest.close()
+                self._strand(job)
+
+    def _strand(self, job: Job) -> None:
+        """End a message whose rest no loop will serve."""
+        self._handed_over = None
+        job.request.interrupted = True  # should the loop go on after all, its end is nothing to report
+        give_up(job.request, RuntimeError("Its loop has ended, or stands in a call that nothing ends."))
+        self._done(job)
 
     def _leave_thread(self, job: Job, execution: Execution) -> None:
         """Leave the thread that serves `job` to itself, and go on in another."""

@@ -146,6 +146,13 @@ class Execution(Target):
             reason = f"{self.request.reason} The cell is left to itself: it stands in a call that nothing ends."
             give_up(self.request, KeyboardInterrupt(reason.strip()))
 
+    def strand(self) -> None:
+        """Give up on it with its loop, whose thread is left to itself: see `leave`."""
+        self.finished = True
+        self.mark_interrupted()
+        reason = "Its loop is left to itself: another cell there stands in a call that nothing ends."
+        give_up(self.request, KeyboardInterrupt(reason))
+
     def when_overdue(self, move: Callable[[Execution], None]) -> None:
         """Call `move(self)` when a thread that was given up has had its time to come back."""
         later(RETURN_SECONDS, move, self)

@@ -226,7 +226,8 @@ class Lane:
     def _go_elsewhere(self, execution: Execution) -> None:
         """Have the lane served by another thread; the one that served it ends when its call does."""
         if self.bench.give_up(execution):
-            self._comms.leave(execution)
+            self.bench.strand(execution.thread)
+            self._comms.leave_loop(execution.thread)
             if self._serve_elsewhere is not None:
                 self._serve_elsewhere(self)
 

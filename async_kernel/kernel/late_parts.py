@@ -14,11 +14,12 @@ __all__ = ["LateParts"]
 class LateParts:
     """The parts, once they are there. All methods may be called from any thread.
 
-    `ready` is set when they have come; `failure` is the reason why they never will.
+    `ready` is set when they have come; `failure` is the reason why they never will; `known` is set in both cases.
     """
 
     def __init__(self) -> None:
         self.ready = threading.Event()
+        self.known = threading.Event()
         self.given: Parts | None = None
         self.failure: BaseException | None = None
         self.banner: str | None = None
@@ -29,10 +30,12 @@ class LateParts:
         self.given = parts
         self.banner = parts.interpreter.banner
         self.ready.set()
+        self.known.set()
 
     def fail(self, error: BaseException) -> None:
         """They will never come, because of `error`."""
         self.failure = error
+        self.known.set()
 
     def get(self) -> Parts:
         """The parts. RequestError before there are any."""

@@ -42,7 +42,7 @@ def make_orders(
         Order.AT_ONCE: _AtOnce(answered),
         # Its requests are rare. Who deletes a subshell counts the threads, as ipykernel's own test does.
         Order.CONTROL: ServiceQueue("control", linger=0.0),
-        Order.DEBUG: ServiceQueue("debug requests", before=parts.ready.wait),
+        Order.DEBUG: ServiceQueue("debug requests", before=parts.known.wait),
         Order.IN_ORDER: _InOrder(shells, detached),
         Order.COMM: _Comms(shells, parts),
         Order.ASIDE: _Asides(shells),

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from datetime import date
 from typing import NamedTuple
 
 from .real import real
@@ -32,9 +33,15 @@ __all__ = [
 
 assert sys.platform != "win32"
 
-PS = ("/bin/ps", "-A", "-o", "pid=,ppid=,stat=,lstart=")
+PS = ("/bin/ps", "-A", "-o", "pid=", "-o", "ppid=", "-o", "stat=", "-o", "lstart=")
+"""An option for each column: behind "=" POSIX takes all that follows, commas too, for the title of one."""
+
+PS_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC0"}
+"""English names of months, and times without the hour that comes twice when summer ends."""
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 HANGUP = int(signal.SIGHUP)
 
@@ -259,7 +266,7 @@ def _run_ps() -> str:
     reader, writer = real.pipe()
     try:
         actions = [(os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
-        pid = real.posix_spawn(PS[0], PS, {"LC_ALL": "C"}, file_actions=actions)
+        pid = real.posix_spawn(PS[0], PS, PS_ENVIRONMENT, file_actions=actions)
     except BaseException:
         real.close(reader)
         raise
@@ -272,8 +279,8 @@ def _run_ps() -> str:
 
 
 def parse_ps(text: str) -> Iterable[Process]:
-    """The processes in the output of `ps -A -o pid=,ppid=,stat=,lstart=` in the locale C. It has no session ids on all
-    systems: they are asked of the system, and so are those of groups."""
+    """The processes in the output of `PS` in `PS_ENVIRONMENT`. It has no session ids on all systems: they are asked of
+    the system, and so are those of groups."""
     for line in text.splitlines():
         pid, parent, state, _, month, day, clock, year = line.split()
         try:
@@ -286,6 +293,7 @@ def parse_ps(text: str) -> Iterable[Process]:
 
 
 def _seconds(year: int, month: int, day: int, clock: str) -> int:
-    """A local time in seconds since 1970."""
+    """A time in UTC in seconds since 1970."""
     hour, minute, second = map(int, clock.split(":"))
-    return int(real.mktime((year, month, day, hour, minute, second, 0, 0, -1)))
+    days = date(year, month, day).toordinal() - EPOCH_DAY
+    return ((days * 24 + hour) * 60 + minute) * 60 + second

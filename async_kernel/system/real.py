@@ -36,7 +36,6 @@ class _Real:
 
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
-    mktime = staticmethod(time.mktime)
     time = staticmethod(time.time)  # the last of its module, whose name it takes
     lock = staticmethod(_thread.allocate_lock)
 

@@ -7,6 +7,7 @@ that are or-ed as such, warnings about deprecated options. Nothing here waits.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import ENOMEM
 from typing import Any
 
 import zmq
@@ -71,7 +72,25 @@ def keep(buffer: Buffer) -> Buffer:
 
 
 def send(socket: zmq.Socket[bytes], frames: Sequence[Buffer]) -> None:
-    """Send a message as a whole, or not at all: `zmq.Again`, when it is refused, is raised at the first frame."""
-    for frame in frames[:-1]:
-        _send(socket, frame, _MORE)
-    _send(socket, frames[-1], _NOBLOCK)
+    """Send a message as a whole, or not at all: `zmq.Again`, when it is refused, is raised at the first frame.
+
+    MemoryError when there is no memory for it: libzmq says so with an errno, which nobody looks for, and in the middle
+    of a message, whose begin the next one would then be taken for. So what is large has been copied before.
+    """
+    try:
+        if len(frames) > PARTS or len(frames[-1]) >= LARGE_BYTES:  # its content is the last, or has buffers behind it
+            frames = [_own(frame) for frame in frames]
+        for frame in frames[:-1]:
+            _send(socket, frame, _MORE)
+        _send(socket, frames[-1], _NOBLOCK)
+    except zmq.ZMQError as error:
+        if error.errno == ENOMEM:
+            raise MemoryError from error
+        raise
+
+
+def _own(frame: Buffer) -> Any:
+    """A large frame in ZMQ's memory, from which sending it copies nothing."""
+    if isinstance(frame, Frame) or memoryview(frame).nbytes < LARGE_BYTES:
+        return frame
+    return Frame(frame, copy=True)

@@ -157,3 +157,41 @@ def test_a_subshell_in_use_can_be_deleted_and_the_kernel_lives(kernel: KernelDri
     kernel.finish(running).ok()
     assert listed(kernel) == []
     assert kernel.execute("'well'").ok().result == "'well'"
+
+
+WAITING = """
+import comm, {library}, time
+heard = []
+channel = comm.create_comm(target_name="front end", comm_id="one")
+
+@channel.on_msg
+async def listen(message):
+    heard.append(message["content"]["data"])
+    if heard[-1] == "wait":
+        await {library}.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_callback_that_waits_in_a_loop_which_is_left_keeps_nobody_waiting(
+    kernel: KernelDriver, subshell: str, when: str
+) -> None:
+    """The message came before the call that nothing ends: its callback waits in the loop. Or meanwhile: what is left of
+    it has been handed over to the loop, and does not begin."""
+    header = {"subshell_id": subshell}
+
+    def tell(data: str) -> str:
+        return kernel.send("comm_msg", {"comm_id": "one", "data": data}, header=header)
+
+    kernel.execute(WAITING.format(library=kernel.library), header=header).ok()
+    first = f"while not heard: await {kernel.library}.sleep(0.01)\n" if when == "before" else ""
+    cell = kernel.start_until_printed(f"print('in')\n{first}time.sleep(20)", "in", header=header)
+    waits = tell("wait")
+    if when == "before":
+        kernel.execute(f"while not heard: await {kernel.library}.sleep(0.01)").ok()
+    kernel.execute("time.sleep(0.2)").ok()  # it stands in the call; or a thread has handed the message over: none sees
+    kernel.send("interrupt_request", channel="control", header=header)
+    assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
+    assert kernel.published(waits)[-1]["content"] == {"execution_state": "idle"}
+    assert kernel.published(tell("next"))[-1]["content"] == {"execution_state": "idle"}
+    assert kernel.execute("heard[-1]", header=header).ok().result == "'next'"

@@ -86,6 +86,12 @@ class TestFailure:
         thread.join(DEADLINE)
         assert not thread.is_alive()
 
+    def test_a_debug_request_gets_the_error(self, failing: Harness) -> None:
+        before = failing.send("debug_request", {"command": "initialize"})
+        self.fail(failing)
+        self.check(failing, before)
+        self.check(failing, failing.send("debug_request", {"command": "initialize"}))
+
     def test_a_shutdown_ends_it(self, failing: Harness) -> None:
         thread = self.fail(failing)
         assert failing.ask("shutdown_request", {"restart": False})["status"] == "ok"

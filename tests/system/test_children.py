@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,28 @@ def listed(way: str) -> set[Process]:
     if way == "proc":
         return set(list_processes())
     ps = ["ps", *processes.PS[1:]]
-    env = {**os.environ, "LC_ALL": "C"}
+    env = {**os.environ, **processes.PS_ENVIRONMENT}
     return set(parse_ps(subprocess.run(ps, check=True, capture_output=True, text=True, env=env).stdout))
 
 
 def test_ps_says_when_a_process_was_started() -> None:
     [process] = parse_ps(f"{os.getpid()} 1 S    Sun Nov  9 09:13:57 2025\n")
-    assert process.started == time.mktime((2025, 11, 9, 9, 13, 57, 0, 0, -1))
+    assert process.started == datetime(2025, 11, 9, 9, 13, 57, tzinfo=UTC).timestamp()
+
+
+def test_ps_says_it_for_every_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not os.access(processes.PS[0], os.X_OK):
+        pytest.skip("there is no ps on this machine")
+    monkeypatch.setenv("TZ", "XYZ+5")
+    time.tzset()
+    try:
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+            [found] = [one for one in parse_ps(processes._run_ps()) if one.pid == child.pid]
+            assert abs(found.started - time.time()) < 60
+            child.kill()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("way", ["proc", "ps"])
