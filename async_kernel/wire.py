@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from async_kernel.errors import ProtocolError
+from async_kernel.errors import NoThreadError, ProtocolError
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.messages import Buffer, Message
@@ -97,7 +97,11 @@ class Wire:
     def start(self, accept: Accept) -> None:
         """Begin to move messages: give those that arrive to `accept`."""
         self._accept = accept
-        self.transport.start()
+        try:
+            self.transport.start()
+        except NoThreadError:
+            self._accept = None  # nothing has begun: there are only sockets to close
+            raise
 
     def remove_files(self) -> None:
         """Remove the files that go with the kernel. Any thread; a second call does nothing."""

@@ -112,7 +112,7 @@ class Debugger:
         if session is None or not self._stopped:
             return
         self._was_resumed = True  # a loop would stop at its breakpoint again before the interrupt gets there
-        for path in self._breakpoints:
+        for path in list(self._breakpoints):  # a debug_request may change them meanwhile
             session.client.send("setBreakpoints", {"source": {"path": path}, "breakpoints": []})
         for thread in list(self._stopped):
             session.client.send("continue", {"threadId": thread})

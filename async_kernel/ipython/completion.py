@@ -182,8 +182,11 @@ def is_complete(shell: Any, code: str, place: Place = Place.IN_TURN) -> Content:
     With `place` APART the input transformers that the user has added have no say.
     """
     try:
-        check = TransformerManager().check_complete if place is Place.APART else shell.check_complete
-        status, indent = check(code)
+        if place is Place.APART:
+            status, spaces = TransformerManager().check_complete(code)
+            indent = " " * (spaces or 0)
+        else:
+            status, indent = shell.check_complete(code)
     except (Exception, KeyboardInterrupt):
         return {"status": "unknown"}
     return {"status": status, "indent": indent} if status == "incomplete" else {"status": status}

@@ -320,7 +320,7 @@ class ZMQInteractiveShell(InteractiveShell, NamesParents):
             raise KeyboardInterrupt from None
         finally:
             self.user_ns["_exit_code"] = command.status
-        if self.system_raise_on_error and command.status != 0:
+        if getattr(self, "system_raise_on_error", False) and command.status != 0:  # which came with a later IPython
             from subprocess import CalledProcessError
 
             raise CalledProcessError(command.status, cmd)

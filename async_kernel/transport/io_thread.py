@@ -234,9 +234,9 @@ class IOThread:
         """Have the I/O thread send; while more than `most` messages wait, wait for that, for a while."""
         self._wake()
         end = real.monotonic() + PATIENCE_SECONDS
-        while len(self._outbox) > most:
-            self._space_wanted = True
-            if not self._space_freed.acquire(timeout=max(0.0, end - real.monotonic())):
+        while True:
+            self._space_wanted = True  # before the look: who makes space right after it then tells
+            if len(self._outbox) <= most or not self._space_freed.acquire(timeout=max(0.0, end - real.monotonic())):
                 return
 
     def _push_alone(self, most: float) -> None:
@@ -447,7 +447,8 @@ class IOThread:
             if channel not in channels:
                 continue
             if channel is Channel.IOPUB:
-                self._publisher.hear()
+                if self._publisher.hear():
+                    left.add(channel)
                 continue
             for _ in range(READ_AT_ONCE):
                 if not has_arrivals(socket):

@@ -60,6 +60,9 @@ FIRST_RETRY, LAST_RETRY = 0.001, 0.1
 """Seconds between two tries of a full subscriber, doubled from the first to the last. A publishing socket always
 says that it can be written to, so there is nothing to wait on."""
 
+NEWS_AT_ONCE = 200
+"""Subscriptions and their ends that are taken in before others get their turn."""
+
 CUT_SECONDS = 10.0
 """A subscriber that has taken nothing for so long is cut loose when another one needs the room of its backlog."""
 
@@ -124,6 +127,8 @@ class Publisher:
         self.lagging: list[_Subscription] = []
         """The subscriptions for which something waits."""
         self._doubtful = False  # there are subscriptions of which the connection was not certain
+        self._noisy = False  # so is each that comes before the socket has no more news
+        self._unwelcomed = False  # there are some among these
 
     @property
     def all_lag(self) -> bool:
@@ -143,28 +148,37 @@ class Publisher:
         now = real.monotonic()
         return any(now - one.took < HOPE_SECONDS for one in self.lagging)
 
-    def hear(self) -> None:
-        """Take in the connections that have subscribed or left. A new subscriber is welcomed, and gets the replay."""
-        noisy = doubtful = False
-        while has_arrivals(self._socket):
+    def hear(self) -> bool:
+        """Take in the connections that have subscribed or left. A new subscriber is welcomed, and gets the replay.
+
+        Returns whether more news may wait. Subscriptions need no key: a stranger who sends them without end keeps the
+        thread for a share of its time only.
+        """
+        for _ in range(NEWS_AT_ONCE):
+            if not has_arrivals(self._socket):
+                break
             frame = self._socket.recv(zmq.NOBLOCK, copy=False)
             news = bytes(frame.buffer)
             kind, topic = news[:1], news[1:]
-            noisy = noisy or kind not in (_JOINS, _LEAVES)
-            if noisy:
+            self._noisy = self._noisy or kind not in (_JOINS, _LEAVES)
+            if self._noisy:
                 self._subscribe_last(_DOUBTFUL)
             if kind == _JOINS:
                 self._topics[topic] += 1  # also of topics that are not served: their end is told like all others
-                if noisy:
-                    doubtful = True
+                if self._noisy:
+                    self._unwelcomed = True
                 else:
                     self._join(_connection(frame), topic)
             elif kind == _LEAVES:
-                self._leave(_connection(frame), topic, is_last=not noisy)
+                self._leave(_connection(frame), topic, is_last=not self._noisy)
             self._socket.send(_TO_NOBODY, zmq.NOBLOCK)
-        if doubtful:
-            self._doubtful = True
+        else:
+            return True
+        self._noisy = False
+        if self._unwelcomed:
+            self._unwelcomed, self._doubtful = False, True
             self._send_and_lose(self._welcome(b""))
+        return False
 
     def send(self, frames: Sequence[Buffer]) -> None:
         """Publish a message that is never dropped."""

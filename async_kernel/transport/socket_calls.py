@@ -74,12 +74,12 @@ def keep(buffer: Buffer) -> Buffer:
 def send(socket: zmq.Socket[bytes], frames: Sequence[Buffer]) -> None:
     """Send a message as a whole, or not at all: `zmq.Again`, when it is refused, is raised at the first frame.
 
-    MemoryError when there is no memory for it: libzmq says so with an errno, which nobody looks for, and in the middle
-    of a message, whose begin the next one would then be taken for. So what is large has been copied before.
+    MemoryError when there is no memory for it. libzmq says that with an errno, and in the middle of a message, which
+    the next one would then be taken for the rest of. So the memory for what is large is asked for before.
     """
     try:
         if len(frames) > PARTS or len(frames[-1]) >= LARGE_BYTES:  # its content is the last, or has buffers behind it
-            frames = [_own(frame) for frame in frames]
+            _ask_for_memory(frames)
         for frame in frames[:-1]:
             _send(socket, frame, _MORE)
         _send(socket, frames[-1], _NOBLOCK)
@@ -89,8 +89,9 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[Buffer]) -> None:
         raise
 
 
-def _own(frame: Buffer) -> Any:
-    """A large frame in ZMQ's memory, from which sending it copies nothing."""
-    if isinstance(frame, Frame) or memoryview(frame).nbytes < LARGE_BYTES:
-        return frame
-    return Frame(frame, copy=True)
+def _ask_for_memory(frames: Sequence[Buffer]) -> None:
+    """MemoryError when there is none for a large frame. (To copy it into a `Frame` here would be surer; but that loses
+    exceptions of signal handlers.)"""
+    for frame in frames:
+        if not isinstance(frame, Frame) and (size := memoryview(frame).nbytes) >= LARGE_BYTES:
+            bytes(size)

@@ -8,6 +8,7 @@ import pytest
 
 from async_kernel.errors import RequestError, UsageError
 from async_kernel.ipython.shell_settings import set_attributes, shell_attributes
+from async_kernel.kernel.place import Place
 
 from .harness import Ran, Shell
 
@@ -73,6 +74,7 @@ def test_inspection(cells: Callable[..., Ran], shell: Shell) -> None:
 )
 def test_completeness(shell: Shell, code: str, reply: dict[str, str]) -> None:
     assert shell.interpreter.is_complete(code) == reply
+    assert shell.interpreter.is_complete(code, Place.APART) == reply
 
 
 def test_history(cells: Callable[..., Ran], shell: Shell) -> None:

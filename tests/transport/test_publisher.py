@@ -280,6 +280,25 @@ def test_a_topic_that_is_too_long_ends_its_connection(stage: Stage) -> None:
     watch.close(0)
 
 
+def test_a_stranger_that_never_stops_is_heard_in_shares(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger, more = stage.connect(zmq.XSUB), b"\x01more"
+    stranger.send(b"\x01first")
+    stage.hear_until(lambda: stage.publisher._topics)
+
+    def arrives(socket: zmq.Socket[bytes]) -> bool:
+        """There is always news, as of one who is faster than we."""
+        stranger.send(more)
+        return bool(stage.socket.poll(round(DEADLINE * 1000)))
+
+    with monkeypatch.context() as fast:
+        fast.setattr(module, "has_arrivals", arrives)
+        assert stage.publisher.hear()
+    assert stage.publisher._topics.total() <= 1 + module.NEWS_AT_ONCE
+    subscriber = stage.subscribe()
+    stage.publisher.send([b"topic", b"text"])
+    assert stage.receive(subscriber) == [b"topic", b"text"]
+
+
 def test_noise_of_a_stranger_takes_no_subscription_away(stage: Stage) -> None:
     """The socket takes noise for news of the next subscriber when both are there to be read."""
     noise = stage.connect(zmq.XSUB)

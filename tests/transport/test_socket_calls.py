@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -116,3 +118,31 @@ def test_parts_of_json_are_bytes_however_many_identities_there_are(
     message = make_codec().decode(arrived(kernel))
     assert message.content == content
     assert all(type(identity) is bytes for identity in message.identities)
+
+
+NO_MEMORY = """
+import resource
+import zmq
+from async_kernel.transport.socket_calls import receive, send
+
+context = zmq.Context()
+sender, receiver = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+sender.bind("inproc://pair")
+receiver.connect("inproc://pair")
+large = b"x" * (48 << 20)
+with open("/proc/self/statm") as file:
+    size = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (20 << 20), resource.RLIM_INFINITY))
+try:
+    send(sender, [b"one", b"head", large])
+except MemoryError:
+    print("MemoryError")
+send(sender, [b"two", b"head"])
+print(receive(receiver))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of a process is read from /proc")
+def test_a_message_without_memory_leaves_nothing_behind() -> None:
+    ran = subprocess.run([sys.executable, "-c", NO_MEMORY], capture_output=True, text=True, timeout=60)
+    assert ran.stdout == "MemoryError\n[b'two', b'head']\n", ran.stderr
