@@ -46,16 +46,17 @@ class WarmProvisioner(LocalProvisioner):
             self.log.warning("The kernel starts cold: %s.", error)
             return await super().launch_kernel(cmd, **kwargs)
         pool = pool_for(self.kernel_spec.argv)
-        standby = pool.take()
         process: subprocess.Popen[bytes] | None = None
-        if standby is not None:
-            try:
-                with ExitStack() as opened:
-                    hand_over(standby, launch.job(), launch.descriptors(opened))
-                process = standby.process
-            except NotWarmError as error:
-                pool.clear()  # the others are like it
-                self.log.warning("The kernel starts cold: %s.", error)
+        try:
+            with ExitStack() as opened:
+                job, descriptors = launch.job(), launch.descriptors(opened)  # before one is taken, which nobody had
+                standby = pool.take()
+                if standby is not None:
+                    hand_over(standby, job, descriptors)
+                    process = standby.process
+        except NotWarmError as error:
+            pool.clear()  # the others are like it
+            self.log.warning("The kernel starts cold: %s.", error)
         if process is None:
             await super().launch_kernel(cmd, **kwargs)
             process = self.process
@@ -108,7 +109,14 @@ class Launch:
         }
 
     def descriptors(self, opened: ExitStack) -> list[int]:
-        """The standard descriptors of the kernel. Its stdin is a pipe that nobody writes to, as in jupyter_client."""
+        """The standard descriptors of the kernel. Its stdin is a pipe that nobody writes to, as in jupyter_client.
+        NotWarmError where they cannot be had."""
+        try:
+            return self._descriptors(opened)
+        except (OSError, AttributeError) as error:  # there are no more, or a stream has none
+            raise NotWarmError(f"its standard streams cannot be passed on ({error})") from error
+
+    def _descriptors(self, opened: ExitStack) -> list[int]:
         stdin, writer = os.pipe()
         os.close(writer)
         opened.callback(os.close, stdin)

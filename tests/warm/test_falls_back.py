@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -73,6 +74,21 @@ def test_one_that_does_not_answer(
     assert is_cold_and_well(start(standbys=0))
     assert ready.process.returncode == -signal.SIGKILL
     assert "did not answer" in log[-1]
+
+
+def test_streams_that_cannot_be_passed_on(
+    filled: WarmDriver, start: StartWarm, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ready process is not taken for nothing: nobody would end it."""
+
+    def fail(launch: Launch, opened: object) -> list[int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(Launch, "_descriptors", fail)
+    ready = filled.pool.ready[0]
+    assert is_cold_and_well(start(standbys=0))
+    assert "cannot be passed on" in log[-1]
+    wait_until(lambda: ready.process.returncode is not None, "its exit status")
 
 
 def stranger(answer: Callable[[socket.socket], None]) -> Standby:
