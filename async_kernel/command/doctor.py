@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from os.path import realpath
 from typing import Any
 
 from async_kernel.kernelspec.listing import Found, find_all, settings_or_none
@@ -137,7 +138,7 @@ def _start(spec: Found, report: Report) -> None:
             output = _prefix(client)
             facts["one cell"] = _milliseconds(asked)
             facts["sys.prefix"] = output
-            if spec.owner and output != spec.owner:
+            if spec.owner and realpath(output) != realpath(spec.owner):
                 what = f"The kernel runs in {output}, but its spec belongs to {spec.owner}."
                 report.problems.append(Problem(what, f"{_python_of(spec)} -m async_kernel -a {spec.name} --fullpath"))
         except Exception as error:  # whatever a client library raises, it is the finding

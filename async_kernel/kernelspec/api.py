@@ -189,11 +189,15 @@ def remove(command: Remove, surroundings: Surroundings | None = None) -> list[Re
     return found
 
 
-def owner_of(folder: Path, spec: KernelSpec) -> str:
+def owner_of(folder: Path, spec: KernelSpec, here: Surroundings) -> str:
     """The prefix of the environment that a spec belongs to, empty where it belongs to whoever starts it.
 
     It is that of the interpreter in argv; for a bare "python", the environment whose kernels folder holds the spec.
+    This interpreter knows its prefix, which its path need not tell: it may be a link from elsewhere, as Homebrew's and
+    those of version managers are. (The files are not compared: an environment's python is a link to another's.)
     """
+    if spec.argv[0] == here.executable:
+        return here.prefix
     prefix = prefix_of(spec.argv[0])
     if prefix:
         return prefix
@@ -213,7 +217,7 @@ def _check_traits(settings: Settings) -> None:
 
 def _refuse_another(folder: Path, here: Surroundings) -> None:
     try:
-        owner = owner_of(folder, store.read(folder))
+        owner = owner_of(folder, store.read(folder), here)
     except SpecError:
         return  # unreadable: not ours, which the store refuses
     if owner and Path(owner).resolve() != Path(here.prefix).resolve():

@@ -126,7 +126,7 @@ def _found(folder: Path, seen: set[str], here: Surroundings) -> Found:
     except SpecError as error:
         return Found(name, folder, None, wins, "", error.message, "")
     interpreter = _interpreter(spec.argv[0], here)
-    owner = owner_of(folder, spec)
+    owner = owner_of(folder, spec, here)
     problem = "" if interpreter else f"{spec.argv[0]} is gone"
     if not problem and runs_async_kernel(spec.argv):
         problem = _misunderstood(spec) or ("" if _has_async_kernel(interpreter, here) else _LACKING.format(interpreter))

@@ -89,6 +89,14 @@ def test_a_spec_of_another_environment_is_not_replaced_unasked(
     assert add(here, "--user", "--replace").spec == store.read(folder)
 
 
+def test_an_interpreter_that_is_reached_by_a_link_from_elsewhere_replaces_its_own_spec(here: Surroundings) -> None:
+    """Homebrew's, for one: `/opt/homebrew/bin/python3` is a link, and `sys.prefix` lies in its cellar."""
+    linked = here._replace(executable="/opt/homebrew/bin/python3")
+    first = add(linked, "--user").spec
+    assert first.argv[0] == linked.executable
+    assert add(linked, "--user").spec == first
+
+
 def test_a_spec_in_another_environments_own_folder_belongs_to_it(here: Surroundings, tmp_path: Path) -> None:
     other = make_environment(tmp_path / "other")
     add(here._replace(prefix=str(other), executable=str(other / "bin/python"), data=str(other)))
