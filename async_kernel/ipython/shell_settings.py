@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from traitlets import HasTraits, TraitError
@@ -27,6 +28,11 @@ def shell_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _in_home(value: Any) -> Any:
+    """A path that begins with the user's home by its sign: shells leave that in `--name=~/x`, and read no specs."""
+    return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~") else value
+
+
 def config_sections(
     shell_class: type[HasTraits], attributes: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
@@ -41,14 +47,14 @@ def config_sections(
     sections.setdefault(shell_class.__name__, {}).update({name: own[name] for name in own if name in traits})
     sections.setdefault("HistoryManager", {}).update(
         {
-            path.removeprefix("history."): value
+            path.removeprefix("history."): _in_home(value)
             for path, value in attributes.items()
             if value is not None and path.startswith("history.")
         }
     )
     folder = attributes.get("kernel.profile_dir")
     if folder is not None:
-        sections.setdefault("ProfileDir", {})["location"] = folder
+        sections.setdefault("ProfileDir", {})["location"] = _in_home(folder)
     return sections, {name: value for name, value in own.items() if name not in traits}
 
 

@@ -45,7 +45,7 @@ class Found(NamedTuple):
     @property
     def dead(self) -> bool:
         """Whether its interpreter is gone."""
-        return self.spec is not None and not self.interpreter
+        return self.spec is not None and not self.interpreter and not _is_elsewhere(self.spec)
 
     def as_dict(self) -> dict[str, Any]:
         """Its entry in `async-kernel list --json`."""
@@ -127,6 +127,8 @@ def _found(folder: Path, seen: set[str], here: Surroundings) -> Found:
         return Found(name, folder, None, wins, "", error.message, "")
     interpreter = _interpreter(spec.argv[0], here)
     owner = owner_of(folder, spec, here)
+    if not interpreter and _is_elsewhere(spec):
+        return Found(name, folder, spec, wins, "", _misunderstood(spec), owner)
     problem = "" if interpreter else f"{spec.argv[0]} is gone"
     if not problem and runs_async_kernel(spec.argv):
         problem = _misunderstood(spec) or ("" if _has_async_kernel(interpreter, here) else _LACKING.format(interpreter))
@@ -134,6 +136,14 @@ def _found(folder: Path, seen: set[str], here: Surroundings) -> Found:
 
 
 _LACKING = "{} cannot import async_kernel"
+
+
+def _is_elsewhere(spec: KernelSpec) -> bool:
+    """Whether the gateway starts its interpreter on another host, of which nothing is known here."""
+    try:
+        return runs_async_kernel(spec.argv) and spec.settings().attributes.get("gateway.way") == "ssh"
+    except UsageError:
+        return False
 
 
 def _misunderstood(spec: KernelSpec) -> str:

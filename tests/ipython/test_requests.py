@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from async_kernel.errors import RequestError, UsageError
-from async_kernel.ipython.shell_settings import set_attributes, shell_attributes
+from async_kernel.ipython.shell_settings import config_sections, set_attributes, shell_attributes
 from async_kernel.kernel.place import Place
 
 from .harness import Ran, Shell
@@ -118,3 +120,11 @@ def test_settings(shell: Shell) -> None:
 
 def test_the_banner_names_ipython(shell: Shell) -> None:
     assert "IPython" in shell.interpreter.banner
+
+
+def test_a_home_in_a_path_is_the_users() -> None:
+    """bash leaves the ~ of `--profile_dir=~/x` as it is, and in a spec no shell reads it at all."""
+    given = {"kernel.profile_dir": "~/profile", "history.hist_file": "~/history.sqlite", "history.enabled": True}
+    sections, _ = config_sections(InteractiveShell, given)
+    assert sections["ProfileDir"]["location"] == str(Path.home() / "profile")
+    assert sections["HistoryManager"] == {"hist_file": str(Path.home() / "history.sqlite"), "enabled": True}

@@ -69,6 +69,16 @@ def test_a_spec_of_a_deleted_environment_is_dead(here: Surroundings, tmp_path: P
     assert found.owner == str(other)
 
 
+def test_an_interpreter_on_another_host_is_not_gone(here: Surroundings) -> None:
+    """The spec was edited to name a path of the host on which a gateway starts it."""
+    file = add(here, "mine", "--user", "--gateway=ssh") / "kernel.json"
+    spec = json.loads(file.read_text())
+    spec["argv"][0] = "/of/the/host/bin/python"
+    file.write_text(json.dumps(spec))
+    (found,) = find_all(here)
+    assert (found.dead, found.problem) == (False, "")
+
+
 @pytest.mark.parametrize(("answer", "problem"), [("exit 0", ""), ("exit 1", "cannot import async_kernel")])
 def test_an_interpreter_is_asked_whether_it_has_the_package(
     here: Surroundings, tmp_path: Path, answer: str, problem: str
