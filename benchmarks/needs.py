@@ -117,10 +117,10 @@ def page(seen: Seen) -> str:
     lines = [
         "# What users need, and which kernel serves it",
         "",
-        "Each row is a need of users, checked by several small tests, called *probes*. The columns async-kernel (asyncio), "
-        "(uvloop) and (trio) are this kernel; async-kernel-0.23.1 is another project's package of the same name. "
-        "Every probe was run with every kernel to whose backend it applies, one kernel at a time, each in its own "
-        "environment. `python benchmarks/needs.py` runs them and writes "
+        "Each row is a need of users, checked by several small tests, called *probes*. The columns async-kernel "
+        "(asyncio), (uvloop) and (trio) are this kernel; async-kernel-0.23.1 is another project's package of the same "
+        "name. Every probe was run with every kernel to whose backend it applies, one kernel at a time, each in its "
+        "own environment. `python benchmarks/needs.py` runs them and writes "
         f"this page. These results are from {dates[0]} to {dates[-1]}, on {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores, CPython {platform.python_version()}.",
         "",

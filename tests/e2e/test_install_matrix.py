@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.needs.kernel import Kernel
+from tests.needs.subjects import ours
 from tests.packaging.projects import CHECKOUT, build, copy_of_checkout, run, venv_python
 
 pytestmark = pytest.mark.timeout(300)
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.timeout(300)
 SPEC = Path("share", "jupyter", "kernels", "async")
 FILES = {"kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"}
 ONE_CELL = CHECKOUT / "tests" / "packaging" / "one_cell.py"
+SECONDS = 30.0
 OURS = ("PYTHON", "VIRTUAL_ENV", "JUPYTER", "CONDA", "UV_PROJECT", "PIPX")
 
 
@@ -202,3 +205,36 @@ def check_for_the_user(program: Path, prefix: Path, using: Mapping[str, str], fo
     )
     printed = run(sys.executable, "-c", client, env=env, cwd=folder).split()
     assert [Path(line) for line in printed] == [prefix, venv_python(prefix), prefix]
+
+
+@pytest.fixture(scope="module")
+def lowest(projects: Projects, outside: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the lowest versions of everything that the package asks for."""
+    prefix = tmp_path_factory.mktemp("lowest") / "env"
+    env = {name: value for name, value in outside.items() if not name.startswith(OURS)}
+    uv("venv", "--quiet", "--python", sys.executable, prefix, env=env)
+    python = venv_python(prefix)
+    package = f"async-kernel[trio,uvloop,debugger] @ {projects.wheel.as_uri()}"
+    uv("pip", "install", "--quiet", "--python", python, "--resolution", "lowest-direct", package, env=env)
+    return python
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "trio"])
+def test_the_lowest_versions_that_are_asked_for_do(lowest: Path, loop: str) -> None:
+    """What uses most of IPython's and trio's own: programs, magics that await, completion, an interrupt, debugpy."""
+    library = "trio" if loop == "trio" else "asyncio"
+    with Kernel(ours(str(lowest), loop)) as kernel:
+        kernel.need(f"import {library}\nawait {library}.sleep(0)")
+        assert kernel.run("!echo said", SECONDS).text.strip() == "said"
+        assert "Wall time" in kernel.run(f"%%time\nawait {library}.sleep(0)", SECONDS).text
+        assert "Wall time" in kernel.run(f"%time await {library}.sleep(0)", SECONDS).text
+        client = kernel.client
+        asked = client.send("shell", "complete_request", {"code": "prin", "cursor_pos": 4})
+        assert "print" in client.reply(asked, SECONDS, "a completion").content["matches"]
+        asked = client.send("control", "debug_request", {"type": "request", "seq": 1, "command": "debugInfo"})
+        assert client.reply(asked, SECONDS, "the debugger").content["success"]
+        cell = client.execute("print('in')\nwhile True: pass")
+        client.wait(lambda: "in" in client.text(cell), SECONDS, "the cell")
+        client.send("control", "interrupt_request", {})
+        assert client.reply(cell, SECONDS, "the end of the cell").content["ename"] == "KeyboardInterrupt"
+        assert kernel.log() == ""
