@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from async_kernel.errors import NoThreadError, ProtocolError
+from async_kernel.errors import ProtocolError
 from async_kernel.protocol.codec import Codec
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.messages import Buffer, Message
@@ -56,7 +56,7 @@ class Wire:
             file = file._replace(info=launch.adapt(file.info))
         self.codec = make_codec(file.info)
         self._refusals = Refusals(log.warning, time.monotonic)
-        self._sockets = sockets = bind_sockets(file.info, () if launch is None else launch.ports)
+        sockets = bind_sockets(file.info, () if launch is None else launch.ports)
         self.files: list[OwnFile] = [*sockets.files]
         """The files that go with the kernel."""
         self.is_ours = file.is_new and file.registration is None and launch is None
@@ -97,11 +97,7 @@ class Wire:
     def start(self, accept: Accept) -> None:
         """Begin to move messages: give those that arrive to `accept`."""
         self._accept = accept
-        try:
-            self.transport.start()
-        except NoThreadError:
-            self._accept = None  # nothing has begun: there are only sockets to close
-            raise
+        self.transport.start()
 
     def remove_files(self) -> None:
         """Remove the files that go with the kernel. Any thread; a second call does nothing."""
@@ -114,10 +110,7 @@ class Wire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._accept is None:
-            self._sockets.close()
-        else:
-            self.transport.stop()
+        self.transport.stop()
         self._refusals.tell()
         self.remove_files()
 

@@ -171,7 +171,8 @@ class CommLine:
 
     async def _finish(self, job: Job, rest: Coroutine[Any, Any, Content | None]) -> None:
         """Await the rest of a message that the thread began."""
-        self._handed_over = None
+        if self._handed_over is job:
+            self._handed_over = None
         try:
             await self._bench.finish(job, rest)
         finally:
@@ -249,7 +250,8 @@ class CommLine:
 
     def _strand(self, job: Job) -> None:
         """End a message whose rest no loop will serve."""
-        self._handed_over = None
+        if self._handed_over is job:
+            self._handed_over = None
         job.request.interrupted = True  # should the loop go on after all, its end is nothing to report
         give_up(job.request, RuntimeError("Its loop has ended, or stands in a call that nothing ends."))
         self._done(job)

@@ -29,7 +29,8 @@ The solution.
 5. A marked cell is started in its turn, so that cells are numbered in order, as a task of the loop or in a thread; the
    lane waits for its begin only.
 6. When a cell stands in a call that nothing ends, its bench gives up the execution, and another thread serves the lane
-   (`serve_elsewhere`). Should the old thread come back, it finds that the bench has another portal, and ends.
+   (`serve_elsewhere`). What waits in the old loop, beside the cell, is answered with an error. Should the old thread
+   come back, it finds that the bench has another portal, and ends.
 7. The end closes the lane under its lock: a request is either in the queue, and is handed back to be aborted, or is
    refused.
 

@@ -26,7 +26,7 @@ else:
         return mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS)
 
 
-__all__ = ["RESERVE_BYTES", "free", "hold", "make_room", "spared"]
+__all__ = ["RESERVE_BYTES", "ask_for", "free", "hold", "make_room", "spared"]
 
 RESERVE_BYTES = 16 << 20
 """The reserve, in bytes: traceback formatting is imported in half of it."""
@@ -65,6 +65,15 @@ def make_room() -> None:
         free()
     else:
         hold()
+
+
+def ask_for(size: int) -> None:
+    """MemoryError when there are no `size` bytes to be had now."""
+    if _can_run_out():
+        try:
+            _map(size).close()
+        except OSError:
+            bytes(size)  # the heap may have room for it
 
 
 def spared(function: Callable[..., T], *arguments: object) -> T:

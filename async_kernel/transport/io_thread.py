@@ -160,7 +160,11 @@ class IOThread:
         self._thread.start()
 
     def stop(self, grace: float = 1.0) -> None:
-        """Send what was put until now, for up to `grace` seconds, then close the sockets. Returns when that is done."""
+        """Send what was put until now, for up to `grace` seconds, then close the sockets. Returns when that is done.
+        What was never started, or could not be, is closed at once."""
+        if self._thread.ident is None:
+            self._close()
+            return
         self._stop_at = real.monotonic() + grace
         self._wake()
         self._thread.join()
@@ -334,11 +338,14 @@ class IOThread:
             log.critical("the I/O thread has ended: this kernel can no longer be reached", exc_info=True)
             raise
         finally:
-            with self._send_lock:
-                self._end()
-            self._wakeup_r.close()
-            self._wakeup_w.close()
-            self._sockets.close()
+            self._close()
+
+    def _close(self) -> None:
+        with self._send_lock:
+            self._end()
+        self._wakeup_r.close()
+        self._wakeup_w.close()
+        self._sockets.close()
 
     def _serve(self, poller: zmq.Poller, descriptors: Mapping[int, Channel]) -> bool:
         """Move messages until the end. False when there is no memory for that, and it is to be tried again.

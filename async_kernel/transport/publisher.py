@@ -127,8 +127,7 @@ class Publisher:
         self.lagging: list[_Subscription] = []
         """The subscriptions for which something waits."""
         self._doubtful = False  # there are subscriptions of which the connection was not certain
-        self._noisy = False  # so is each that comes before the socket has no more news
-        self._unwelcomed = False  # there are some among these
+        self._noisy = False  # nor is it of those that come until the socket has no more news
 
     @property
     def all_lag(self) -> bool:
@@ -154,8 +153,11 @@ class Publisher:
         Returns whether more news may wait. Subscriptions need no key: a stranger who sends them without end keeps the
         thread for a share of its time only.
         """
+        doubtful, more = False, True
         for _ in range(NEWS_AT_ONCE):
-            if not has_arrivals(self._socket):
+            more = has_arrivals(self._socket)
+            if not more:
+                self._noisy = False
                 break
             frame = self._socket.recv(zmq.NOBLOCK, copy=False)
             news = bytes(frame.buffer)
@@ -166,19 +168,16 @@ class Publisher:
             if kind == _JOINS:
                 self._topics[topic] += 1  # also of topics that are not served: their end is told like all others
                 if self._noisy:
-                    self._unwelcomed = True
+                    doubtful = True
                 else:
                     self._join(_connection(frame), topic)
             elif kind == _LEAVES:
                 self._leave(_connection(frame), topic, is_last=not self._noisy)
             self._socket.send(_TO_NOBODY, zmq.NOBLOCK)
-        else:
-            return True
-        self._noisy = False
-        if self._unwelcomed:
-            self._unwelcomed, self._doubtful = False, True
+        if doubtful:
+            self._doubtful = True
             self._send_and_lose(self._welcome(b""))
-        return False
+        return more
 
     def send(self, frames: Sequence[Buffer]) -> None:
         """Publish a message that is never dropped."""

@@ -15,6 +15,7 @@ from zmq.backend import Frame, Socket
 
 from async_kernel.protocol.messages import Buffer
 from async_kernel.system.heap import keep_heap
+from async_kernel.system.reserve import ask_for
 
 __all__ = ["LARGE_BYTES", "has_arrivals", "keep", "receive", "send"]
 
@@ -79,7 +80,7 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[Buffer]) -> None:
     """
     try:
         if len(frames) > PARTS or len(frames[-1]) >= LARGE_BYTES:  # its content is the last, or has buffers behind it
-            _ask_for_memory(frames)
+            _ask_for_copies(frames)
         for frame in frames[:-1]:
             _send(socket, frame, _MORE)
         _send(socket, frames[-1], _NOBLOCK)
@@ -89,9 +90,10 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[Buffer]) -> None:
         raise
 
 
-def _ask_for_memory(frames: Sequence[Buffer]) -> None:
-    """MemoryError when there is none for a large frame. (To copy it into a `Frame` here would be surer; but that loses
-    exceptions of signal handlers.)"""
-    for frame in frames:
-        if not isinstance(frame, Frame) and (size := memoryview(frame).nbytes) >= LARGE_BYTES:
-            bytes(size)
+def _ask_for_copies(frames: Sequence[Buffer]) -> None:
+    """MemoryError when there is no memory for the copies of large frames. (To make them here, each a `Frame`, would be
+    surer; but its constructor loses exceptions of signal handlers.)"""
+    sizes = [memoryview(frame).nbytes for frame in frames if not isinstance(frame, Frame)]
+    size = sum(each for each in sizes if each >= LARGE_BYTES)
+    if size:
+        ask_for(size)

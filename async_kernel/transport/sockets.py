@@ -7,13 +7,13 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 import zmq
 
-from async_kernel.errors import ConnectionFileError
+from async_kernel.errors import ConnectionFileError, NoThreadError
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel
 from async_kernel.system.files import OwnFile
@@ -99,18 +99,29 @@ def bind_sockets(connection: ConnectionInfo, ports: Sequence[int] = ()) -> Socke
                 port = int(sockets[channel].get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
                 connection = connection.with_port(channel, port)
     except (zmq.ZMQError, OSError) as error:
-        for socket in sockets.values():
-            socket.close(0)
-        context.term()
-        for file in files:
-            file.remove()
+        _undo(context, sockets, files)
         raise ConnectionFileError(
             f"The {channel} channel cannot be bound to {connection.address(channel)}: {error}.",
             next_step="Another process may have taken the port meanwhile: start the kernel again.",
         ) from None
-    heartbeat = ServiceThread("heartbeat", _echo, (sockets.pop(Channel.HB),))
-    heartbeat.start()
+    heartbeat = ServiceThread("heartbeat", _echo, (sockets[Channel.HB],))
+    try:
+        heartbeat.start()
+    except NoThreadError:
+        _undo(context, sockets, files)
+        raise
+    del sockets[Channel.HB]  # it is the thread's now
     return Sockets(context, sockets, heartbeat, connection, tuple(files))
+
+
+def _undo(
+    context: zmq.Context[zmq.Socket[bytes]], sockets: Mapping[Channel, zmq.Socket[bytes]], files: Sequence[OwnFile]
+) -> None:
+    for socket in sockets.values():
+        socket.close(0)
+    context.term()
+    for file in files:
+        file.remove()
 
 
 _listening: dict[str, int] = {}

@@ -5,4 +5,5 @@ import sys
 import pytest
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["tests/chaos", "-m", "chaos", *sys.argv[1:]]))
+    named = any(word.startswith("tests/") for word in sys.argv[1:])
+    sys.exit(pytest.main([*([] if named else ["tests/chaos"]), "-m", "chaos", *sys.argv[1:]]))

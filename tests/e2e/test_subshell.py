@@ -160,7 +160,8 @@ def test_a_subshell_in_use_can_be_deleted_and_the_kernel_lives(kernel: KernelDri
 
 
 WAITING = """
-import comm, {library}, time
+import comm, sys, threading, time
+import {library}
 heard = []
 channel = comm.create_comm(target_name="front end", comm_id="one")
 
@@ -170,6 +171,16 @@ async def listen(message):
     if heard[-1] == "wait":
         await {library}.sleep(600)
 """
+
+IN_THE_CALL = """
+def in_the_call():
+    frame = sys._current_frames()[home]
+    return frame.f_globals is globals() and frame.f_lineno == {line}
+
+while not in_the_call():
+    await {library}.sleep(0.01)
+"""
+"""Who sees this holds the GIL, and within a line a thread gives it up in a call of C only."""
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
@@ -185,11 +196,11 @@ def test_a_callback_that_waits_in_a_loop_which_is_left_keeps_nobody_waiting(
 
     kernel.execute(WAITING.format(library=kernel.library), header=header).ok()
     first = f"while not heard: await {kernel.library}.sleep(0.01)\n" if when == "before" else ""
-    cell = kernel.start_until_printed(f"print('in')\n{first}time.sleep(20)", "in", header=header)
+    blocks = "home = threading.get_ident(); print('in')\n" + first + "time.sleep(20)"
+    cell = kernel.start_until_printed(blocks, "in", header=header)
     waits = tell("wait")
-    if when == "before":
-        kernel.execute(f"while not heard: await {kernel.library}.sleep(0.01)").ok()
-    kernel.execute("time.sleep(0.2)").ok()  # it stands in the call; or a thread has handed the message over: none sees
+    kernel.publication(waits, lambda message: message["msg_type"] == "status")  # it is being served
+    kernel.execute(IN_THE_CALL.format(library=kernel.library, line=1 + blocks.count("\n"))).ok()
     kernel.send("interrupt_request", channel="control", header=header)
     assert kernel.finish(cell).reply["ename"] == "KeyboardInterrupt"
     assert kernel.published(waits)[-1]["content"] == {"execution_state": "idle"}

@@ -7,17 +7,20 @@ import os
 import socket
 import stat
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import zmq
 
-from async_kernel.errors import ConnectionFileError
+from async_kernel.errors import ConnectionFileError, NoThreadError
 from async_kernel.protocol.connection import ConnectionInfo
 from async_kernel.protocol.names import Channel
+from async_kernel.settings import Settings
 from async_kernel.transport import sockets as module
 from async_kernel.transport.sockets import bind_sockets, listen_at
+from async_kernel.wire import Wire
 
 DEADLINE_MS = 20_000
 
@@ -233,3 +236,30 @@ def test_files_that_nobody_serves_are_taken_and_spared_by_who_left_them(place: P
     assert len(list(place.parent.iterdir())) == 5
     second.close()
     assert list(place.parent.iterdir()) == []
+
+
+def refuse(self: threading.Thread) -> None:
+    """In place of `Thread.start`: the system gives no more threads."""
+    raise RuntimeError("can't start new thread")
+
+
+def test_sockets_without_a_thread_for_the_heartbeat_are_given_back(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(NoThreadError):
+            bind_sockets(ConnectionInfo(transport="ipc", ip=str(place)))
+    assert list(place.parent.iterdir()) == []
+    bind_sockets(ConnectionInfo(transport="ipc", ip=str(place))).close()
+
+
+def test_a_wire_without_a_thread_gives_all_back_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Wire(Settings(connection_file=".")) as wire, monkeypatch.context() as short:
+        [file] = wire.files
+        assert file.path == wire.path
+        assert Path(file.path).exists()
+        short.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(NoThreadError, match="ulimit"):
+            wire.start(lambda channel, message: None)
+    assert not Path(file.path).exists()
