@@ -53,6 +53,10 @@ line are worse than this kernel, dots to the left are better. Dots at the edge m
 Each cell is a median. The number in parentheses is the ratio to ipykernel. The column *target* has the goal of
 `{ours}`, as a limit or as a multiple of a peer, and then *met*, or the value that was reached.
 
+The client allows no `input()`, so this kernel takes the run for a batch run, and [gathers text for
+200 ms](../explain/decisions/gathered-text.md). The rows *first line* show that; in a front end the first line is sent
+after 2 ms.
+
 {table}
 ## How the figures are measured
 

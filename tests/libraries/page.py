@@ -38,9 +38,9 @@ SAME = """\
   [the clients](compare/clients.md) that people use.
 - **Names of ipykernel** by which libraries recognise a notebook, or that they import:
   [libraries that look for ipykernel](guides/libraries.md).
-- **Widgets, figures, tables, progress bars, processes, servers in tasks**: each of these cells was executed under
-  ipykernel {version} and under this kernel, on {backends}, and the results were compared: text, displays, results,
-  errors, comms with the state of every widget.
+- **Widgets, figures, tables, progress bars, processes, servers in tasks**: the test cells of the next table ran under
+  ipykernel {version} and under this kernel, on {backends}. The tests compare text, displays, results, errors, and comms
+  with the state of every widget. Each cell that differs is explained in a table further down.
 
 | libraries in the cells | cells | cells that differ |
 |---|---|---|

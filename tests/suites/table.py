@@ -110,8 +110,8 @@ PAPERMILL = Suite(
     version="2.7.0",
     sha256="ec10b37594a060662f57269e1ebd108c209d204450f00fdfeb70a1c7cfb7fbc8",
     covers="Notebooks with parameters: errors, reports, exits of cells, logged output. Its other tests are of "
-    "translators and of storage in clouds. One is left out: it counts how often a notebook is saved, each second "
-    "from the start of the first cell, which here includes the import of IPython.",
+    "translators and of storage in clouds. One is left out. It expects one save for "
+    "each second since the first cell was sent; here that time includes the import of IPython.",
     tests=(
         "papermill/tests/test_autosave.py",
         "papermill/tests/test_cli.py",
@@ -184,8 +184,8 @@ JUPYTER_CLIENT = Suite(
     differences=(
         Difference(
             Kind.ON_PURPOSE,
-            "The kernel spec asks for interrupts as messages, which name the cell to interrupt; the test counts "
-            "signals.",
+            "The kernel spec asks for interrupts as messages, since a message says when it was sent, and a signal does "
+            "not; the test counts signals.",
             (
                 "tests/test_kernelmanager.py::TestKernelManager::test_subclass_callables[tcp]",
                 "tests/test_kernelmanager.py::TestKernelManager::test_subclass_callables[ipc]",
