@@ -90,7 +90,9 @@ class FrontEnd:
         """Close what is open, and wait until the server knows."""
         self._close()
         self.wait_until(
-            lambda: not any(kernel["connections"] for kernel in self.server.kernels()), "connections closed"
+            # Less than none when a page left before the server had counted its connection: see `launch`.
+            lambda: all(kernel["connections"] <= 0 for kernel in self.server.kernels()),
+            "connections closed",
         )
 
     def close(self) -> None:
