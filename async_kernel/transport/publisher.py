@@ -293,6 +293,7 @@ class Publisher:
             one.backlog.add(message)
 
     def _leave(self, connection: int, topic: bytes, is_last: bool) -> None:
+        self.recent.leaves()
         one = self._subscriptions.get((connection, topic))
         if one is not None and is_last:  # of its own will: of connections that have ended the number is not told
             self._socket.set(zmq.UNSUBSCRIBE, one.address)

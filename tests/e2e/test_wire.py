@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 
 import pytest
 import zmq
 from jupyter_client.session import Session
-
-from async_kernel.transport.recent import EARLY_SECONDS
 
 from .driver import DEADLINE, DeadlineError, KernelDriver, wait_until
 
@@ -193,16 +190,19 @@ def test_a_new_subscriber_is_welcomed_with_its_topic(kernel: KernelDriver) -> No
             assert parent["session"] == message["header"]["session"], "no client takes it for an answer to its own"
 
 
-def test_a_client_sees_the_answers_to_what_it_asked_before_it_had_subscribed(kernel: KernelDriver) -> None:
+def test_a_client_sees_the_answers_to_what_it_asked_before_it_had_subscribed(
+    start_kernel: Callable[..., KernelDriver], backend: str
+) -> None:
     """Requests and subscriptions come by two connections, in any order. kernel_gateway for one waits for no welcome.
 
-    Another client has subscribed, as the server has in which kernel_gateway runs.
+    Another client has subscribed, as the server has in which kernel_gateway runs. None leaves meanwhile, as those of
+    other tests might that share a kernel.
     """
+    kernel = start_kernel(backend)
     session = Session(key=kernel.client.session.key)
     with zmq.Context() as context, context.socket(zmq.DEALER) as shell, context.socket(zmq.SUB) as subscriber:
         shell.linger = subscriber.linger = 0
         shell.connect(kernel.manager._make_url("shell"))
-        time.sleep(EARLY_SECONDS)  # or a subscription of another test is taken for that of this client
         sent = session.send(shell, "execute_request", {"code": "print('said')\n6 * 7", "silent": False})
         assert sent is not None
         cell = sent["msg_id"]
